@@ -1,0 +1,63 @@
+# `make demo` and `make test` need python3 (3.11 or later, with venv) and nothing else set up.
+# What they fetch they keep, in .venv and js/node_modules, and fetch again only when
+# pyproject.toml or js/package-lock.json has changed.
+
+PYTHON ?= python3
+PORT ?= 8000
+VENV_PYTHON := .venv/bin/python
+# Playwright's own node needs a library (libatomic) that a small system lacks; Node's does not.
+BROWSER = CHROMIUM=$$(.ci/get-chromium) PLAYWRIGHT_NODEJS_PATH=$$(command -v node)
+
+export PORT
+# First on the PATH: on a machine without Node 20, .ci/get-node puts one there.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help demo test test-tools interpreters lint test-js test-python test-other-pythons \
+	coverage build-client clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-20s %s\n", $$1, $$2 }' Makefile
+
+demo: ## start the example app on http://127.0.0.1:8000 (PORT=… for another)
+	@.ci/get-venv $(PYTHON) .venv example
+	@exec $(VENV_PYTHON) -m gunicorn -c example_app/gunicorn.conf.py "example_app:create_app()"
+
+test: lint test-js test-python test-other-pythons ## fetch what the tests need, then run all of them
+
+test-tools: interpreters js/node_modules/.ready ## fetch what the tests need
+	@chromium=$$(.ci/get-chromium) && echo "Chromium: $$chromium"
+
+interpreters:
+	@.ci/get-venv $(PYTHON) .venv test
+	@.ci/get-node
+
+js/node_modules/.ready: js/package-lock.json | interpreters
+	cd js && npm ci
+	touch $@
+
+lint: test-tools ## check style, types, and that the built client is that of its source
+	$(VENV_PYTHON) -m ruff check
+	$(VENV_PYTHON) -m ruff format --check
+	$(VENV_PYTHON) -m mypy
+	cd js && npm run lint && npm run types && npm run check-fresh
+
+test-js: test-tools ## run the JavaScript tests in Node
+	cd js && npm test
+
+test-python: test-tools ## run the Python and browser tests
+	$(BROWSER) $(VENV_PYTHON) -m pytest
+
+test-other-pythons: test-tools ## run the Python tests on this machine's other Pythons
+	@.ci/test-other-pythons
+
+coverage: test-tools ## run the Python and browser tests, and list the lines they never reach
+	$(BROWSER) $(VENV_PYTHON) -m coverage run -m pytest
+	$(VENV_PYTHON) -m coverage report
+
+build-client: test-tools ## build flask_stream/static from js/src
+	cd js && npm run build
+
+clean: ## remove all that these targets made
+	rm -rf .venv .venv-* js/node_modules build dist *.egg-info tests/output
+	rm -rf .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
