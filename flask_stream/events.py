@@ -1,0 +1,324 @@
+"""The vocabulary: the Event types.
+
+Every event is one SSE event on the native wire: `kind` names it, `payload()` is its JSON.
+Optional fields that are unknown are left out there, never null.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import Field, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
+
+if TYPE_CHECKING:
+    from .result import Result
+
+JSON = dict[str, Any]
+E = TypeVar("E")
+
+
+class Event:
+    """Base of all events. Not for making instances of."""
+
+    __slots__ = ()
+    kind: ClassVar[str]  # the SSE event's name
+
+    def payload(self) -> Any:
+        """The event's `data` on the wire, before it is made JSON."""
+        raise NotImplementedError
+
+    # Written once, here: dataclass() would compile them anew for each of the 17 classes, and
+    # take a twentieth of the time that `import flask` takes.
+
+    def __repr__(self) -> str:
+        shown = (f"{f.name}={getattr(self, f.name)!r}" for f in _fields(self) if f.repr)
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        compared = (f.name for f in _fields(self) if f.compare)
+        return all(getattr(self, name) == getattr(other, name) for name in compared)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+
+def _fields(event: Any) -> tuple[Field[Any], ...]:
+    return fields(event)
+
+
+@dataclass_transform(frozen_default=True)
+def _event(cls: type[E]) -> type[E]:
+    return dataclass(frozen=True, slots=True, eq=False, repr=False)(cls)
+
+
+def _known(event: Event) -> JSON:
+    """The event's fields that are known, which is what is not None."""
+    shown = (f.name for f in _fields(event) if f.repr)
+    return {name: value for name in shown if (value := getattr(event, name)) is not None}
+
+
+def check_json(value: object, what: str) -> None:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(
+            f"{what} must be something that JSON can carry, but json.dumps() says: {error}. "
+            "Make it of dict, list, str, int, float (no NaN), bool and None."
+        ) from error
+
+
+@_event
+class Start(Event):
+    """The first event of every run. Made by Flask-Stream only."""
+
+    kind = "start"
+    id: str
+
+    def payload(self) -> JSON:
+        return {"id": self.id}
+
+
+@_event
+class Meta(Event):
+    """Who answers: sent as soon as something is known, and again when more is."""
+
+    kind = "meta"
+    provider: str | None = None
+    model: str | None = None
+    response_id: str | None = None
+    # The Result of the relayed stream that this announces; Python only, never on the wire.
+    step: Result | None = field(default=None, repr=False, compare=False)
+
+    def payload(self) -> JSON:
+        return _known(self)
+
+
+@_event
+class Words(Event):
+    """What text, reasoning and refusal share."""
+
+    text: str
+
+    def payload(self) -> JSON:
+        return {"text": self.text}
+
+
+@_event
+class Text(Words):
+    """Words that the user reads."""
+
+    kind = "text"
+
+
+@_event
+class Reasoning(Words):
+    """The model's thinking, or its summary; never signatures or encrypted blobs."""
+
+    kind = "reasoning"
+
+
+@_event
+class Refusal(Words):
+    """The words with which the model declined to answer."""
+
+    kind = "refusal"
+
+
+@_event
+class ToolCallStart(Event):
+    """A tool call begins. `server` is true when the provider runs the tool itself."""
+
+    kind = "tool_call_start"
+    id: str
+    name: str
+    server: bool = False
+
+    def payload(self) -> JSON:
+        payload: JSON = {"id": self.id, "name": self.name}
+        return payload | {"server": True} if self.server else payload
+
+
+@_event
+class ToolCallDelta(Event):
+    """A piece of a tool call's arguments, as the provider's JSON text."""
+
+    kind = "tool_call_delta"
+    id: str
+    arguments: str
+
+    def payload(self) -> JSON:
+        return {"id": self.id, "arguments": self.arguments}
+
+
+@_event
+class ToolCall(Event):
+    """A whole tool call. Arguments that are no valid JSON are None, and `raw` has them."""
+
+    kind = "tool_call"
+    id: str
+    name: str
+    arguments: Any
+    raw: str | None = None
+    server: bool = False
+
+    def __post_init__(self) -> None:
+        check_json(self.arguments, f"The arguments of tool call {self.id!r}")
+
+    def payload(self) -> JSON:
+        payload: JSON = {"id": self.id, "name": self.name, "arguments": self.arguments}
+        if self.raw is not None:
+            payload["raw"] = self.raw
+        return payload | {"server": True} if self.server else payload
+
+
+@_event
+class ToolResult(Event):
+    """What a tool gave back: one that the provider ran, or one of the app's."""
+
+    kind = "tool_result"
+    id: str
+    result: Any
+    name: str | None = None
+    is_error: bool = False
+
+    def __post_init__(self) -> None:
+        check_json(self.result, f"The result of tool call {self.id!r}")
+
+    def payload(self) -> JSON:
+        payload: JSON = {"id": self.id, "result": self.result}
+        if self.name is not None:
+            payload["name"] = self.name
+        return payload | {"is_error": True} if self.is_error else payload
+
+
+@_event
+class Source(Event):
+    """A citation or a search result."""
+
+    kind = "source"
+    url: str | None = None
+    title: str | None = None
+    cited_text: str | None = None
+    document: str | None = None
+
+    def payload(self) -> JSON:
+        return _known(self)
+
+
+@_event
+class Usage(Event):
+    """Tokens used. `input_tokens` counts cached ones too, `output_tokens` reasoning."""
+
+    kind = "usage"
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in self.payload().items():
+            if type(value) is not int:
+                raise TypeError(f"Usage.{name} must be a whole number, not {value!r}.")
+
+    def payload(self) -> JSON:
+        return _known(self)
+
+    @classmethod
+    def total(cls, usages: Iterable[Usage]) -> Usage | None:
+        """The sum, field by field; what none of them knows stays unknown."""
+        sums: dict[str, int] = {}
+        for usage in usages:
+            for key, value in usage.payload().items():
+                sums[key] = sums.get(key, 0) + value
+        return cls(**sums) if sums else None
+
+
+@_event
+class Done(Event):
+    """The run's good end. Made by Flask-Stream only."""
+
+    kind = "done"
+    stop_reason: str
+    text_length: int
+    provider_stop_reason: str | None = None
+    usage: Usage | None = None
+
+    def payload(self) -> JSON:
+        payload = _known(self)
+        if self.usage is not None:
+            payload["usage"] = self.usage.payload()
+        return payload
+
+
+@_event
+class Failed(Event):
+    """The run's bad end. Made by Flask-Stream only; raise `StreamFailed` to get one."""
+
+    kind = "failed"
+    code: str
+    message: str
+    retryable: bool = False
+
+    def payload(self) -> JSON:
+        return {"code": self.code, "message": self.message, "retryable": self.retryable}
+
+
+_OURS = (Start, Meta, Text, Reasoning, Refusal, ToolCallStart, ToolCallDelta, ToolCall)
+RESERVED = frozenset(event.kind for event in (*_OURS, ToolResult, Source, Usage, Done, Failed))
+_OF_EVENTSOURCE = frozenset({"error", "open", "message"})
+
+
+@_event
+class Data(Event):
+    """An event of the app's own: `Data("progress", {"done": 3})` is SSE event `progress`.
+
+    :param name: not one of Flask-Stream's names, nor EventSource's own (error, open,
+        message), not empty, without CR, LF and NUL.
+    :param data: anything that JSON can carry.
+    :raises TypeError: the name is no str, or the data cannot be encoded.
+    :raises ValueError: the name is refused.
+    """
+
+    name: str
+    data: Any
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise TypeError(f"An event name must be a str, not {type(self.name).__name__}.")
+        if not self.name or any(c in self.name for c in "\r\n\0"):
+            raise ValueError(
+                f"{self.name!r} cannot be an event name: it must not be empty nor hold CR, LF "
+                'or NUL, which would break the SSE frame. Use a word like "progress".'
+            )
+        if self.name in RESERVED:
+            raise ValueError(
+                f"{self.name!r} is one of Flask-Stream's own event names, so Data may not use "
+                "it. Yield the event class of that name, or choose another name."
+            )
+        if self.name in _OF_EVENTSOURCE:
+            raise ValueError(
+                f"{self.name!r} is a name that EventSource fires itself, so a page could not "
+                "tell the two apart. Choose another name."
+            )
+        check_json(self.data, f"The data of event {self.name!r}")
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]  # its own name, not its class's
+        return self.name
+
+    def payload(self) -> Any:
+        return self.data
+
+
+class _Flush(Event):
+    """No event of the vocabulary: «write now what is held back», see `wire.FLUSH`."""
+
+    __slots__ = ()
+    kind = ""
+
+
+FLUSH = _Flush()

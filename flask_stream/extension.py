@@ -1,0 +1,259 @@
+"""`FlaskStream`: configuration, and the decorator that makes a view stream."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar, overload
+from weakref import WeakSet
+
+from flask import Flask, Response, current_app, got_request_exception, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import Forbidden
+
+from . import web
+from .errors import ConfigurationError, FlaskStreamError, SourceError
+from .formats import FORMATS, Format, choose
+from .response import (
+    as_http_error,
+    close_unsent,
+    head_response,
+    respond,
+    shape_bare_error,
+)
+from .run import Callback
+
+P = ParamSpec("P")
+C = TypeVar("C", bound=Callback)
+Streaming = Callable[P, ResponseReturnValue]
+
+_CALLBACKS = "flask_stream.callbacks"  # in the request's environ
+
+
+def _seconds(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e9
+
+
+def _is_prefix(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"(/[^/<>\s?#]+)+", value) is not None
+
+
+class _Setting(NamedTuple):
+    default: Any
+    expected: str
+    fits: Callable[[object], bool]
+
+
+_SECONDS = "a number of seconds above 0"
+
+SETTINGS: Mapping[str, _Setting] = {
+    "STREAM_URL_PREFIX": _Setting("/_stream", 'a path like "/_stream"', _is_prefix),
+    "STREAM_HEARTBEAT": _Setting(15, _SECONDS, _seconds),
+    "STREAM_IDLE_SECONDS": _Setting(120, _SECONDS, _seconds),
+    "STREAM_MAX_SECONDS": _Setting(
+        None, f"{_SECONDS}, or None", lambda v: v is None or _seconds(v)
+    ),
+    "STREAM_SHUTDOWN_SECONDS": _Setting(
+        "auto", f'{_SECONDS}, or "auto"', lambda v: v == "auto" or _seconds(v)
+    ),
+    "STREAM_MAX_CONCURRENT": _Setting(
+        "auto",
+        'a whole number above 0, None, or "auto"',
+        lambda v: v in ("auto", None) or (type(v) is int and v > 0),
+    ),
+    "STREAM_LOG_URL": _Setting(
+        None, "a URL as a str, or None", lambda v: v is None or (isinstance(v, str) and "://" in v)
+    ),
+    "STREAM_TTL": _Setting(3600, _SECONDS, _seconds),
+    "STREAM_LINGER": _Setting(30, f"{_SECONDS}, or None", lambda v: v is None or _seconds(v)),
+    "STREAM_LEASE_SECONDS": _Setting(10, _SECONDS, _seconds),
+}
+
+
+class _AppState:
+    """What one app has of this extension, under ``app.extensions["flask_stream"]``."""
+
+    def __init__(self, extension: FlaskStream) -> None:
+        self.extension = extension
+        self.checked = False  # whether its views have their decorators in the right order
+
+
+class FlaskStream:
+    """The extension. One object serves any number of apps.
+
+    :param app: the app to serve; or call :meth:`init_app` in a factory.
+
+    Configuration, read by :meth:`init_app`; a wrong value raises
+    :exc:`~flask_stream.ConfigurationError` there:
+
+    ``STREAM_URL_PREFIX`` (``"/_stream"``)
+        Where the client's files are served.
+
+    The other keys of the plan are checked too, so that a value that fits today fits when the
+    part that reads it arrives; nothing reads them yet: ``STREAM_HEARTBEAT`` (15 s),
+    ``STREAM_IDLE_SECONDS`` (120 s), ``STREAM_MAX_SECONDS`` (None),
+    ``STREAM_SHUTDOWN_SECONDS`` ("auto"), ``STREAM_MAX_CONCURRENT`` ("auto"),
+    ``STREAM_LOG_URL`` (None), ``STREAM_TTL`` (3600 s), ``STREAM_LINGER`` (30 s),
+    ``STREAM_LEASE_SECONDS`` (10 s).
+    """
+
+    def __init__(self, app: Flask | None = None) -> None:
+        self._apps: WeakSet[Flask] = WeakSet()
+        self._views: list[Callable[..., Any]] = []  # the undecorated ones
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Check the configuration, and add the blueprint and the template tags.
+
+        :raises ConfigurationError: a ``STREAM_…`` value cannot be used.
+        :raises FlaskStreamError: this app has the extension already.
+        """
+        if "flask_stream" in app.extensions:
+            raise FlaskStreamError(
+                f"The app {app.name!r} has Flask-Stream already. Call init_app() once: either "
+                "FlaskStream(app), or stream = FlaskStream() and stream.init_app(app) in the "
+                "factory."
+            )
+        for key, setting in SETTINGS.items():
+            value = app.config.setdefault(key, setting.default)
+            if not setting.fits(value):
+                raise ConfigurationError(key, value, setting.expected)
+        app.extensions["flask_stream"] = _AppState(self)
+        self._apps.add(app)
+        web.register(app, app.config["STREAM_URL_PREFIX"])
+        app.before_request(_check_views)
+        app.after_request(shape_bare_error)
+        got_request_exception.connect(close_unsent, app)
+
+    @overload
+    def response(self, view: Callable[P, Any], /) -> Streaming[P]: ...
+
+    @overload
+    def response(
+        self, view: None = None, /, *, format: str | None = None, on_finish: Callback | None = None
+    ) -> Callable[[Callable[P, Any]], Streaming[P]]: ...
+
+    def response(
+        self,
+        view: Callable[..., Any] | None = None,
+        /,
+        *,
+        format: str | None = None,
+        on_finish: Callback | None = None,
+    ) -> Any:
+        """Make a view's stream the response. Goes below the route decorator.
+
+        :param format: "native", "json" or "text", whatever the request's Accept says.
+        :param on_finish: called with the :class:`~flask_stream.Result` of every run of this
+            route, once, before the terminal event leaves, in the request's context.
+        :raises SourceError: the view is ``async def``.
+        :raises FlaskStreamError: the view is a route already: the decorators are in the wrong
+            order.
+        :raises ValueError: `format` is unknown.
+        """
+        if format is not None and format not in FORMATS:
+            raise ValueError(f"format is {format!r}, but it must be one of: {', '.join(FORMATS)}.")
+        fixed = FORMATS[format] if format is not None else None
+
+        def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+            self._refuse_view(view)
+            self._views.append(view)
+
+            @wraps(view)
+            def streaming(*args: Any, **kwargs: Any) -> Any:
+                return _dispatch(view, args, kwargs, fixed, on_finish)
+
+            return streaming
+
+        return decorate if view is None else decorate(view)
+
+    def _refuse_view(self, view: Any) -> None:
+        name = getattr(view, "__qualname__", repr(view))
+        if not callable(view):
+            raise SourceError(
+                f"@stream.response was given {view!r}, which is no view function. Write "
+                "@stream.response, or @stream.response(format=…) with keywords."
+            )
+        if inspect.iscoroutinefunction(view) or inspect.isasyncgenfunction(view):
+            raise SourceError(
+                f"The view {name} is async def. Flask-Stream runs in sync views: make it a plain "
+                "def, and call the sync client (Anthropic, OpenAI)."
+            )
+        for app in self._apps:
+            if view in app.view_functions.values():
+                raise _wrong_order(name)
+
+
+def _wrong_order(name: str) -> FlaskStreamError:
+    return FlaskStreamError(
+        f"@stream.response is above the route of {name}, so Flask has the view without it. Put it "
+        "below, directly above the def:\n\n"
+        '    @app.post("/chat")\n    @stream.response\n    def chat(): …'
+    )
+
+
+def _check_views() -> None:
+    """At an app's first request: has a blueprint registered a view without its decorator?"""
+    state: _AppState = current_app.extensions["flask_stream"]
+    if state.checked:
+        return
+    undecorated = state.extension._views
+    for view in current_app.view_functions.values():
+        if view in undecorated:
+            raise _wrong_order(getattr(view, "__qualname__", repr(view)))
+    state.checked = True
+
+
+def _dispatch(
+    view: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    fixed: Format | None,
+    on_finish: Callback | None,
+) -> Any:
+    if "flask_stream" not in current_app.extensions:
+        raise FlaskStreamError(
+            f"The app {current_app.name!r} does not have Flask-Stream. Call stream.init_app(app) "
+            "in its factory."
+        )
+    callbacks: list[Callback] = []
+    request.environ[_CALLBACKS] = callbacks
+    try:
+        if "Last-Event-ID" in request.headers:
+            # EventSource reconnects by itself; the prompt must not run twice. 204 ends it.
+            return Response(status=204)
+        if request.method == "GET" and request.headers.get("Sec-Fetch-Site") == "cross-site":
+            raise Forbidden("Another site asked for this answer, which would spend your tokens.")
+        format = choose(request.headers.get("Accept"), fixed)
+        if request.method == "HEAD":
+            return head_response(format)
+        if on_finish is not None:
+            callbacks.append(on_finish)
+        return respond(view(*args, **kwargs), format, callbacks)
+    except Exception as error:
+        raised = as_http_error(error)
+        if raised is error:
+            raise
+        raise raised from error
+
+
+def after_this_stream(callback: C) -> C:
+    """Call `callback` with the run's :class:`~flask_stream.Result` when this request's run ends.
+
+    For use inside a view, beside Flask's ``after_this_request``. It is called exactly once,
+    however the run ends, in the request's context, and before the terminal event leaves: when
+    the page sees ``done``, what the callback saved is saved. If it raises, the run ends as
+    ``failed``.
+
+    :raises FlaskStreamError: outside a view that has ``@stream.response``.
+    """
+    callbacks = request.environ.get(_CALLBACKS) if request else None
+    if callbacks is None:
+        raise FlaskStreamError(
+            "after_this_stream() works inside a view that has @stream.response below its route."
+        )
+    callbacks.append(callback)
+    return callback

@@ -1,0 +1,24 @@
+"""The Result as one JSON document, once the run is over."""
+
+from __future__ import annotations
+
+import json
+
+from ..errors import http_status
+from ..result import Result
+
+
+class Json:
+    """`application/json`."""
+
+    name = "json"
+    mimetype = "application/json"
+
+    def render(self, result: Result) -> tuple[bytes, int]:
+        """The body and the HTTP status; the body is the Result whatever the status."""
+        return json.dumps(result.to_dict()).encode(), status_of(result)
+
+
+def status_of(result: Result) -> int:
+    """200, or what the failure's code stands for."""
+    return http_status(result.error.code) if result.error is not None else 200

@@ -1,0 +1,251 @@
+"""Anthropic's Messages stream: wire dicts to Events.
+
+https://docs.anthropic.com/en/docs/build-with-claude/streaming, and what anthropic 2.12
+accumulates; `Turn.message` equals its `get_final_message()`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..errors import from_body
+from ..events import FLUSH, Event, Meta, Reasoning, Refusal, Text, ToolResult, Usage
+from .surrogates import mend_all
+from .turn import JSON, PAUSE, OpenCall, Turn, count, partial_json, understood, words
+
+PROVIDER = "anthropic"
+
+_STOP_REASONS = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "refusal": "refusal",
+    "pause_turn": "pause",
+}
+
+_CLIENT_TOOL = "tool_use"
+_SERVER_TOOLS = {"server_tool_use", "mcp_tool_use"}
+
+_RESULTS = ("web_search_result", "web_fetch_result")
+
+# Where a block keeps the text that its deltas bring.
+_TEXT_FIELD = {"text": "text", "thinking": "thinking", "compaction": "content"}
+
+
+def read(dicts: Iterable[JSON], turn: Turn) -> Iterator[Event]:
+    """The events of one stream; `turn` is filled on the way."""
+    reader = _Reader(turn)
+    try:
+        for d in dicts:
+            if d is PAUSE:
+                yield FLUSH
+                continue
+            handle = reader.handlers.get(words(d.get("type")))
+            if handle is not None:
+                yield from understood(handle, d)
+        yield from reader.end()
+    finally:
+        reader.settle()
+
+
+class _Reader:
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self.content: list[JSON] = []  # all blocks, in order
+        self.blocks: dict[int, JSON] = {}  # those of the current message, by its own index
+        self.pieces: dict[int, list[str]] = {}  # of a block's text or thinking
+        self.calls: dict[int, OpenCall] = {}
+        self.handlers = {
+            "message_start": self.message_start,
+            "content_block_start": self.block_start,
+            "content_block_delta": self.block_delta,
+            "content_block_stop": self.block_stop,
+            "message_delta": self.message_delta,
+            "message_stop": self.message_stop,
+            "error": self.error,
+        }
+
+    def message_start(self, d: JSON) -> Iterator[Event]:
+        message = d.get("message") or {}
+        # A provider that starts over counts its blocks from 0 again; what it had shown stays.
+        yield from self.close_all()
+        self.turn.message = {"role": message.get("role") or "assistant", "content": self.content}
+        yield Meta(PROVIDER, words(message.get("model")) or None, words(message.get("id")) or None)
+        self.use(message.get("usage"))
+        # Answers to programmatic tool calls come whole, inside message_start.
+        for index, block in enumerate(message.get("content") or []):
+            yield from self.block_start({"index": index, "content_block": block})
+            yield from self.block_stop({"index": index})
+        self.stop(message)
+
+    def block_start(self, d: JSON) -> Iterator[Event]:
+        index = d.get("index") or 0
+        block: JSON = dict(d.get("content_block") or {})
+        self.content.append(block)
+        self.blocks[index] = block
+        kind = words(block.get("type"))
+        if kind == "text":
+            yield Text(self.piece(index, block.get("text")))
+        elif kind == "thinking":
+            yield Reasoning(self.piece(index, block.get("thinking")))
+        elif kind == _CLIENT_TOOL or kind in _SERVER_TOOLS:
+            id = words(block.get("id")) or f"call_{len(self.content)}"
+            call = OpenCall(id, words(block.get("name")), kind in _SERVER_TOOLS)
+            self.calls[index] = call
+            yield call.start()
+        elif "tool_use_id" in block:
+            yield from self.tool_result(block)
+
+    def block_delta(self, d: JSON) -> Iterator[Event]:
+        index = d.get("index") or 0
+        delta: JSON = d.get("delta") or {}
+        kind = delta.get("type")
+        if kind == "text_delta":
+            if self.is_of(index, "text"):
+                yield Text(self.piece(index, delta.get("text")))
+        elif kind == "thinking_delta":
+            if self.is_of(index, "thinking"):
+                yield Reasoning(self.piece(index, delta.get("thinking")))
+        elif kind == "input_json_delta":
+            if index in self.calls:
+                yield from self.calls[index].delta(words(delta.get("partial_json")))
+        elif index not in self.blocks:
+            return
+        elif kind == "signature_delta":
+            self.blocks[index]["signature"] = delta.get("signature")
+        elif kind == "citations_delta":
+            block, citation = self.blocks[index], delta.get("citation") or {}
+            block["citations"] = [*(block.get("citations") or []), citation]
+            yield from self.cited(citation)
+        elif kind == "compaction_delta":
+            self.piece(index, delta.get("content"))
+
+    def is_of(self, index: int, kind: str) -> bool:
+        """Whether the block is of this type; one whose start never came may be of any."""
+        return bool(self.blocks.get(index, {}).get("type", kind) == kind)
+
+    def piece(self, index: int, value: object) -> str:
+        text = words(value)
+        if text:
+            self.pieces.setdefault(index, []).append(text)
+        return text
+
+    def block_stop(self, d: JSON) -> Iterator[Event]:
+        index = d.get("index") or 0
+        if index in self.calls:
+            yield self.close_call(index)
+
+    def message_delta(self, d: JSON) -> Iterator[Event]:
+        self.use(d.get("usage"))
+        delta = d.get("delta") or {}
+        self.stop(delta)
+        # The classifier's word on why: all that a refused user would see.
+        explanation = words((delta.get("stop_details") or {}).get("explanation"))
+        if delta.get("stop_reason") == "refusal" and explanation:
+            yield Refusal(explanation)
+
+    def message_stop(self, d: JSON) -> Iterator[Event]:
+        self.turn.complete = self.turn.ended = True
+        yield from ()
+
+    def error(self, d: JSON) -> Iterator[Event]:
+        self.turn.error = from_body(d.get("error"))
+        self.turn.ended = True
+        yield from ()
+
+    def end(self) -> Iterator[Event]:
+        """What the stream's end leaves to say; a cut may have left calls open."""
+        yield from self.close_all()
+        if self.turn.usage is not None:
+            yield self.turn.usage
+
+    def close_all(self) -> Iterator[Event]:
+        for index in list(self.calls):
+            yield self.close_call(index)
+        self.settle()
+        self.blocks, self.pieces = {}, {}
+
+    def close_call(self, index: int) -> Event:
+        call, block = self.calls.pop(index), self.blocks[index]
+        if call.pieces:
+            block["input"] = mend_all(partial_json(call.text))
+        elif block.get("input"):  # given whole when the block started
+            call.pieces.append(json.dumps(block["input"], ensure_ascii=False))
+        return call.end()
+
+    def settle(self) -> None:
+        """Put the pieces of texts together, for `Turn.message`."""
+        for index, pieces in self.pieces.items():
+            block = self.blocks.get(index)
+            field = _TEXT_FIELD.get(words(block.get("type"))) if block else None
+            if block and field:
+                block[field] = mend_all("".join(pieces))
+
+    def stop(self, source: JSON) -> None:
+        reason = words(source.get("stop_reason"))
+        if reason:
+            self.turn.complete = True
+            self.turn.provider_stop_reason = reason
+            self.turn.stop_reason = _STOP_REASONS.get(reason, "other")
+
+    def use(self, usage: object) -> None:
+        """Counts are running totals; those that a later event leaves out keep their value."""
+        if not isinstance(usage, dict):
+            return
+        raw = dict(self.turn.raw_usage or {})
+        for key, value in usage.items():
+            if value is not None or key not in raw:
+                raw[key] = value
+        read = count(raw, "cache_read_input_tokens")
+        written = count(raw, "cache_creation_input_tokens")
+        fresh = count(raw, "input_tokens")
+        self.turn.raw_usage = raw
+        self.turn.usage = Usage(
+            input_tokens=None if fresh is None else fresh + (read or 0) + (written or 0),
+            output_tokens=count(raw, "output_tokens"),
+            cache_read_tokens=read,
+            cache_write_tokens=written,
+            reasoning_tokens=count(raw, "output_tokens_details", "thinking_tokens"),
+        )
+
+    def tool_result(self, block: JSON) -> Iterator[Event]:
+        content = block.get("content")
+        kind = words(content.get("type")) if isinstance(content, dict) else ""
+        yield ToolResult(
+            words(block.get("tool_use_id")),
+            _without_encrypted(content),
+            is_error=bool(block.get("is_error")) or kind.endswith("_error"),
+        )
+        for item in content if isinstance(content, list) else [content]:
+            if isinstance(item, dict) and item.get("type") in _RESULTS:
+                title = item.get("title") or _title(item.get("content"))
+                yield from self.turn.new_source(item.get("url"), title)
+
+    def cited(self, citation: JSON) -> Iterator[Event]:
+        yield from self.turn.new_source(
+            citation.get("url") or citation.get("source"),
+            citation.get("title"),
+            citation.get("cited_text"),
+            citation.get("document_title"),
+        )
+
+
+def _title(document: Any) -> Any:
+    return document.get("title") if isinstance(document, dict) else None
+
+
+def _without_encrypted(value: Any) -> Any:
+    """Encrypted blobs are for the provider, large, and of no use to a page."""
+    if isinstance(value, list):
+        return [_without_encrypted(item) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: _without_encrypted(item)
+            for key, item in value.items()
+            if not key.startswith("encrypted_")
+        }
+    return value

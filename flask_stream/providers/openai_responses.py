@@ -1,0 +1,264 @@
+"""OpenAI's Responses stream: wire dicts to Events.
+
+https://platform.openai.com/docs/api-reference/responses-streaming; `Turn.message` equals
+the final `response.output`. Items are told apart by `output_index`: some proxies give an
+item another id in every event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..errors import from_body
+from ..events import FLUSH, Event, Meta, Reasoning, Refusal, Text, ToolCall, ToolResult, Usage
+from .surrogates import mend_all
+from .turn import JSON, PAUSE, OpenCall, Turn, count, tool_call, understood, words
+
+PROVIDER = "openai"
+
+_CLIENT_TOOLS = {"function_call", "custom_tool_call"}
+_SERVER_TOOLS = {
+    "web_search_call",
+    "file_search_call",
+    "code_interpreter_call",
+    "image_generation_call",
+    "mcp_call",
+    "tool_search_call",
+}
+_STOP_OF_INCOMPLETE = {"max_output_tokens": "length", "content_filter": "refusal"}
+
+
+def read(dicts: Iterable[JSON], turn: Turn) -> Iterator[Event]:
+    """The events of one stream; `turn` is filled on the way."""
+    reader = _Reader(turn)
+    for d in dicts:
+        if d is PAUSE:
+            yield FLUSH
+            continue
+        handle = reader.handlers.get(words(d.get("type")))
+        if handle is not None:
+            yield from understood(handle, d)
+    yield from reader.end()
+
+
+class _Reader:
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self.calls: dict[int, OpenCall] = {}
+        self.called = False  # a tool that the app must run
+        self.has_text = self.has_refusal = False
+        self.streamed: set[tuple[str, Any, Any]] = set()  # texts that came as deltas
+        self.handlers = {
+            "response.created": self.created,
+            "response.output_item.added": self.item_added,
+            "response.output_item.done": self.item_done,
+            "response.output_text.delta": self.text_delta,
+            "response.output_text.done": self.text_done,
+            "response.output_text.annotation.added": self.annotation_added,
+            "response.refusal.delta": self.refusal_delta,
+            "response.refusal.done": self.refusal_done,
+            "response.reasoning_summary_text.delta": self.reasoning_delta,
+            "response.reasoning_text.delta": self.reasoning_delta,
+            "response.function_call_arguments.delta": self.arguments_delta,
+            "response.custom_tool_call_input.delta": self.arguments_delta,
+            "response.mcp_call_arguments.delta": self.arguments_delta,
+            "response.code_interpreter_call_code.delta": self.arguments_delta,
+            "response.completed": self.completed,
+            "response.incomplete": self.incomplete,
+            "response.failed": self.failed,
+            "error": self.error,
+        }
+
+    # -- the response -------------------------------------------------------------------
+
+    def created(self, d: JSON) -> Iterator[Event]:
+        response = d.get("response") or {}
+        model, id = words(response.get("model")), words(response.get("id"))
+        yield Meta(PROVIDER, model or None, id or None)
+
+    def completed(self, d: JSON) -> Iterator[Event]:
+        yield from self.finish(d, "completed")
+        if self.called:
+            self.turn.stop_reason = "tool_calls"
+        elif self.has_refusal and not self.has_text:
+            self.turn.stop_reason = "refusal"
+        else:
+            self.turn.stop_reason = "stop"
+
+    def incomplete(self, d: JSON) -> Iterator[Event]:
+        details = (d.get("response") or {}).get("incomplete_details") or {}
+        reason = words(details.get("reason"))
+        yield from self.finish(d, f"incomplete:{reason}" if reason else "incomplete")
+        self.turn.stop_reason = _STOP_OF_INCOMPLETE.get(reason, "other")
+
+    def finish(self, d: JSON, reason: str) -> Iterator[Event]:
+        response = d.get("response") or {}
+        yield from self.close_calls()
+        self.turn.provider_stop_reason = reason
+        self.turn.complete = self.turn.ended = True
+        self.use(response.get("usage"))
+        if response.get("output"):  # some proxies leave it empty: the items' own ends serve
+            self.turn.message = mend_all(response["output"])
+
+    def failed(self, d: JSON) -> Iterator[Event]:
+        response = d.get("response") or {}
+        self.turn.provider_stop_reason = "failed"
+        self.turn.error = self.turn.error or from_body(response.get("error"))
+        self.turn.ended = True
+        self.use(response.get("usage"))
+        yield from ()
+
+    def error(self, d: JSON) -> Iterator[Event]:
+        """Comes nested or flat; `response.failed` may follow, which tells the status."""
+        self.turn.error = from_body(d.get("error") or d)
+        yield from ()
+
+    def end(self) -> Iterator[Event]:
+        yield from self.close_calls()
+        if self.turn.usage is not None:
+            yield self.turn.usage
+
+    def use(self, raw: object) -> None:
+        if not isinstance(raw, dict) or not raw:
+            return
+        self.turn.raw_usage = raw
+        self.turn.usage = Usage(
+            input_tokens=count(raw, "input_tokens"),
+            output_tokens=count(raw, "output_tokens"),
+            cache_read_tokens=count(raw, "input_tokens_details", "cached_tokens"),
+            cache_write_tokens=count(raw, "input_tokens_details", "cache_write_tokens"),
+            reasoning_tokens=count(raw, "output_tokens_details", "reasoning_tokens"),
+        )
+
+    # -- texts --------------------------------------------------------------------------
+
+    def text_delta(self, d: JSON) -> Iterator[Event]:
+        self.has_text = True
+        yield Text(self.piece("text", d, d.get("delta")))
+
+    def text_done(self, d: JSON) -> Iterator[Event]:
+        if self.is_new("text", d) and words(d.get("text")):
+            self.has_text = True
+            yield Text(d["text"])
+
+    def refusal_delta(self, d: JSON) -> Iterator[Event]:
+        self.has_refusal = True
+        yield Refusal(self.piece("refusal", d, d.get("delta")))
+
+    def refusal_done(self, d: JSON) -> Iterator[Event]:
+        if self.is_new("refusal", d) and words(d.get("refusal")):
+            self.has_refusal = True
+            yield Refusal(d["refusal"])
+
+    def reasoning_delta(self, d: JSON) -> Iterator[Event]:
+        yield Reasoning(words(d.get("delta")))
+
+    def piece(self, kind: str, d: JSON, text: object) -> str:
+        self.streamed.add((kind, d.get("output_index"), d.get("content_index")))
+        return words(text)
+
+    def is_new(self, kind: str, d: JSON) -> bool:
+        return (kind, d.get("output_index"), d.get("content_index")) not in self.streamed
+
+    def annotation_added(self, d: JSON) -> Iterator[Event]:
+        annotation = d.get("annotation") or {}
+        document = annotation.get("filename") or annotation.get("file_id")
+        yield from self.turn.new_source(
+            annotation.get("url"),
+            annotation.get("title"),
+            None,
+            document if annotation.get("type") != "url_citation" else None,
+        )
+
+    # -- items --------------------------------------------------------------------------
+
+    def item_added(self, d: JSON) -> Iterator[Event]:
+        item = d.get("item") or {}
+        if _is_call(item):
+            yield from self.open_call(d, item)
+
+    def open_call(self, d: JSON, item: JSON) -> Iterator[Event]:
+        kind = item["type"]
+        index = d.get("output_index") or 0
+        id = words(item.get("call_id")) or words(item.get("id")) or f"call_{index}"
+        name = words(item.get("name")) or kind.removesuffix("_call")
+        self.calls[index] = OpenCall(id, name, kind in _SERVER_TOOLS)
+        yield self.calls[index].start()
+
+    def arguments_delta(self, d: JSON) -> Iterator[Event]:
+        call = self.calls.get(d.get("output_index") or 0)
+        if call is not None:
+            yield from call.delta(words(d.get("delta")))
+
+    def item_done(self, d: JSON) -> Iterator[Event]:
+        item = d.get("item") or {}
+        if not item:
+            return
+        self.turn.message = [*(self.turn.message or []), mend_all(item)]
+        if not _is_call(item):
+            return
+        index = d.get("output_index") or 0
+        if index not in self.calls:
+            yield from self.open_call(d, item)
+        yield self.close_call(self.calls.pop(index), item)
+        yield from self.tool_result(item)
+
+    def close_call(self, call: OpenCall, item: JSON) -> Event:
+        self.called = self.called or not call.server
+        kind = item["type"]
+        if kind == "custom_tool_call":  # its input is free text, not JSON
+            return ToolCall(call.id, call.name, item.get("input", call.text))
+        if kind == "code_interpreter_call":
+            code = {"code": item.get("code") or call.text}
+            return ToolCall(call.id, call.name, code, server=True)
+        arguments = item.get("arguments", call.text)
+        if isinstance(arguments, str):
+            arguments = arguments or call.text
+        if kind in ("web_search_call", "file_search_call", "image_generation_call"):
+            known = item.get("action") or {
+                key: item[key] for key in ("queries", "revised_prompt") if item.get(key)
+            }
+            return ToolCall(call.id, call.name, mend_all(known), server=True)
+        if not isinstance(arguments, str):
+            return ToolCall(call.id, call.name, arguments, server=call.server)
+        return tool_call(call.id, call.name, arguments, server=call.server)
+
+    def close_calls(self) -> Iterator[Event]:
+        """Calls that the stream left open: cut off, or from a proxy that sends no ends."""
+        for index in list(self.calls):
+            call = self.calls.pop(index)
+            self.called = self.called or not call.server
+            yield call.end()
+
+    def tool_result(self, item: JSON) -> Iterator[Event]:
+        """What came back to a tool that the provider ran, where it says so."""
+        kind = item["type"]
+        id = words(item.get("call_id")) or words(item.get("id"))
+        name = words(item.get("name")) or kind.removesuffix("_call")
+        if kind == "web_search_call":
+            for source in (item.get("action") or {}).get("sources") or []:
+                yield from self.turn.new_source(source.get("url"), source.get("title"))
+        elif kind == "file_search_call":
+            for found in item.get("results") or []:
+                yield from self.turn.new_source(document=found.get("filename"))
+        elif kind == "mcp_call" and item.get("error"):
+            yield ToolResult(id, mend_all(item["error"]), name, is_error=True)
+        result = item.get(_RESULT_FIELD.get(kind, ""))
+        if result:
+            yield ToolResult(id, mend_all(result), name)
+
+
+_RESULT_FIELD = {
+    "file_search_call": "results",
+    "code_interpreter_call": "outputs",
+    "image_generation_call": "result",
+    "mcp_call": "output",
+}
+
+
+def _is_call(item: JSON) -> bool:
+    kind = words(item.get("type"))
+    if kind == "tool_search_call" and item.get("execution") == "client":
+        return False
+    return kind in _CLIENT_TOOLS or kind in _SERVER_TOOLS

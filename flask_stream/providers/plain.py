@@ -1,0 +1,74 @@
+"""Iterables of the app's own: `str` and `Event` to Events."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+
+from ..errors import SourceError, class_names
+from ..events import Done, Event, Failed, Start, Text, Words, check_json
+from .wire import SDKS
+
+# A whole frame, hand-written: users come from `yield f"data: {word}\n\n"`.
+_FRAME = re.compile(r"(?:(?:data|event|id|retry):[^\r\n]*\r?\n)+\r?\n\Z")
+
+
+def read(items: Iterable[object]) -> Iterator[Event]:
+    """Each item as an Event; what is neither `str` nor `Event` is refused.
+
+    :raises SourceError: an item is of another type.
+    """
+    warned = False
+    for item in items:
+        if isinstance(item, str):
+            if not warned and _FRAME.match(item):
+                warned = True
+                warnings.warn(
+                    f"A view yielded {item[:40]!r}, which is a server-sent event already. Yield "
+                    "the bare words instead: Flask-Stream makes the frames, and the page would "
+                    "show this one as text.",
+                    stacklevel=2,
+                )
+            yield Text(item)
+        elif isinstance(item, Event):
+            yield own(item)
+        else:
+            raise SourceError(_refusal(item))
+
+
+def own(event: Event) -> Event:
+    """An event that an app may yield, and that can be sent.
+
+    :raises SourceError: it is one that Flask-Stream makes itself.
+    :raises TypeError: a field is of another type than the class says.
+    """
+    if isinstance(event, Start | Done | Failed):
+        raise SourceError(
+            f"A view yielded {type(event).__name__}, which Flask-Stream sends itself, exactly "
+            "once a run. To end a run early, return from the generator, or raise "
+            "StreamFailed(message) to end it as failed."
+        )
+    if isinstance(event, Words):
+        if not isinstance(event.text, str):
+            raise TypeError(f"{event!r} was yielded, but its text must be a str.")
+    else:
+        check_json(event.payload(), f"{event!r}, which was yielded,")
+    return event
+
+
+def _refusal(item: object) -> str:
+    kind = type(item).__name__
+    if class_names(item, *SDKS):
+        return (
+            f"A view yielded a {kind}, an event of a provider's stream. Pass the stream on with "
+            "«yield from relay(stream)», or return the stream itself."
+        )
+    if isinstance(item, bytes):
+        return "A view yielded bytes. Yield str instead: decode them, or yield the words."
+    if hasattr(item, "__next__"):
+        return f"A view yielded {item!r:.80}, a {kind}. To yield what it yields: «yield from» it."
+    advice = "yield Data(name, value) for an event of your own"
+    if not isinstance(item, dict | list):
+        advice = f"yield str(value) for its text, or {advice}"
+    return f"A view yielded {item!r:.80}, a {kind}. Only str and Event can be streamed: {advice}."

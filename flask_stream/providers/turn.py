@@ -1,0 +1,170 @@
+"""What the three readers share: the turn that they fill, and the reading of tool calls."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ..errors import ProviderError
+from ..events import Event, Source, ToolCall, ToolCallDelta, ToolCallStart, Usage
+
+logger = logging.getLogger("flask_stream")
+
+JSON = dict[str, Any]
+
+# Stands among the dicts where the next one has to be waited for, see `wire`.
+PAUSE: JSON = {"flask_stream": "pause"}
+# Stands for Chat Completions' `data: [DONE]`, which is no JSON.
+DONE: JSON = {"flask_stream": "done"}
+
+
+class Turn:
+    """One relayed stream, as its reader has understood it so far.
+
+    :ivar ended: the provider has said its last word; what may follow is of no use.
+    :ivar complete: an end mark was seen (DESIGN: `message_stop` or a stop reason; a
+        finish reason or `[DONE]`; `response.completed` or `.incomplete`).
+    :ivar error: what the provider reported instead.
+    :ivar message: its own turn, see `Result.message`.
+    """
+
+    def __init__(self) -> None:
+        self.ended = self.complete = False
+        self.error: ProviderError | None = None
+        self.message: Any = None
+        self.raw_usage: Mapping[str, Any] | None = None
+        self.usage: Usage | None = None
+        self.stop_reason: str | None = None
+        self.provider_stop_reason: str | None = None
+        self._sources: set[Source] = set()
+
+    def new_source(
+        self,
+        url: object = None,
+        title: object = None,
+        cited_text: object = None,
+        document: object = None,
+    ) -> Iterator[Event]:
+        """The source as an event, unless this turn has named it before."""
+        source = Source(*(words(x) or None for x in (url, title, cited_text, document)))
+        if source.payload() and source not in self._sources:
+            self._sources.add(source)
+            yield source
+
+
+def understood(handle: Callable[[JSON], Iterator[Event]], d: JSON) -> Iterator[Event]:
+    """What a reader makes of one dict. What it cannot make sense of is skipped, never fatal.
+
+    Dialects put null, a list or nothing where the wire has an object, and new kinds of
+    content come unannounced: one guard here, instead of one at each of their fields.
+    """
+    try:
+        yield from handle(d)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        logger.debug("Skipped what was not understood of %.500r", d, exc_info=True)
+
+
+def words(value: object) -> str:
+    """`value` where it is text, else no text."""
+    return value if isinstance(value, str) else ""
+
+
+class OpenCall:
+    """A tool call whose arguments are still arriving, as pieces of JSON text."""
+
+    def __init__(self, id: str, name: str, server: bool = False) -> None:
+        self.id = id
+        self.name = name
+        self.server = server
+        self.pieces: list[str] = []
+        self.beside: JSON = {}  # fields that only the provider knows, for its own turn
+        self.is_custom = False  # its input is free text, not JSON
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+    def start(self) -> Event:
+        return ToolCallStart(self.id, self.name, server=self.server)
+
+    def delta(self, piece: str) -> Iterator[Event]:
+        if piece:
+            self.pieces.append(piece)
+            yield ToolCallDelta(self.id, piece)
+
+    def end(self) -> Event:
+        if self.is_custom:
+            return ToolCall(self.id, self.name, self.text, server=self.server)
+        return tool_call(self.id, self.name, self.text, server=self.server)
+
+
+def tool_call(id: str, name: str, text: str, *, server: bool = False) -> ToolCall:
+    """The call whose arguments are the JSON `text`; no text at all means no arguments."""
+    if not text.strip():
+        return ToolCall(id, name, {}, server=server)
+    try:
+        return ToolCall(id, name, json.loads(text), server=server)
+    except (ValueError, TypeError, RecursionError):  # TypeError: NaN, which our wire cannot carry
+        return ToolCall(id, name, None, raw=text, server=server)
+
+
+def partial_json(text: str) -> Any:
+    """What is whole in a JSON text that may be cut off: {} where nothing is.
+
+    The last value is dropped when its end is not there, and open arrays and objects are
+    closed, as the anthropic SDK 2.12 does for a tool's input that `max_tokens` cut off.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        return {}
+    except json.JSONDecodeError as error:
+        whole = text[: error.pos]  # nothing behind the first fault can be of use
+        if text[error.pos : error.pos + 1] in (".", "e", "E"):  # a number that was cut in two
+            whole = whole.rstrip("-0123456789.")
+    for cut, closing in reversed(_cuts(whole)):
+        try:
+            return json.loads(whole[:cut] + closing)
+        except ValueError:
+            continue  # a key without its value, or no JSON at all
+        except RecursionError:
+            break
+    return {}
+
+
+def _cuts(text: str) -> list[tuple[int, str]]:
+    """Where `text` could be cut after a whole value, and what would close it there."""
+    cuts: list[tuple[int, str]] = []
+    closing: list[str] = []
+    in_string = escaped = False
+    for at, char in enumerate(text):
+        if in_string:
+            if escaped:
+                escaped = False
+            elif char == "\\":
+                escaped = True
+            elif char == '"':
+                in_string = False
+        elif char == '"':
+            in_string = True
+        elif char in "[{":
+            closing.append("]" if char == "[" else "}")
+            cuts.append((at + 1, "".join(reversed(closing))))
+        elif char in "]}" and closing:
+            closing.pop()
+            cuts.append((at + 1, "".join(reversed(closing))))
+        elif char == ",":
+            cuts.append((at, "".join(reversed(closing))))
+    if not in_string:
+        cuts.append((len(text), "".join(reversed(closing))))  # behind a number, true or null
+    return cuts
+
+
+def count(raw: Mapping[str, Any] | None, *path: str) -> int | None:
+    """The whole number at `path` in the provider's usage object; None where there is none."""
+    value: Any = raw
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,300 @@
+"""From a provider's object to wire dicts, and how to cancel it from another thread.
+
+A `Source` hides what the object is: an SDK's `Stream`, whose body we read ourselves and
+never build the SDK's models (most of a token's cost goes there); an SDK's helper stream or
+a tracing wrapper, iterated as it is and its items turned back to dicts; or a `requests`
+response, for which see `over_requests`.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from ..errors import ProviderError, class_names, from_exception
+from ..sse import Decoder
+from .turn import DONE, JSON, PAUSE, Turn
+
+SDKS = ("anthropic", "openai")
+_WIRE = {"anthropic": "anthropic"}  # OpenAI's has two, which the first dict tells apart
+
+# What may still follow the provider's last word, in seconds: usually the end of the chunked
+# body, which hands the connection back to the pool. Longer than that, it is closed instead.
+_DRAIN_SECONDS = 0.2
+
+
+class Source:
+    """One provider's stream. `dicts` and `close` belong to the thread that reads it.
+
+    :ivar wire: "anthropic", "openai_chat" or "openai_responses", where it is known before
+        the first dict.
+    :ivar joins: set by a consumer that joins what comes in one network read: it gets a
+        PAUSE before each wait, and `more` says whether the next dict is already there.
+    """
+
+    provider: str | None = None
+    wire: str | None = None
+    joins = False
+    more = False
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._closed = False
+        self._cancelled = False
+        self._rest: Iterator[JSON] | None = None
+
+    def open(self) -> None:
+        """Do what must come before the first dict, and may fail: enter a manager."""
+
+    def dicts(self, turn: Turn) -> Iterator[JSON]:
+        """The wire dicts, until the turn has ended; a lost connection sets `turn.error`."""
+        self._rest = iter(self._read())
+        guard = None
+        try:
+            while not turn.ended:
+                if turn.error is not None and guard is None:
+                    if self._shares_connection():
+                        return
+                    guard = self._guard()
+                try:
+                    d = next(self._rest)
+                except StopIteration:
+                    return
+                except Exception as error:
+                    self._failed(error, turn)
+                    return
+                yield d
+        finally:
+            self.more = False
+            if guard is not None:
+                guard.cancel()
+
+    def finish(self) -> None:
+        """Read what is left, for a moment, so that the connection can be used again."""
+        if self._rest is not None and not self._closed and not self._shares_connection():
+            guard = self._guard()
+            try:
+                for _ in self._rest:
+                    pass
+            except Exception:
+                pass  # the answer is whole; only the connection is lost
+            finally:
+                guard.cancel()
+        self.close()
+
+    def cancel(self) -> None:
+        """Wake a reader that is blocked, from any thread; it then sees the stream's end.
+
+        Only shutting the socket down does that. A socket that is back in the pool belongs to
+        somebody else by now, so it is looked up here, and only while the body is not read.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            self._cancelled = True
+            with suppress(OSError):  # it is gone already
+                self._wake()
+
+    def close(self) -> None:
+        """Release the connection. May be called again."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._close()
+
+    def _guard(self) -> threading.Timer:
+        guard = threading.Timer(_DRAIN_SECONDS, self.cancel)
+        guard.daemon = True
+        guard.start()
+        return guard
+
+    def _failed(self, error: Exception, turn: Turn) -> None:
+        if self._cancelled or turn.error is not None:
+            return  # whoever cancelled knows why
+        # Neither the SDK's nor its HTTP client's: the SDKs' own accumulation breaks on some
+        # dialects with whatever it meets.
+        turn.error = from_exception(error, begun=True) or ProviderError(
+            detail=f"{type(error).__name__}: {error}"
+        )
+        if turn.error is not error:
+            turn.error.__cause__ = error
+
+    def _shares_connection(self) -> bool:
+        """Whether one connection carries many streams, so that its socket is not ours to shut."""
+        return False
+
+    def _read(self) -> Iterator[JSON]:
+        raise NotImplementedError
+
+    def _wake(self) -> None:
+        raise NotImplementedError
+
+    def _close(self) -> None:
+        raise NotImplementedError
+
+
+class SDKStream(Source):
+    """An SDK's `Stream` that nobody has begun to read: its body, read by us."""
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__()
+        self.stream = stream
+        self.provider = sdk_of(stream)
+        self.wire = _WIRE.get(self.provider or "")
+
+    def _read(self) -> Iterator[JSON]:
+        decoder = Decoder()
+        for chunk in self.stream.response.iter_bytes():
+            events = decoder.feed(chunk)
+            last = len(events) - 1
+            for at, event in enumerate(events):
+                self.more = self.joins and at < last
+                d = parse(event.data)
+                if d is not None:
+                    yield d
+            if last > 0 and self.joins:
+                yield PAUSE
+
+    def _shares_connection(self) -> bool:
+        return is_http2(self.stream.response)
+
+    def _wake(self) -> None:
+        shut_down(self.stream.response)
+
+    def _close(self) -> None:
+        self.stream.close()
+
+
+class SDKItems(Source):
+    """A stream that must be iterated as it is: an SDK's helper stream, or a wrapped one.
+
+    :param items: the stream; an iterator that has begun, where the first item was looked at.
+    :param stream: the object that owns the connection.
+    """
+
+    def __init__(self, items: Iterable[Any], stream: Any = None) -> None:
+        super().__init__()
+        self.items = items
+        self.stream = items if stream is None else stream
+        self.provider = sdk_of(self.stream)
+        self.wire = _WIRE.get(self.provider or "")
+
+    def _read(self) -> Iterator[JSON]:
+        try:
+            for item in self.items:
+                d = dict_of(item)
+                if d is not None:
+                    yield d
+        except Exception as error:
+            body = getattr(error, "body", None)
+            if "APIError" not in class_names(error, *SDKS) or not isinstance(body, dict):
+                raise
+            # What the provider sent: Anthropic's SDK keeps it whole, OpenAI's the inside.
+            yield body if body.get("type") == "error" else {"type": "error", "error": body}
+
+    def _shares_connection(self) -> bool:
+        return is_http2(response_of(self.stream))
+
+    def _wake(self) -> None:
+        shut_down(response_of(self.stream))
+
+    def _close(self) -> None:
+        close = getattr(self.stream, "close", None)
+        if close is not None:
+            close()
+
+
+class SDKManager(SDKItems):
+    """What `.stream()` gives: entered when the run opens, exited when it is closed."""
+
+    def __init__(self, manager: Any) -> None:
+        super().__init__((), manager)
+        self.manager = manager
+
+    def open(self) -> None:
+        self.items = self.stream = self.manager.__enter__()
+
+    def _close(self) -> None:
+        self.manager.__exit__(None, None, None)
+
+
+# -- what an object is ------------------------------------------------------------------
+
+
+def sdk_of(obj: object) -> str | None:
+    """ "anthropic" or "openai": whose object it is, by its class's module."""
+    for name in SDKS:
+        if class_names(obj, name):
+            return name
+    return None
+
+
+def response_of(stream: object) -> Any:
+    """The HTTP response below an SDK's stream; its helpers keep it private."""
+    return getattr(stream, "response", None) or getattr(stream, "_response", None)
+
+
+def is_http2(response: Any) -> bool:
+    return getattr(response, "http_version", None) == "HTTP/2"
+
+
+def shut_down(response: Any) -> None:
+    """Shut down the socket that an httpx response is read from, where it is ours to shut."""
+    if response is None or getattr(response, "is_closed", True) or is_http2(response):
+        return
+    network = getattr(response, "extensions", {}).get("network_stream")
+    sock = network.get_extra_info("socket") if network is not None else None
+    if isinstance(sock, socket.socket):
+        # Never the TLS socket's own shutdown: its reader would raise ValueError.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+def parse(data: str) -> JSON | None:
+    """One event's data as a dict; DONE for `[DONE]`; None for what is no JSON object.
+
+    :raises ProviderError: it begins as a JSON object, but is none.
+    """
+    if data.startswith("{"):
+        try:
+            d = json.loads(data)
+        except ValueError as error:
+            detail = f"The provider sent an event that is no JSON: {error}: {data[:200]!r}"
+            raise ProviderError(detail=detail) from error
+        return d if isinstance(d, dict) else None
+    return DONE if data.lstrip().startswith("[DONE]") else None
+
+
+# The events that the SDKs' helpers derive from the raw ones, beside which they come.
+_DERIVED = {"text", "thinking", "signature", "citation", "input_json", "compaction"}
+
+
+def dict_of(item: Any) -> JSON | None:
+    """An SDK's item as the dict that was on the wire; None for a derived event."""
+    kind = getattr(item, "type", None)
+    if kind == "chunk":  # ChatCompletionStream's raw event
+        item = item.chunk
+    elif isinstance(kind, str):
+        if kind in _DERIVED or ("." in kind and not kind.startswith("response.")):
+            return None
+    exclude = {"snapshot"}  # the answer so far, on every delta of ResponseStream
+    d: JSON = item.model_dump(
+        mode="json", by_alias=True, exclude_unset=True, warnings=False, exclude=exclude
+    )
+    if kind in ("response.completed", "response.incomplete"):
+        _strip_parsed(d)
+    return d
+
+
+def _strip_parsed(value: Any) -> None:
+    """Take out what the SDK's helper put into the provider's own turn."""
+    if isinstance(value, dict):
+        value.pop("parsed", None)
+        value.pop("parsed_arguments", None)
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, dict | list):
+            _strip_parsed(item)

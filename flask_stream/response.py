@@ -1,0 +1,262 @@
+"""What a view returned, and the format that was asked for, to a Flask response."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+from weakref import ref
+
+from flask import Response, current_app, request, stream_with_context
+from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.wrappers import Response as WSGIResponse
+
+from .errors import SAFE_MESSAGES, RunError, SourceError, class_names, from_exception
+from .events import Event
+from .formats import Format, Html, Json, body, prefers_html
+from .providers import Source, adapt, adapt_items, relay_source
+from .providers.wire import SDKS
+from .run import Callback, Run, failed_by
+
+logger = logging.getLogger("flask_stream")
+
+STREAM_HEADERS = {
+    # no-transform: no proxy may touch the words; no-cache: nor keep them.
+    "Cache-Control": "no-cache, no-transform",
+    # nginx would hold the answer until it is whole.
+    "X-Accel-Buffering": "no",
+    # Keeps compressing middleware and nginx's gzip off: they hold back what they compress.
+    "Content-Encoding": "identity",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+COMPLETE_HEADERS = {"Cache-Control": "no-store"}
+
+_RESPONSE = "flask_stream.response"  # in the request's environ
+
+
+def close_unsent(*_: object, **__: object) -> None:
+    """End the run whose response Flask gives up, since an after_request function failed.
+
+    Nobody would close it, and its generator would keep the request's context pushed.
+    """
+    unsent = request.environ.pop(_RESPONSE, None)
+    response = unsent() if unsent is not None else None
+    if response is not None:
+        response.close()
+
+
+class _Streamed:
+    """Mixed into the app's own response class."""
+
+    response: Any
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        if isinstance(self.response, list | tuple):
+            logger.warning(
+                "%s %s: something read the whole body of a streamed response before it was sent "
+                "(get_data(), .data, .json or set_data() in an after_request function?), so the "
+                "words could not leave one by one. Skip responses whose is_streamed is true there.",
+                environ.get("REQUEST_METHOD"),
+                environ.get("PATH_INFO"),
+            )
+        return super().__call__(environ, start_response)  # type: ignore[misc,no-any-return]
+
+
+_classes: dict[type[Response], type[Response]] = {}
+
+
+def _response_class() -> type[Response]:
+    # Flask turns any other class into the app's own, and would drop what is added here.
+    base = current_app.response_class
+    if base not in _classes:
+        _classes[base] = type("StreamResponse", (_Streamed, base), {})
+    return _classes[base]
+
+
+def respond(value: Any, format: Format, callbacks: list[Callback]) -> Any:
+    """The response for what a view returned; what is no stream comes back untouched.
+
+    Called by the view's own thread, in its request's context.
+
+    :raises SourceError: it is nothing that a view may return; the message says what to do.
+    :raises RunError, HTTPException, Exception: what the opening of the run raises.
+    """
+    run = _run_for(value, callbacks)
+    if run is None:
+        return value
+    run.open()
+    if isinstance(format, Json | Html):
+        for _ in run.events():
+            pass
+        rendered, status = format.render(run.result)
+        headers = COMPLETE_HEADERS
+        response = current_app.response_class(rendered, status, headers, mimetype=format.mimetype)
+    else:
+        # Flask 3.1.2 and later tear the request down twice unless the first item is taken
+        # here; it is `start`, which waits for nobody.
+        frames: Iterator[bytes] = stream_with_context(body(run, format))
+        first = [next(frames)]
+        response = _response_class()(
+            _Frames(first, frames), mimetype=format.mimetype, headers=STREAM_HEADERS
+        )
+        response.call_on_close(run.close)
+        request.environ[_RESPONSE] = ref(response)
+    response.vary.add("Accept")
+    return response
+
+
+def head_response(format: Format) -> Response:
+    """The headers of an answer that nobody was asked for (HEAD)."""
+    complete = isinstance(format, Json | Html)
+    headers = COMPLETE_HEADERS if complete else STREAM_HEADERS
+    response = current_app.response_class(mimetype=format.mimetype, headers=headers)
+    response.automatically_set_content_length = False  # it is not known before the answer is
+    response.vary.add("Accept")
+    return response
+
+
+class _Frames:
+    """The first frame, then the others; closing it closes them."""
+
+    def __init__(self, first: list[bytes], rest: Iterator[bytes]) -> None:
+        self._all = chain(first, rest)
+        self._rest = rest
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._all
+
+    def close(self) -> None:
+        self._rest.close()  # type: ignore[attr-defined]
+
+
+def _run_for(value: Any, callbacks: list[Callback]) -> Run | None:
+    source = adapt(value)
+    if source is not None:
+        source.joins = True
+        items: Iterable[Any] = relay_source(source)
+    elif _is_for_flask(value):
+        return None
+    else:
+        items = _Opening(value)
+    return Run(
+        items,
+        callbacks=callbacks,
+        sender=current_app._get_current_object(),  # type: ignore[attr-defined]
+        debug=current_app.debug,
+        source=source,
+    )
+
+
+class _Opening:
+    """An iterable of the app's own, looked at when its first item is asked for."""
+
+    def __init__(self, items: Iterable[Any]) -> None:
+        self._items = items
+        self._relayed: Any = None
+
+    def __iter__(self) -> Iterator[Any]:
+        adapted = adapt_items(self._items)
+        if isinstance(adapted, Source):
+            adapted = self._relayed = relay_source(adapted)
+        return adapted
+
+    def close(self) -> None:
+        for closing in (self._relayed, self._items):
+            close = getattr(closing, "close", None)
+            if close is not None:
+                close()
+
+
+def _is_for_flask(value: Any) -> bool:
+    """Whether `value` is something that Flask makes a response of without us."""
+    if value is None:
+        raise SourceError(
+            f"The view of endpoint {request.endpoint!r} returned None. Return the provider's "
+            "stream (client.messages.create(…, stream=True)), a generator or list of str, or a "
+            "response; or did a return statement go missing?"
+        )
+    if isinstance(value, Event):
+        raise SourceError(
+            f"The view of endpoint {request.endpoint!r} returned one {type(value).__name__}. "
+            "Return a list of events, or yield them."
+        )
+    if isinstance(value, WSGIResponse):
+        if value.mimetype == "text/event-stream":
+            warnings.warn(
+                f"The view of endpoint {request.endpoint!r} returned a Response that is "
+                "text/event-stream already. It goes out as it is, without Flask-Stream's "
+                "events. Return the generator itself, yielding bare words, or take "
+                "@stream.response off.",
+                stacklevel=2,
+            )
+        return True
+    if isinstance(value, tuple):
+        head = value[0] if value else None
+        if class_names(head, *SDKS, "requests") or hasattr(head, "__next__"):
+            raise SourceError(
+                f"The view of endpoint {request.endpoint!r} returned a tuple that begins with a "
+                f"stream ({type(head).__name__}). A stream's status is always 200 and its headers "
+                "are Flask-Stream's: return the stream alone, or set headers with "
+                "after_this_request."
+            )
+        return True
+    return isinstance(value, str | bytes | bytearray | dict) or not hasattr(value, "__iter__")
+
+
+# -- errors before the first byte -------------------------------------------------------
+
+
+_FAILED = "flask_stream.failed"  # in the request's environ: a view with the decorator raised
+
+
+def as_http_error(error: Exception) -> Exception:
+    """The exception to raise for one that came before the first byte.
+
+    A provider's becomes a `ProviderError`. An HTTPException that no errorhandler of the app
+    answers renders itself as `{code, message, retryable}`, unless a page is preferred.
+    """
+    request.environ[_FAILED] = True
+    told = from_exception(error)
+    if told is not None and told is not error:
+        told.__cause__ = error
+        error = told
+    if isinstance(error, RunError):
+        logger.warning("%s: %s", error.error_code, error.detail or error.message)
+    if isinstance(error, HTTPException) and (error.code or 0) >= 400 and error.response is None:
+        render = type(error).get_response.__get__(error)
+
+        def get_response(environ: Any = None, *args: Any, **kwargs: Any) -> Any:
+            if prefers_html(request.headers.get("Accept")):
+                return render(environ, *args, **kwargs)
+            return _json_error(error)
+
+        error.get_response = get_response  # type: ignore[method-assign]
+    return error
+
+
+def shape_bare_error(response: Response) -> Response:
+    """Give a stream's client JSON where Flask would give it its own page for a bug (500).
+
+    An after_request function: only there is it known that no errorhandler of the app answered.
+    """
+    bare = InternalServerError()
+    if (
+        response.status_code == bare.code
+        and request.environ.get(_FAILED)
+        and not prefers_html(request.headers.get("Accept"))
+        and response.get_data(as_text=True) == bare.get_body()
+    ):
+        return _json_error(InternalServerError(SAFE_MESSAGES["internal"]))
+    return response
+
+
+def _json_error(error: HTTPException) -> Response:
+    failed = failed_by(error, current_app.debug)
+    headers = [(k, v) for k, v in error.get_headers() if k.lower() != "content-type"]
+    content = json.dumps(failed.payload())
+    return Response(content, error.code, headers, mimetype="application/json")

@@ -1,0 +1,111 @@
+"""`Result`: what the events of a run, or of one relayed stream, add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .events import (
+    JSON,
+    Event,
+    Failed,
+    Meta,
+    Reasoning,
+    Refusal,
+    Source,
+    Text,
+    ToolCall,
+    ToolResult,
+    Usage,
+)
+
+
+class Result:
+    """What a run, or one relayed stream of it, came to.
+
+    :ivar id: the run's id; None for a step.
+    :ivar outcome: ``complete``, ``stopped``, ``disconnected`` or ``failed``; None while it
+        goes on.
+    :ivar usage: the run's total; of a step, its own.
+    :ivar error: the :class:`Failed` that ended it, or None.
+    :ivar raw_usage: the provider's own usage object, as it came (Python only).
+    :ivar message: the provider's own turn, ready to append to the next request's
+        ``messages`` (Anthropic, Chat Completions: a dict) or to extend its ``input`` with
+        (Responses: a list of items). None when there was none. Of a run: its last step's.
+    :ivar steps: the Result of each relayed stream, in order (Python only).
+    """
+
+    def __init__(self, id: str | None = None) -> None:
+        self.id = id
+        self.outcome: str | None = None
+        self.provider: str | None = None
+        self.model: str | None = None
+        self.response_id: str | None = None
+        self.tool_calls: list[ToolCall] = []
+        self.server_tool_calls: list[ToolCall] = []
+        self.tool_results: list[ToolResult] = []
+        self.sources: list[Source] = []
+        self.stop_reason: str | None = None
+        self.provider_stop_reason: str | None = None
+        self.usage: Usage | None = None
+        self.error: Failed | None = None
+        self.raw_usage: Mapping[str, Any] | None = None
+        self.message: Any = None
+        self.steps: list[Result] = []
+        self._pieces: dict[type[Event], list[str]] = {Text: [], Reasoning: [], Refusal: []}
+
+    @property
+    def text(self) -> str:
+        """All that the user read."""
+        return "".join(self._pieces[Text])
+
+    @property
+    def has_text(self) -> bool:
+        return bool(self._pieces[Text])
+
+    @property
+    def reasoning(self) -> str:
+        return "".join(self._pieces[Reasoning])
+
+    @property
+    def refusal(self) -> str:
+        return "".join(self._pieces[Refusal])
+
+    def add(self, event: Event) -> None:
+        """Add one event up. Usage, stop reason and outcome are set by whoever knows them."""
+        kind = type(event)
+        if kind is Text or kind is Reasoning or kind is Refusal:
+            self._pieces[kind].append(event.text)  # type: ignore[attr-defined]
+        elif isinstance(event, Meta):
+            self.provider = event.provider or self.provider
+            self.model = event.model or self.model
+            self.response_id = event.response_id or self.response_id
+        elif isinstance(event, ToolCall):
+            (self.server_tool_calls if event.server else self.tool_calls).append(event)
+        elif isinstance(event, ToolResult):
+            self.tool_results.append(event)
+        elif isinstance(event, Source) and event not in self.sources:
+            self.sources.append(event)
+
+    def to_dict(self) -> JSON:
+        """The JSON format's body."""
+        return {
+            "id": self.id,
+            "outcome": self.outcome,
+            "provider": self.provider,
+            "model": self.model,
+            "text": self.text,
+            "reasoning": self.reasoning,
+            "refusal": self.refusal,
+            "tool_calls": [call.payload() for call in self.tool_calls],
+            "server_tool_calls": [call.payload() for call in self.server_tool_calls],
+            "tool_results": [result.payload() for result in self.tool_results],
+            "sources": [source.payload() for source in self.sources],
+            "stop_reason": self.stop_reason,
+            "provider_stop_reason": self.provider_stop_reason,
+            "usage": self.usage.payload() if self.usage else None,
+            "error": self.error.payload() if self.error else None,
+        }
+
+    def __repr__(self) -> str:
+        return f"<Result {self.id or ''} {self.outcome} {len(self.text)} characters>"

@@ -1,0 +1,84 @@
+"""The blueprint: the client's files, and the tags that put them into a template."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from flask import Blueprint, Flask, Response, send_from_directory, url_for
+from markupsafe import Markup
+
+_STATIC = Path(__file__).parent / "static"
+_YEAR = 365 * 24 * 3600  # seconds
+# Said here, since what the machine's registry says of .js is not always a script.
+_MIMETYPES = {".js": "text/javascript", ".css": "text/css"}
+
+Nonce = str | Callable[[], str] | None
+
+
+@cache
+def digest() -> str:
+    """What stands for the content of all client files in their URLs.
+
+    One for all, so that one file may import another by its relative URL.
+    """
+    content = hashlib.sha256()
+    for path in sorted(_STATIC.iterdir()):
+        content.update(path.name.encode() + b"\0" + path.read_bytes())
+    return content.hexdigest()[:16]
+
+
+def register(app: Flask, url_prefix: str) -> None:
+    """Add the blueprint and the template tags to an app."""
+    app.register_blueprint(_blueprint(), url_prefix=url_prefix)
+    app.jinja_env.globals.update(
+        stream_script=stream_script, stream_style=stream_style, stream_url=stream_url
+    )
+
+
+def _blueprint() -> Blueprint:
+    blueprint = Blueprint("flask_stream", __name__)
+    blueprint.add_url_rule("/static/<version>/<filename>", "client", _client_file)
+    return blueprint
+
+
+def _client_file(version: str, filename: str) -> Response:
+    current = version == digest()
+    response = send_from_directory(
+        _STATIC,
+        filename,
+        mimetype=_MIMETYPES.get(Path(filename).suffix),
+        max_age=_YEAR if current else 0,
+    )
+    if current:
+        response.cache_control.immutable = True
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def stream_url(filename: str = "flask-stream.js") -> str:
+    """The URL of the client's module, for pages with modules of their own."""
+    return url_for("flask_stream.client", version=digest(), filename=filename)
+
+
+def stream_script(nonce: Nonce = None) -> Markup:
+    """The tag that loads the client and defines `<flask-stream>`.
+
+    :param nonce: of a Content-Security-Policy that needs one; Flask-Talisman's
+        ``csp_nonce`` may be given as it is.
+    """
+    tag = Markup('<script type="module" src="{}"{}></script>')
+    return tag.format(stream_url(), _nonce_attribute(nonce))
+
+
+def stream_style(nonce: Nonce = None) -> Markup:
+    """The tag that loads the optional style sheet."""
+    tag = Markup('<link rel="stylesheet" href="{}"{}>')
+    return tag.format(stream_url("flask-stream.css"), _nonce_attribute(nonce))
+
+
+def _nonce_attribute(nonce: Nonce) -> Markup:
+    value = nonce() if callable(nonce) else nonce
+    return Markup(' nonce="{}"').format(value) if value else Markup()
