@@ -1,0 +1,38 @@
+/** What a browser would have sent for a form, as arguments for `stream`. */
+
+/**
+ * @param {HTMLFormElement} form
+ * @param {HTMLElement | null} submitter the button that was pressed
+ * @param {string | null} [method] in place of the form's own
+ * @returns {{ url: URL, options: RequestInit }}
+ */
+export function submission(form, submitter, method) {
+  // Attributes, not properties: a field named "action" or "method" hides the form's property.
+  /** @param {string} name */
+  const attribute = (name) => submitter?.getAttribute(`form${name}`) ?? form.getAttribute(name);
+  const url = new URL(attribute("action") || document.URL, document.baseURI);
+  const data = new FormData(form, submitter);
+  method ??= attribute("method") || "GET";
+  if (method.toUpperCase() === "GET") {
+    url.search = String(urlencoded(data));
+    return { url, options: {} };
+  }
+  const multipart = attribute("enctype")?.toLowerCase() === "multipart/form-data";
+  return { url, options: { method, body: multipart ? data : urlencoded(data) } };
+}
+
+/**
+ * Of a file, its name goes; line breaks go as CRLF: HTML, "Form submission algorithm".
+ *
+ * @param {FormData} data
+ */
+function urlencoded(data) {
+  const pairs = new URLSearchParams();
+  for (const [name, value] of data) pairs.append(crlf(name), crlf(typeof value === "string" ? value : value.name));
+  return pairs;
+}
+
+/** @param {string} text */
+function crlf(text) {
+  return text.replace(/\r\n?|\n/g, "\r\n");
+}

@@ -1,0 +1,113 @@
+/**
+ * Server-sent events, from bytes to events, as the WHATWG HTML standard has it
+ * (section "Server-sent events": "Parsing an event stream" and "Interpreting an event stream").
+ */
+
+/**
+ * @typedef {object} ParsedEvent
+ * @property {string} type the `event` field, or "message"
+ * @property {string} data the `data` fields, joined with line feeds
+ * @property {string} lastEventId the last `id` that a blank line has committed
+ */
+
+/**
+ * @typedef {object} ParseOptions
+ * @property {(milliseconds: number) => void} [onRetry] called for each valid `retry` field
+ * @property {(id: string) => void} [onId] called when a blank line commits a new last event ID,
+ *   with or without an event
+ */
+
+/**
+ * Events leave as soon as their blank line is complete, wherever the chunks are cut.
+ *
+ * @param {AsyncIterable<Uint8Array>} chunks
+ * @param {ParseOptions} [options]
+ * @returns {AsyncGenerator<ParsedEvent, void, void>}
+ */
+export async function* parse(chunks, { onRetry, onId } = {}) {
+  const splitLines = lineSplitter();
+  const interpret = lineInterpreter(onRetry, onId);
+  for await (const chunk of chunks) {
+    for (const line of splitLines(chunk)) {
+      const event = interpret(line);
+      if (event) yield event;
+    }
+  }
+  // What is left at the end of the stream is discarded: the standard dispatches only at a blank line.
+}
+
+/**
+ * A line is over at its CR: waiting to see whether an LF follows would hold back the event.
+ * Only new text is searched for line ends, so that a long line in many pieces stays linear.
+ */
+function lineSplitter() {
+  // The standard takes one byte order mark off. Node 24's decoder takes two where a chunk ends inside the first.
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  let begun = false;
+  let unfinished = "";
+  let afterCR = false;
+
+  /** @param {Uint8Array} chunk */
+  return function* splitLines(chunk) {
+    let text = decoder.decode(chunk, { stream: true });
+    if (text === "") return;
+    if (!begun && text[0] === "\ufeff") text = text.slice(1);
+    begun = true;
+    if (afterCR && text[0] === "\n") text = text.slice(1);
+    afterCR = text.endsWith("\r");
+    let start = 0;
+    for (const end of text.matchAll(/\r\n?|\n/g)) {
+      const line = unfinished + text.slice(start, end.index);
+      unfinished = "";
+      start = end.index + end[0].length;
+      yield line;
+    }
+    unfinished += text.slice(start);
+  };
+}
+
+/**
+ * @param {ParseOptions["onRetry"]} onRetry
+ * @param {ParseOptions["onId"]} onId
+ */
+function lineInterpreter(onRetry, onId) {
+  let data = "";
+  let type = "";
+  let id = "";
+  let lastEventId = "";
+
+  /** @returns {ParsedEvent | null} */
+  function dispatch() {
+    if (id !== lastEventId) {
+      lastEventId = id;
+      onId?.(id);
+    }
+    const event = data === "" ? null : { type: type || "message", data: data.slice(0, -1), lastEventId };
+    data = "";
+    type = "";
+    return event;
+  }
+
+  /**
+   * @param {string} field
+   * @param {string} value
+   */
+  function process(field, value) {
+    if (field === "data") data += value + "\n";
+    else if (field === "event") type = value;
+    else if (field === "id" && !value.includes("\0")) id = value;
+    else if (field === "retry" && /^[0-9]+$/.test(value)) onRetry?.(Number(value));
+  }
+
+  /**
+   * @param {string} line
+   * @returns {ParsedEvent | null} an event, when this line completes one
+   */
+  return function interpret(line) {
+    if (line === "") return dispatch();
+    const colon = line.indexOf(":");
+    if (colon === -1) process(line, "");
+    else process(line.slice(0, colon), line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1));
+    return null; // a comment, a line that begins with a colon, is a field without a name
+  };
+}
