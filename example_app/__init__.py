@@ -1,0 +1,30 @@
+"""The example app of Flask-Stream: a chat, and a race between streaming and waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from . import chat, database, provider, race, security, source
+from .extensions import stream
+
+
+def create_app(config: Mapping[str, Any] | None = None) -> Flask:
+    """Build the app; keys come from `config`, else from the environment as EXAMPLE_*."""
+    app = Flask(__name__)
+    app.config.from_mapping(DATABASE=str(Path(app.instance_path, "example.sqlite3")))
+    app.config.from_prefixed_env("EXAMPLE")
+    app.config.from_mapping(config or {})
+
+    database.init_app(app)
+    provider.init_app(app)
+    security.init_app(app)
+    stream.init_app(app)
+
+    app.register_blueprint(chat.bp)
+    app.register_blueprint(race.bp)
+    app.register_blueprint(source.bp)
+    return app

@@ -1,0 +1,243 @@
+"""A model provider of our own, for when there is no key: canned answers on the Anthropic wire.
+
+It is an HTTP server on loopback, so that the app talks to it through the real SDK and nothing
+on the way is faked. It also keeps a log of what it sent and of who hung up on it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import select
+import socket
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
+from typing import Any
+
+from .canned_answers import Answer, answer_to
+from .canned_log import Log
+from .canned_wire import count_tokens, frame, new_message, text_of
+
+DELAY = 0.033  # seconds between two pieces: some thirty tokens a second
+START_DELAYS = 18  # a model thinks about 0.6 s before its first word
+HOLD_AFTER = 6  # pieces
+HOLD_SECONDS = 60.0  # so that a held answer that nobody releases does end
+RETRY_AFTER = 20
+
+
+class ClientLeft(Exception):
+    """Nobody is listening any more."""
+
+
+class CannedProvider(ThreadingTCPServer):
+    """The server: `start()` it, and talk to its `url`."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 128
+
+    def __init__(self, port: int = 0, delay: float = DELAY, log_file: str | None = None) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.delay = delay
+        self.log = Log(log_file)
+        self.releases = 0
+        self._lock = threading.Lock()
+        self._requests = 0
+
+    def start(self) -> None:
+        """Serve from a daemon thread."""
+        threading.Thread(target=self.serve_forever, name="canned-provider", daemon=True).start()
+
+    def next_request(self) -> int:
+        """Number the requests, for the log."""
+        with self._lock:
+            self._requests += 1
+            return self._requests
+
+    def release(self) -> None:
+        """Let every answer go on that waits now."""
+        with self._lock:
+            self.releases += 1
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: CannedProvider
+
+    def do_GET(self) -> None:
+        if self.path == "/__log":
+            self._send_json(200, self.server.log.entries())
+        else:
+            self._send_error(404, "not_found_error", f"There is nothing at {self.path}.")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        match self.path.partition("?")[0]:
+            case "/v1/messages":
+                self._answer(json.loads(body))
+            case "/__release":
+                self.server.release()
+                self._send_json(200, {"released": True})
+            case _:
+                self._send_error(404, "not_found_error", f"There is nothing at {self.path}.")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing on stderr: what matters is in the log."""
+
+    def _answer(self, body: Mapping[str, Any]) -> None:
+        messages = body["messages"]
+        prompt = text_of(messages[-1])
+        answer = answer_to(prompt)
+        self._request = self.server.next_request()
+        self._record("request", prompt=prompt, trick=answer.trick)
+        if answer.trick == "rate limit":
+            self._record("refused")
+            message = "This request would exceed your rate limit of 0 requests a minute."
+            self._send_error(429, "rate_limit_error", message, {"retry-after": str(RETRY_AFTER)})
+        elif not body.get("stream"):
+            message = "The canned provider only streams: pass stream=True."
+            self._send_error(400, "invalid_request_error", message)
+        else:
+            try:
+                self._stream(str(body.get("model")), count_tokens(messages), answer)
+            except ClientLeft:
+                self._record("client left")
+                self.close_connection = True
+
+    def _stream(self, model: str, input_tokens: int, answer: Answer) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self._send_event("message_start", message=new_message(self._request, model, input_tokens))
+        self._send_event("ping")
+        self._wait(self.server.delay * START_DELAYS)
+        block = {"type": "text", "text": ""}
+        self._send_event("content_block_start", index=0, content_block=block)
+        self._send_pieces(answer)
+        if answer.trick == "cut":
+            self._record("cut")
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.close_connection = True
+        elif answer.trick == "error":
+            self._record("error")
+            overloaded = {"type": "overloaded_error", "message": "Overloaded"}
+            self._send_event("error", error=overloaded)
+            self._end_body()
+        else:
+            self._finish(output_tokens=len(answer.pieces))
+
+    def _send_pieces(self, answer: Answer) -> None:
+        broken = answer.trick in ("cut", "error")
+        pieces = answer.pieces[: len(answer.pieces) // 2] if broken else answer.pieces
+        for number, piece in enumerate(pieces, 1):
+            delta = {"type": "text_delta", "text": piece}
+            self._send_event("content_block_delta", index=0, delta=delta)
+            self._record("piece", number=number)
+            if answer.trick == "hold" and number == HOLD_AFTER:
+                self._hold()
+            self._wait(self.server.delay * random.uniform(0.5, 1.5))
+
+    def _finish(self, output_tokens: int) -> None:
+        delta = {"stop_reason": "end_turn", "stop_sequence": None}
+        self._send_event("content_block_stop", index=0)
+        self._send_event("message_delta", delta=delta, usage={"output_tokens": output_tokens})
+        self._send_event("message_stop")
+        self._end_body()
+        self._record("complete")
+
+    def _hold(self) -> None:
+        seen, deadline = self.server.releases, time.monotonic() + HOLD_SECONDS
+        self._record("held")
+        while self.server.releases == seen and time.monotonic() < deadline:
+            self._wait(0.02)
+        self._record("released")
+
+    def _wait(self, seconds: float) -> None:
+        """Wait, and raise ClientLeft as soon as the client has closed its connection.
+
+        A write would notice only at the second try, after tokens that nobody reads.
+        """
+        poll = select.poll()
+        poll.register(self.connection, select.POLLIN)
+        deadline = time.monotonic() + seconds
+        if poll.poll(max(0.0, seconds) * 1000):
+            try:
+                gone = self.connection.recv(1, socket.MSG_PEEK) == b""
+            except ConnectionError:
+                gone = True
+            if gone:
+                raise ClientLeft
+            time.sleep(max(0.0, deadline - time.monotonic()))
+
+    def _send_event(self, type_: str, **fields: object) -> None:
+        self._send_chunk(frame(type_, fields))
+
+    def _end_body(self) -> None:
+        self._send_chunk(b"")
+
+    def _send_chunk(self, data: bytes) -> None:
+        try:
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
+        except ConnectionError as error:
+            raise ClientLeft from error
+
+    def _send_error(
+        self, status: int, type_: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        error = {"type": type_, "message": message}
+        self._send_json(status, {"type": "error", "error": error}, headers)
+
+    def _send_json(
+        self, status: int, value: object, headers: Mapping[str, str] | None = None
+    ) -> None:
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        for name, text in (headers or {}).items():
+            self.send_header(name, text)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _record(self, event: str, **details: object) -> None:
+        self.server.log.record(self._request, event, **details)
+
+
+_started: dict[int, str] = {}
+_starting = threading.Lock()
+
+
+def address() -> str:
+    """Give the URL of this process's provider; the first call starts it.
+
+    Threads do not survive a fork, so it is started in the worker that uses it, never in a
+    preloading master.
+    """
+    with _starting:
+        pid = os.getpid()
+        if pid not in _started:
+            _started[pid] = _start(os.environ)
+        return _started[pid]
+
+
+def _start(environ: Mapping[str, str]) -> str:
+    port = int(environ.get("CANNED_PROVIDER_PORT", "0"))
+    delay = float(environ.get("CANNED_PROVIDER_DELAY_MS", DELAY * 1000)) / 1000
+    try:
+        provider = CannedProvider(port, delay, environ.get("CANNED_PROVIDER_LOG"))
+    except OSError:
+        if not port:
+            raise
+        # Another worker of this server has the fixed port already: share its provider.
+        return f"http://127.0.0.1:{port}"
+    provider.start()
+    print(f"Canned provider listening at {provider.url}", file=sys.stderr, flush=True)
+    return provider.url

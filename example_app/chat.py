@@ -1,0 +1,88 @@
+"""The chat: a view that returns the provider's stream, and saves what it said."""
+
+from __future__ import annotations
+
+from sqlite3 import Row
+from time import monotonic
+from typing import Any
+
+from flask import Blueprint, abort, g, redirect, render_template, request, url_for
+
+from flask_stream import Result, after_this_stream, stream_first_text
+
+from . import conversation
+from .extensions import stream
+from .provider import get_provider
+
+bp = Blueprint("chat", __name__)
+
+SUGGESTIONS = [
+    "Why stream an answer at all?",
+    "How do the words get here?",
+    "A haiku about waiting",
+]
+# The canned provider plays a trick for each of these.
+CANNED_SUGGESTIONS = [
+    "A long answer",
+    "An answer that is cut off",
+    "An error half way",
+    "A rate limit",
+]
+
+
+@bp.get("/")
+def page() -> str:
+    provider = get_provider()
+    return render_template(
+        "chat.html",
+        provider=provider,
+        turns=conversation.turns(),
+        suggestions=SUGGESTIONS + (CANNED_SUGGESTIONS if provider.canned else []),
+    )
+
+
+@bp.post("/chat")
+@stream.response
+def answer() -> Any:
+    question = request.form.get("question", "").strip()
+    if not question:
+        abort(400, "Type a question first.")
+    turn = conversation.ask(question)
+    g.asked_at = monotonic()
+
+    def save(result: Result) -> None:
+        conversation.answer(turn, result, g.get("first_word_ms"))
+
+    after_this_stream(save)
+    return get_provider().ask(conversation.messages())
+
+
+@stream_first_text.connect
+def remember_first_word(*_: Any, **__: Any) -> None:
+    if "asked_at" in g:
+        g.first_word_ms = round(1000 * (monotonic() - g.asked_at))
+
+
+@bp.post("/new")
+def new() -> Any:
+    conversation.begin()
+    return redirect(url_for(".page"))
+
+
+@bp.app_template_filter()
+def note(turn: Row) -> str:
+    """Say what is known about an answer: its time, its tokens, and how it ended."""
+    parts = []
+    if turn["first_word_ms"] is not None:
+        parts.append(f"first word after {turn['first_word_ms'] / 1000:.1f} s")
+    for way in ("input", "output"):
+        if turn[f"{way}_tokens"] is not None:
+            parts.append(f"{turn[f'{way}_tokens']} {way} tokens")
+    match turn["outcome"]:
+        case None:
+            parts.append("no answer")
+        case "failed":
+            parts.append(turn["error"])
+        case "stopped" | "disconnected":
+            parts.append("stopped")
+    return " · ".join(parts)

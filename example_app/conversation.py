@@ -1,0 +1,68 @@
+"""A conversation: the turns of one browser session, oldest first."""
+
+from __future__ import annotations
+
+import sqlite3
+from uuid import uuid4
+
+from flask import session
+
+from flask_stream import Result
+
+from .database import connect
+from .provider import Messages
+
+
+def begin() -> None:
+    """Begin a new conversation; the old one stays in the database."""
+    session["conversation"] = uuid4().hex
+
+
+def turns() -> list[sqlite3.Row]:
+    """Give what was said so far."""
+    with connect() as db:
+        return db.execute(
+            "SELECT * FROM turn WHERE conversation = ? ORDER BY id", [session.get("conversation")]
+        ).fetchall()
+
+
+def ask(question: str) -> int:
+    """Save a question, and give its turn's id."""
+    if "conversation" not in session:
+        begin()
+    with connect() as db:
+        cursor = db.execute(
+            "INSERT INTO turn (conversation, question) VALUES (?, ?)",
+            [session["conversation"], question],
+        )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def answer(turn: int, result: Result, first_word_ms: int | None) -> None:
+    """Save an answer as far as it came, and how it ended."""
+    usage = result.usage
+    with connect() as db:
+        db.execute(
+            "UPDATE turn SET answer = ?, outcome = ?, error = ?, first_word_ms = ?,"
+            " input_tokens = ?, output_tokens = ? WHERE id = ?",
+            [
+                result.text,
+                result.outcome,
+                result.error and result.error.message,
+                first_word_ms,
+                usage and usage.input_tokens,
+                usage and usage.output_tokens,
+                turn,
+            ],
+        )
+
+
+def messages() -> Messages:
+    """Give the conversation as a provider wants it: no empty answers, the new question last."""
+    found: Messages = []
+    for turn in turns():
+        found.append({"role": "user", "content": turn["question"]})
+        if turn["answer"]:
+            found.append({"role": "assistant", "content": turn["answer"]})
+    return found

@@ -1,0 +1,5 @@
+"""The extension objects, in a module of their own so that views and factory can share them."""
+
+from flask_stream import FlaskStream
+
+stream = FlaskStream()

@@ -1,0 +1,108 @@
+// Two clocks to each lane, and the lane that does not stream.
+// The other one is the <flask-stream> element's: it listens to the same form.
+
+class Lane {
+  #clocks;
+  #root;
+  #began = 0;
+
+  constructor(root) {
+    this.#root = root;
+    this.#clocks = Object.fromEntries(
+      [...root.querySelectorAll("[data-clock]")].map((clock) => [clock.dataset.clock, clock]),
+    );
+  }
+
+  get running() {
+    return "running" in this.#root.dataset;
+  }
+
+  start() {
+    this.#began = performance.now();
+    this.#root.dataset.running = "";
+    for (const clock of Object.values(this.#clocks)) delete clock.dataset.stopped;
+    this.#tick();
+  }
+
+  firstWord() {
+    this.#stop(this.#clocks.first);
+  }
+
+  end() {
+    this.#stop(this.#clocks.end);
+    delete this.#root.dataset.running;
+  }
+
+  /** Seconds to the first word, or undefined if there was none. */
+  get first() {
+    const { stopped } = this.#clocks.first.dataset;
+    return stopped && Number(stopped);
+  }
+
+  #stop(clock) {
+    clock.dataset.stopped ??= this.#seconds();
+    clock.textContent = `${clock.dataset.stopped} s`;
+  }
+
+  #tick = () => {
+    if (!this.running) return;
+    for (const clock of Object.values(this.#clocks)) {
+      if (!("stopped" in clock.dataset)) clock.textContent = `${this.#seconds()} s`;
+    }
+    requestAnimationFrame(this.#tick);
+  };
+
+  #seconds() {
+    return ((performance.now() - this.#began) / 1000).toFixed(1);
+  }
+}
+
+const form = document.querySelector("#race");
+const verdict = document.querySelector("#verdict");
+const element = document.querySelector("flask-stream");
+const whole = document.querySelector("[data-answer]");
+const streamed = new Lane(document.querySelector("#streamed"));
+const waited = new Lane(document.querySelector("#waited"));
+
+form.addEventListener("submit", () => {
+  if (streamed.running || waited.running) return;
+  form.querySelector("button").disabled = true;
+  verdict.textContent = "";
+  streamed.start();
+  waited.start();
+  askForAll(new FormData(form));
+});
+
+element.addEventListener("stream:event", (event) => {
+  if (event.detail.type === "text") streamed.firstWord();
+});
+for (const type of ["stream:done", "stream:stop", "stream:error"]) {
+  element.addEventListener(type, () => {
+    streamed.end();
+    finish();
+  });
+}
+
+async function askForAll(body) {
+  whole.textContent = "";
+  try {
+    const headers = { Accept: "application/json" };
+    const response = await fetch(form.action, { method: "POST", headers, body });
+    const { text, error, message } = await response.json();
+    if (text) waited.firstWord();
+    whole.textContent = text || error?.message || message;
+  } catch (error) {
+    whole.textContent = `No answer: ${error.message}`;
+  }
+  waited.end();
+  finish();
+}
+
+function finish() {
+  if (streamed.running || waited.running) return;
+  form.querySelector("button").disabled = false;
+  if (streamed.first && waited.first) {
+    const head = (waited.first - streamed.first).toFixed(1);
+    verdict.textContent = `Streamed, you began to read ${head} s earlier.`;
+  }
+}
