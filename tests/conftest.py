@@ -1,0 +1,140 @@
+"""What several tests need: a provider on loopback, and the recorded streams where they are."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import settings
+from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.test import TestResponse
+
+from flask_stream import FlaskStream, sse
+from tests.provider import Provider, ReplayServer
+
+# The last four: without a network, Chromium would look for its makers' hosts at every start.
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+]
+
+ROOT = Path(__file__).parent.parent
+SHARED = Path(os.environ.get("FLASK_STREAM_SHARED", ROOT.parent / "shared"))
+
+# The same examples in every run, however busy the machine is.
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of recorded streams, which is not part of the repository."""
+    if not (SHARED / "transcripts" / "EXPECTED.json").exists():
+        pytest.skip(
+            f"the recorded provider streams are not at {SHARED.name}/ beside the repository"
+        )
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def replay(shared: Path) -> Iterator[ReplayServer]:
+    """A process that plays the recorded streams over HTTP."""
+    with ReplayServer(shared) as server:
+        yield server
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    """A provider of the project's own, which sends exactly what a test tells it to."""
+    with Provider() as server:
+        yield server
+
+
+class Site:
+    """An app with one streaming view at `/`, asked as a page asks it."""
+
+    def __init__(self) -> None:
+        self.app = Flask("site")
+        self.app.secret_key = "for the session"
+        self.stream = FlaskStream(self.app)
+
+    def view(self, view: Callable[..., Any] | None = None, **options: Any) -> Any:
+        """Make `view` the app's, below `@stream.response`. Also as `@site.view(format=…)`."""
+        if view is None:
+            return lambda view: self.view(view, **options)
+        streaming = self.stream.response(**options)(view)
+        self.app.add_url_rule("/", "view", streaming, methods=["GET", "POST"])
+        return view
+
+    def ask(self, method: str = "POST", **request: Any) -> TestResponse:
+        return self.app.test_client().open("/", method=method, **request)
+
+    def events(self, **request: Any) -> list[tuple[str, Any]]:
+        """Every event of the answer: its name and its data."""
+        return events_of(self.ask(**request).response)
+
+
+def events_of(body: Iterable[bytes]) -> list[tuple[str, Any]]:
+    return [(event.type, json.loads(event.data)) for event in sse.decode(body)]
+
+
+def said(events: Iterable[tuple[str, Any]]) -> str:
+    """What the user reads."""
+    return "".join(data["text"] for name, data in events if name == "text")
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests: `CHROMIUM`, or the machine's."""
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    assert chromium, "These tests need Chromium: «make test» gets it, or set CHROMIUM to its path."
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of its own, in which no script may fail."""
+    page = browser.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    page.close()
+    assert errors == []
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Flask], str]]:
+    """Serve an app on a free loopback port, each request in a thread; gives its address."""
+    servers: list[BaseWSGIServer] = []
+
+    def start(app: Flask) -> str:
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}/"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,34 @@
+"""The example app, and a canned provider in a hurry."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from example_app import canned_provider, create_app
+from example_app.canned_provider import CannedProvider
+
+KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OPENAI_API_KEY", "OPENAI_BASE_URL")
+
+
+@pytest.fixture
+def canned(tmp_path: Path) -> Iterator[CannedProvider]:
+    """A canned provider that writes a thousand tokens a second."""
+    server = CannedProvider(delay=0.001, log_file=str(tmp_path / "canned.jsonl"))
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def app(canned: CannedProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """The app as it is without any key."""
+    for key in KEYS:
+        monkeypatch.delenv(key, raising=False)
+    monkeypatch.setattr(canned_provider, "address", lambda: canned.url)
+    return create_app({"DATABASE": str(tmp_path / "chat.sqlite3"), "TESTING": True})

@@ -1,0 +1,91 @@
+"""The example app under a real gunicorn, and the log of the provider behind it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import ProxyHandler, build_opener
+
+from tests.example.conftest import KEYS
+from tests.example.waiting import wait_for
+
+ROOT = Path(__file__).parents[2]
+_loopback = build_opener(ProxyHandler({}))
+
+
+class Server:
+    """gunicorn as `make demo` starts it, on a free port, with a provider in a hurry."""
+
+    def __init__(self, folder: Path) -> None:
+        port = _free_port()
+        self._provider = f"http://127.0.0.1:{port}"
+        environ = {key: value for key, value in os.environ.items() if key not in KEYS} | {
+            "PORT": "0",
+            "EXAMPLE_DATABASE": str(folder / "chat.sqlite3"),
+            "CANNED_PROVIDER_PORT": str(port),
+            "CANNED_PROVIDER_DELAY_MS": "5",
+        }
+        self._errors = folder / "gunicorn.log"
+        with self._errors.open("w") as errors:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "gunicorn"),
+                    *("-c", "example_app/gunicorn.conf.py", "example_app:create_app()"),
+                ],
+                cwd=ROOT,
+                env=environ,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        assert self._process.stdout is not None
+        ready = re.search(r"open (http://\S+)", self._process.stdout.readline())
+        if ready is None:
+            self.close()
+            raise AssertionError(self._errors.read_text())
+        self.url = ready[1]
+
+    def log(self, prompt: str) -> list[str]:
+        """What the provider noted of the last request with this prompt, oldest first."""
+        try:
+            with _loopback.open(f"{self._provider}/__log") as response:
+                entries: list[dict[str, Any]] = json.load(response)
+        except URLError:  # it is started by the first question
+            return []
+        asked = [entry["request"] for entry in entries if entry.get("prompt") == prompt]
+        return [entry["event"] for entry in entries if entry["request"] in asked[-1:]]
+
+    def release(self) -> None:
+        """Let the provider go on with the answers that it holds."""
+        _loopback.open(f"{self._provider}/__release", data=b"").close()
+
+    def release_until(self, condition: Callable[[], object]) -> None:
+        """Release again and again: a hold that begins later waits for a later release."""
+
+        def released() -> object:
+            self.release()
+            return condition()
+
+        wait_for(released)
+
+    def close(self) -> None:
+        """Stop gunicorn."""
+        self._process.terminate()
+        self._process.wait(timeout=60)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,165 @@
+"""The canned provider, asked through the real SDK."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import anthropic
+import pytest
+
+from example_app.canned_answers import HAIKU, LONG_PARTS, answer_to
+from example_app.canned_provider import HOLD_AFTER, RETRY_AFTER, CannedProvider
+from tests.example.waiting import wait_for
+
+
+@pytest.fixture
+def claude(canned: CannedProvider) -> Iterator[anthropic.Anthropic]:
+    http_client = anthropic.DefaultHttpxClient(trust_env=False)
+    with anthropic.Anthropic(
+        base_url=canned.url, api_key="canned", max_retries=0, http_client=http_client
+    ) as claude:
+        yield claude
+
+
+def ask(claude: anthropic.Anthropic, prompt: str) -> Any:
+    return claude.messages.create(
+        model="canned-1",
+        max_tokens=1024,
+        stream=True,
+        messages=[{"role": "user", "content": prompt}],
+    )
+
+
+def text_of(events: Any) -> str:
+    return "".join(
+        event.delta.text
+        for event in events
+        if event.type == "content_block_delta" and event.delta.type == "text_delta"
+    )
+
+
+def happenings(canned: CannedProvider) -> list[str]:
+    return [entry["event"] for entry in canned.log.entries()]
+
+
+def test_an_answer_has_the_events_of_the_messages_wire_in_their_order(
+    claude: anthropic.Anthropic,
+) -> None:
+    with ask(claude, "A haiku, please") as stream:
+        events = list(stream)
+
+    types = [event.type for event in events]
+    assert types[:2] == ["message_start", "content_block_start"]  # the SDK keeps pings to itself
+    assert set(types[2:-3]) == {"content_block_delta"}
+    assert types[-3:] == ["content_block_stop", "message_delta", "message_stop"]
+    assert text_of(events) == HAIKU
+    assert events[0].message.model == "canned-1"
+    assert events[-2].delta.stop_reason == "end_turn"
+    assert events[-2].usage.output_tokens == len(answer_to("A haiku, please").pieces)
+
+
+def test_the_sdks_own_accumulation_gives_the_same_message(claude: anthropic.Anthropic) -> None:
+    messages: list[Any] = [{"role": "user", "content": [{"type": "text", "text": "a haiku"}]}]
+    with claude.messages.stream(model="canned-1", max_tokens=64, messages=messages) as stream:
+        message = stream.get_final_message()
+
+    assert [block.text for block in message.content if block.type == "text"] == [HAIKU]
+    assert message.usage.input_tokens > 0
+
+
+def test_a_long_answer_is_sent_whole(claude: anthropic.Anthropic) -> None:
+    with ask(claude, "Tell me a long story") as stream:
+        assert text_of(stream) == "\n\n".join(LONG_PARTS)
+
+
+def test_an_unknown_question_is_answered_by_what_this_is() -> None:
+    said = "".join(answer_to("What is the tallest mountain?").pieces)
+
+    assert said.startswith("You asked: “What is the tallest mountain?”")
+    assert "ANTHROPIC_API_KEY" in said
+
+
+@pytest.mark.parametrize("prompt", ["the household", "a shortcut", "terrors"])
+def test_a_trick_is_played_only_for_its_whole_word(prompt: str) -> None:
+    assert answer_to(prompt).trick == "none"
+
+
+def test_cut_drops_the_connection_in_mid_answer(
+    canned: CannedProvider, claude: anthropic.Anthropic
+) -> None:
+    seen = []
+    with (
+        pytest.raises(Exception, match="incomplete chunked read"),
+        ask(claude, "cut") as stream,
+    ):
+        seen.extend(stream)
+
+    pieces = answer_to("cut").pieces
+    assert text_of(seen) == "".join(pieces[: len(pieces) // 2])
+    assert happenings(canned)[-1] == "cut"
+
+
+def test_error_sends_an_overloaded_error_in_mid_answer(claude: anthropic.Anthropic) -> None:
+    seen = []
+    with pytest.raises(anthropic.APIStatusError) as caught, ask(claude, "error") as stream:
+        seen.extend(stream)
+
+    assert text_of(seen)
+    assert caught.value.type == "overloaded_error"
+
+
+def test_rate_limit_is_an_http_429_with_retry_after(claude: anthropic.Anthropic) -> None:
+    with pytest.raises(anthropic.RateLimitError) as caught:
+        ask(claude, "rate limit")
+
+    assert caught.value.response.headers["retry-after"] == str(RETRY_AFTER)
+
+
+def test_a_request_without_stream_is_told_what_to_pass(claude: anthropic.Anthropic) -> None:
+    with pytest.raises(anthropic.BadRequestError, match="stream=True"):
+        claude.messages.create(
+            model="m", max_tokens=1, messages=[{"role": "user", "content": "hello"}]
+        )
+
+
+def test_hold_stops_after_the_first_words_until_it_is_released(
+    canned: CannedProvider, claude: anthropic.Anthropic
+) -> None:
+    with ask(claude, "hold") as stream:
+        begun = list(islice(stream, HOLD_AFTER + 2))
+        wait_for(lambda: "held" in happenings(canned))
+        assert happenings(canned).count("piece") == HOLD_AFTER
+        canned.release()
+        rest = list(stream)
+
+    assert text_of(begun + rest) == "".join(answer_to("hold").pieces)
+    wait_for(lambda: happenings(canned)[-1] == "complete")
+
+
+def test_a_client_that_leaves_is_noticed_though_nothing_is_sent(
+    canned: CannedProvider, claude: anthropic.Anthropic
+) -> None:
+    stream = ask(claude, "hold")
+    list(islice(stream, HOLD_AFTER + 2))
+    wait_for(lambda: "held" in happenings(canned))
+    stream.close()
+
+    wait_for(lambda: happenings(canned)[-1] == "client left")
+    assert happenings(canned).count("piece") == HOLD_AFTER
+
+
+def test_the_log_is_served_and_kept_in_a_file(
+    canned: CannedProvider, claude: anthropic.Anthropic, tmp_path: Path
+) -> None:
+    with ask(claude, "a haiku") as stream:
+        list(stream)
+    wait_for(lambda: happenings(canned)[-1] == "complete")
+
+    served = claude.get("/__log", cast_to=object)
+    written = [json.loads(line) for line in (tmp_path / "canned.jsonl").read_text().splitlines()]
+    assert served == written == canned.log.entries()
+    assert written[0]["prompt"] == "a haiku"

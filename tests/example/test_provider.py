@@ -1,0 +1,110 @@
+"""Which provider is chosen, and what it is asked."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
+from typing import Any
+
+import pytest
+
+from example_app import canned_provider
+from example_app.canned_answers import HAIKU
+from example_app.canned_provider import CannedProvider
+from example_app.provider import choose
+
+ASKED = [{"role": "user", "content": "A haiku, please"}]
+
+
+@pytest.fixture(autouse=True)
+def _straight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("environ", "name", "model"),
+    [
+        ({}, "canned answers", "canned-1"),
+        ({"ANTHROPIC_API_KEY": ""}, "canned answers", "canned-1"),
+        ({"ANTHROPIC_API_KEY": "k", "OPENAI_API_KEY": "k"}, "Anthropic", "claude-haiku-5-5"),
+        ({"ANTHROPIC_API_KEY": "k", "ANTHROPIC_MODEL": "mine"}, "Anthropic", "mine"),
+        ({"OPENAI_API_KEY": "k"}, "OpenAI", "gpt-5.4-mini"),
+        ({"OPENAI_BASE_URL": "http://127.0.0.1:1/v1", "OPENAI_MODEL": "own"}, "OpenAI", "own"),
+    ],
+)
+def test_the_keys_in_the_environment_choose(environ: dict[str, str], name: str, model: str) -> None:
+    provider = choose(environ)
+
+    assert (provider.name, provider.model) == (name, model)
+    assert provider.canned == (name == "canned answers")
+
+
+def test_anthropic_is_asked_with_the_key_for_a_stream(
+    canned: CannedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", canned.url)
+
+    with choose({"ANTHROPIC_API_KEY": "k"}).ask(ASKED) as stream:
+        words = [event.delta.text for event in stream if event.type == "content_block_delta"]
+
+    assert "".join(words) == HAIKU
+
+
+class _Completions(BaseHTTPRequestHandler):
+    """A compatible server that answers "Hi." and remembers how it was asked."""
+
+    asked: list[Any]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.asked.append((self.path, self.headers["Authorization"], json.loads(body)))
+        choice = {"index": 0, "delta": {"role": "assistant", "content": "Hi."}}
+        chunk = {"id": "1", "object": "chat.completion.chunk", "choices": [choice]}
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        self.wfile.write(f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode())
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def completions() -> Iterator[ThreadingTCPServer]:
+    _Completions.asked = []
+    server = ThreadingTCPServer(("127.0.0.1", 0), _Completions)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_compatible_server_is_asked_without_a_key_for_a_stream_with_usage(
+    completions: ThreadingTCPServer,
+) -> None:
+    url = f"http://127.0.0.1:{completions.server_address[1]}/v1"
+
+    with choose({"OPENAI_BASE_URL": url, "OPENAI_MODEL": "own"}).ask(ASKED) as stream:
+        words = [chunk.choices[0].delta.content for chunk in stream]
+
+    ((path, key, body),) = _Completions.asked
+    assert words == ["Hi."]
+    assert (path, key) == ("/v1/chat/completions", "Bearer none")
+    assert body == {
+        "model": "own",
+        "messages": ASKED,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+def test_a_worker_that_finds_the_fixed_port_taken_shares_that_provider(
+    canned: CannedProvider,
+) -> None:
+    port = str(canned.server_address[1])
+
+    assert canned_provider._start({"CANNED_PROVIDER_PORT": port}) == canned.url

@@ -1,0 +1,1 @@
+"""Streams through real servers, as processes of their own."""

@@ -1,0 +1,403 @@
+"""Mistakes that are easily made: each message says what is, what was expected, what to do."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import anthropic
+import openai
+import pytest
+from flask import Response
+
+from flask_stream import (
+    SourceError,
+    relay,
+)
+from flask_stream.events import Done, Failed, Start
+from tests.conftest import Site, said
+from tests.provider import KEY, TEXT, WIRES, Exchange, Provider, told
+
+
+@pytest.fixture(autouse=True)
+def _exceptions_reach_the_test(site: Site) -> None:
+    site.app.testing = True
+
+
+def refusal(site: Site, view: Callable[[], Any]) -> str:
+    """What the developer is told when `view` is asked; it is a TypeError."""
+    site.view(view)
+    with pytest.raises(SourceError) as told:
+        site.ask()
+    assert isinstance(told.value, TypeError)
+    return str(told.value)
+
+
+def failure(site: Site, caplog: pytest.LogCaptureFixture, view: Callable[[], Any]) -> str:
+    """The same for what comes after the first byte: the page is told nothing, the log all."""
+    site.view(view)
+    events = site.events()
+    assert events[-1][0] == "failed"
+    assert events[-1][1]["code"] == "internal"
+    [record] = [r for r in caplog.records if r.name == "flask_stream"]
+    assert record.levelno == logging.ERROR
+    assert record.exc_info is not None
+    error = record.exc_info[1]
+    assert isinstance(error, TypeError)
+    assert str(error) not in str(events)
+    return str(error)
+
+
+# -- what a view returns ----------------------------------------------------------------------
+
+
+def test_a_view_that_returns_none(site: Site) -> None:
+    message = refusal(site, lambda: None)
+    assert "endpoint 'view' returned None" in message
+    assert "did a return statement go missing?" in message
+
+
+def async_clients(provider: Provider) -> tuple[Any, Any]:
+    return (
+        anthropic.AsyncAnthropic(base_url=provider.base, api_key=KEY),
+        openai.AsyncOpenAI(base_url=f"{provider.base}/v1", api_key=KEY),
+    )
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_the_coroutine_that_an_async_client_gives(
+    site: Site, provider: Provider, wire: str
+) -> None:
+    asked: Any = {"model": "m", "stream": True}
+    claude, gpt = async_clients(provider)
+    create = {
+        "anthropic": lambda: claude.messages.create(max_tokens=1, messages=[], **asked),
+        "openai_chat": lambda: gpt.chat.completions.create(messages=[], **asked),
+        "openai_responses": lambda: gpt.responses.create(input="?", **asked),
+    }
+    message = refusal(site, create[wire])
+    assert "returned a coroutine" in message
+    assert "the sync client (Anthropic, OpenAI)" in message
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_the_manager_that_an_async_client_gives(site: Site, provider: Provider, wire: str) -> None:
+    claude, gpt = async_clients(provider)
+    stream = {
+        "anthropic": lambda: claude.messages.stream(model="m", max_tokens=1, messages=[]),
+        "openai_chat": lambda: gpt.chat.completions.stream(model="m", messages=[]),
+        "openai_responses": lambda: gpt.responses.stream(model="m", input="?"),
+    }
+
+    def view() -> Any:
+        manager = stream[wire]()
+        request = [v for k, v in vars(manager).items() if k.endswith("__api_request")]
+        for coroutine in request:
+            if hasattr(coroutine, "close"):
+                coroutine.close()  # it would warn that it was never awaited
+        return manager
+
+    message = refusal(site, view)
+    assert "an async stream, which sync Flask cannot read" in message
+    assert "OpenAI instead of AsyncOpenAI" in message
+
+
+def test_an_async_generator(site: Site) -> None:
+    async def words() -> AsyncIterator[str]:
+        yield "one"
+
+    assert "async_generator, an async stream" in refusal(site, lambda: words())
+
+
+def test_a_view_that_is_async_def_is_refused_where_it_is_written(site: Site) -> None:
+    async def chat() -> None: ...
+
+    async def words() -> AsyncIterator[str]:
+        yield "one"
+
+    for view in (chat, words):
+        with pytest.raises(SourceError, match=r"is async def.*a plain def"):
+            site.stream.response(view)
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_complete_answer(site: Site, provider: Provider, wire: str) -> None:
+    answers = {
+        "anthropic": {"type": "message", "role": "assistant", "content": []},
+        "openai_chat": {"object": "chat.completion", "choices": []},
+        "openai_responses": {"object": "response", "output": []},
+    }
+    provider.run(lambda exchange: exchange.answer(200, answers[wire]))
+    asked: Any = {"model": "m"}
+    create = {
+        "anthropic": lambda: provider.anthropic.messages.create(max_tokens=1, messages=[], **asked),
+        "openai_chat": lambda: provider.openai.chat.completions.create(messages=[], **asked),
+        "openai_responses": lambda: provider.openai.responses.create(input="?", **asked),
+    }
+    message = refusal(site, create[wire])
+    kind = {"anthropic": "Message", "openai_chat": "ChatCompletion"}.get(wire, "Response")
+    assert f"a {kind}, a complete answer" in message
+    assert "stream=True" in message
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("way", ["create", "helper"])
+def test_a_stream_from_inside_its_with_block(
+    site: Site, provider: Provider, wire: str, way: str
+) -> None:
+    provider.play(told(wire))
+
+    def view() -> Any:
+        with getattr(provider, way)(wire) as stream:
+            return stream
+
+    message = refusal(site, view)
+    assert "is closed" in message
+    assert "outside of a with block" in message
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_manager_that_was_used_before_does_not_ask_the_provider_again(
+    site: Site, provider: Provider, wire: str, ended: bool
+) -> None:
+    provider.play(told(wire))
+
+    def view() -> Any:
+        manager = provider.helper(wire)
+        stream = manager.__enter__()
+        if ended:
+            manager.__exit__(None, None, None)
+        streams.append(stream)
+        return manager
+
+    streams: list[Any] = []
+    message = refusal(site, view)
+    streams[0].close()
+    assert "was used before" in message
+    assert "a second time" in message
+    assert len(provider.requests) == 1
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("way", ["create", "helper"])
+def test_a_stream_that_was_read_to_its_end(
+    site: Site, provider: Provider, wire: str, way: str
+) -> None:
+    provider.play(told(wire))
+
+    def view() -> Any:
+        stream = getattr(provider, way)(wire)
+        stream = stream.__enter__() if way == "helper" else stream
+        list(stream)
+        return stream
+
+    message = refusal(site, view)
+    assert "read to its end" in message
+    assert "unread" in message
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("kind", ["with_raw_response", "with_streaming_response"])
+def test_a_raw_response_that_was_not_parsed(
+    site: Site, provider: Provider, wire: str, kind: str
+) -> None:
+    provider.play(told(wire))
+    asked: Any = {"model": "m", "stream": True}
+    api = {
+        "anthropic": lambda: provider.anthropic.messages,
+        "openai_chat": lambda: provider.openai.chat.completions,
+        "openai_responses": lambda: provider.openai.responses,
+    }[wire]()
+    more: Any = {"input": "?"} if wire == "openai_responses" else {"messages": []}
+    if wire == "anthropic":
+        more["max_tokens"] = 1
+    message = refusal(site, lambda: getattr(api, kind).create(**asked, **more))
+    assert kind in message
+    advice = {"with_raw_response": ".parse()", "with_streaming_response": "create(stream=True)"}
+    assert advice[kind] in message
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_tuple_that_begins_with_a_stream(site: Site, provider: Provider, wire: str) -> None:
+    provider.play(told(wire))
+    message = refusal(site, lambda: (provider.create(wire), 201))
+    assert "a tuple that begins with a stream (Stream)" in message
+    assert "return the stream alone" in message
+    assert "after_this_request" in message
+
+
+@pytest.mark.parametrize("way", ["helper", "post"])
+def test_a_tuple_that_begins_with_another_kind_of_stream(
+    site: Site, provider: Provider, way: str
+) -> None:
+    provider.play(told("anthropic"))
+    stream = getattr(provider, way)("anthropic")
+    try:
+        assert "begins with a stream" in refusal(site, lambda: (stream, {"X-Mine": "1"}))
+    finally:
+        if way == "post":
+            stream.close()
+
+
+def test_a_tuple_that_begins_with_a_generator(site: Site) -> None:
+    assert "(generator)" in refusal(site, lambda: ((word for word in "ab"), 200))
+
+
+def test_a_response_that_is_an_event_stream_already_goes_out_with_a_warning(site: Site) -> None:
+    site.view(lambda: Response(iter(["data: hi\n\n"]), mimetype="text/event-stream"))
+    with pytest.warns(UserWarning, match="text/event-stream already") as warned:
+        response = site.ask()
+    assert response.data == b"data: hi\n\n"
+    assert "take @stream.response off" in str(warned[0].message)
+
+
+# -- requests ---------------------------------------------------------------------------------
+
+
+def test_requests_without_stream(site: Site, provider: Provider) -> None:
+    provider.play(told("openai_chat"))
+    message = refusal(site, lambda: provider.post("openai_chat", stream=False))
+    assert "has been read already" in message
+    assert "requests.post(…, stream=True)" in message
+
+
+def serving(content_type: str, body: bytes) -> Callable[[Exchange], None]:
+    def script(exchange: Exchange) -> None:
+        exchange.start(content_type)
+        exchange.send(body)
+        exchange.end()
+
+    return script
+
+
+def test_requests_that_got_ollamas_newline_delimited_json(site: Site, provider: Provider) -> None:
+    line = b'{"model":"m","message":{"role":"assistant","content":"Hi"},"done":false}\n'
+    provider.run(serving("application/x-ndjson", line))
+    message = refusal(site, lambda: provider.post("openai_chat"))
+    assert "application/x-ndjson, not text/event-stream" in message
+    assert "Ollama" in message
+    assert "/v1/chat/completions" in message
+
+
+@pytest.mark.parametrize(
+    ("content_type", "advice"),
+    [
+        ("application/json", '"stream": true'),
+        ("text/html; charset=utf-8", "Check that the URL is the streaming endpoint"),
+    ],
+)
+def test_requests_that_got_something_else(
+    site: Site, provider: Provider, content_type: str, advice: str
+) -> None:
+    provider.run(serving(content_type, b"{}"))
+    message = refusal(site, lambda: provider.post("openai_chat"))
+    assert f"is {content_type}, not text/event-stream" in message
+    assert advice in message
+
+
+def test_requests_that_got_an_error_status_are_told_which(
+    site: Site, provider: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.app.testing = False
+    provider.run(lambda exchange: exchange.answer(401, {"error": {"message": "Bad key"}}))
+    site.view(lambda: provider.post("openai_chat"))
+    response = site.ask()
+    assert response.status_code == 502
+    assert response.json["code"] == "auth"
+    assert "status 401" in caplog.text
+
+
+def test_requests_without_sseclient(
+    site: Site, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.play(told("openai_chat"))
+    monkeypatch.setitem(sys.modules, "sseclient", None)
+    with provider.post("openai_chat") as response:
+        message = refusal(site, lambda: response)
+    assert "sseclient-py, which is not installed" in message
+    assert "pip install 'flask-stream-sse[requests]'" in message
+
+
+def test_requests_whose_first_events_tell_no_wire(site: Site, provider: Provider) -> None:
+    """A hello of the vendor's own is skipped; a stream of nothing else is cut off."""
+    provider.play(b'data: {"hello": 1}\n\n' + told("anthropic"), b'data: {"hello": 1}\n\n')
+    site.view(lambda: provider.post("anthropic"))
+    assert said(site.events()) == TEXT
+    assert site.events()[-1][1]["code"] == "truncated"
+
+
+# -- what a generator yields ------------------------------------------------------------------
+
+
+WRONG_ITEMS = [
+    (7, "yielded 7, a int", "yield str(value)"),
+    (None, "yielded None", "Only str and Event"),
+    (b"one", "yielded bytes", "decode them"),
+    ({"text": "one"}, "a dict", "yield Data(name, value)"),
+    (Start("id"), "yielded Start", "which Flask-Stream sends itself"),
+    (Done("stop", 0), "yielded Done", "return from the generator"),
+    (Failed("internal", "no"), "yielded Failed", "raise StreamFailed(message)"),
+]
+
+
+@pytest.mark.parametrize(("item", "what", "advice"), WRONG_ITEMS)
+def test_a_first_item_that_is_no_word(site: Site, item: Any, what: str, advice: str) -> None:
+    message = refusal(site, lambda: [item])
+    assert what in message
+    assert advice in message
+
+
+@pytest.mark.parametrize(("item", "what", "advice"), WRONG_ITEMS)
+def test_a_later_item_that_is_no_word(
+    site: Site, caplog: pytest.LogCaptureFixture, item: Any, what: str, advice: str
+) -> None:
+    message = failure(site, caplog, lambda: iter(["one", item]))
+    assert what in message
+    assert advice in message
+
+
+@pytest.mark.parametrize("inner", [lambda stream: iter(["two"]), relay], ids=["its own", "relay"])
+def test_a_generator_that_yields_a_generator(
+    site: Site, provider: Provider, caplog: pytest.LogCaptureFixture, inner: Any
+) -> None:
+    provider.play(told("anthropic"))
+    with provider.create("anthropic") as stream:
+        message = failure(site, caplog, lambda: iter(["one", inner(stream)]))
+    assert "yield from" in message
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("what", [lambda stream: stream, next], ids=["stream", "its event"])
+def test_a_generator_that_yields_what_belongs_to_the_provider(
+    site: Site, provider: Provider, caplog: pytest.LogCaptureFixture, wire: str, what: Any
+) -> None:
+    provider.play(told(wire))
+    with provider.create(wire) as stream:
+        message = failure(site, caplog, lambda: iter(["one", what(stream)]))
+    assert "yield from relay(stream)" in message
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "data: Hello\n\n",
+        "event: word\ndata: Hello\n\n",
+        "id: 1\r\nevent: word\r\ndata: Hello\r\n\r\n",
+        'data: {"a": 1}\ndata: 2\n\n',
+    ],
+)
+def test_words_that_are_frames_already_are_sent_with_a_warning(site: Site, frame: str) -> None:
+    site.view(lambda: ["one ", frame, frame])
+    with pytest.warns(UserWarning, match="a server-sent event already") as warned:
+        events = site.events()
+    assert said(events) == "one " + frame * 2
+    assert len(warned) == 1
+    assert "Yield the bare words instead" in str(warned[0].message)
+
+
+def test_words_that_only_speak_of_data_are_no_frames(site: Site) -> None:
+    site.view(lambda: ["data: ", "data: see below\n", "The data: none\n\n"])
+    assert site.events()[-1][0] == "done"  # any warning would be an error

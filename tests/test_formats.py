@@ -1,0 +1,274 @@
+"""What each format looks like, byte by byte, and the headers it comes with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import pytest
+from flask import Response
+from werkzeug.test import TestResponse
+
+from flask_stream import (
+    Data,
+    Meta,
+    Reasoning,
+    Refusal,
+    Source,
+    StreamFailed,
+    Text,
+    ToolCall,
+    ToolResult,
+    Usage,
+)
+from flask_stream.formats import Unterminated
+from tests.conftest import Site
+from tests.provider import PROVIDERS_WORDS, TEXT, WIRES, Provider, told
+
+NATIVE, JSON, PLAIN, HTML = "text/event-stream", "application/json", "text/plain", "text/html"
+CHROME = (
+    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,"
+    "*/*;q=0.8,application/signed-exchange;v=b3;q=0.7"
+)
+
+
+def asking(site: Site, accept: str | None) -> TestResponse:
+    return site.ask(headers={} if accept is None else {"Accept": accept})
+
+
+def words(site: Site, *items: Any) -> Site:
+    site.view(lambda: list(items) or ["one ", "two"])
+    return site
+
+
+# -- headers ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mimetype", [NATIVE, PLAIN])
+def test_the_headers_of_a_streaming_answer(site: Site, mimetype: str) -> None:
+    response = asking(words(site), mimetype)
+    assert dict(response.headers) == {
+        "Content-Type": f"{mimetype}; charset=utf-8",
+        "Cache-Control": "no-cache, no-transform",
+        "X-Accel-Buffering": "no",
+        "Content-Encoding": "identity",
+        "X-Content-Type-Options": "nosniff",
+        "Vary": "Accept",
+    }
+
+
+@pytest.mark.parametrize("mimetype", [JSON, HTML])
+def test_the_headers_of_an_answer_that_is_sent_whole(site: Site, mimetype: str) -> None:
+    response = asking(words(site), mimetype)
+    assert response.headers["Cache-Control"] == "no-store"
+    assert int(response.headers["Content-Length"]) == len(response.data)
+    assert "X-Accel-Buffering" not in response.headers
+
+
+def test_the_apps_own_headers_are_kept(site: Site) -> None:
+    class Branded(Response):
+        default_mimetype = "text/x-branded"
+
+    site.app.response_class = Branded
+
+    @site.app.after_request
+    def add(response: Response) -> Response:
+        assert isinstance(response, Branded)
+        response.headers["X-Mine"] = "1"
+        response.vary.add("Cookie")
+        return response
+
+    response = asking(words(site), NATIVE)
+    assert response.mimetype == NATIVE
+    assert response.headers["X-Mine"] == "1"
+    assert {name.lower() for name in response.vary} == {"accept", "cookie"}
+
+
+# -- native -----------------------------------------------------------------------------------
+
+
+def test_the_native_frames_byte_by_byte(site: Site) -> None:
+    words(site, "Hé\n", Data("progress", {"of": 2}), "two\u2028")
+    body = asking(site, NATIVE).data
+    match = re.match(rb"id: ([0-9a-f]{32})\n", body)
+    assert match
+    id = match[1].decode()
+    assert body.decode() == (
+        f'id: {id}\nevent: start\ndata: {{"id":"{id}"}}\n\n'
+        'event: text\ndata: {"text":"Hé\\n"}\n\n'
+        'event: progress\ndata: {"of":2}\n\n'
+        'event: text\ndata: {"text":"two\u2028"}\n\n'
+        'event: done\ndata: {"stop_reason":"stop","text_length":7}\n\n'
+    )
+
+
+def test_every_run_has_an_id_of_its_own(site: Site) -> None:
+    words(site)
+    assert len({site.events()[0][1]["id"] for _ in range(20)}) == 20
+
+
+@pytest.mark.parametrize("way", ["done", "failed", "failed by a callback"])
+def test_start_is_first_and_one_terminal_event_last(site: Site, way: str) -> None:
+    def view() -> Iterator[str]:
+        yield "one"
+        if way == "failed":
+            raise StreamFailed("No")
+
+    def save(result: Any) -> None:
+        if way == "failed by a callback":
+            raise ValueError
+
+    site.view(on_finish=save)(view)
+    names = [name for name, _ in site.events()]
+    assert names == ["start", "text", way.split()[0]]
+
+
+@pytest.mark.parametrize(
+    ("items", "length"),
+    [
+        (["abc"], 3),
+        (["ü"], 1),
+        (["🔦"], 2),
+        (["👩‍🚀"], 5),
+        (["\ud83d", "\udd26", "!"], 3),
+        (["a\ud83d", "b"], 3),
+        ([Reasoning("Hm"), Refusal("No"), Text("a"), Data("text-like", {"text": "b"})], 1),
+        ([Reasoning("Hm")], 0),
+    ],
+)
+def test_text_length_counts_as_javascript_does(site: Site, items: Any, length: int) -> None:
+    words(site, *items)
+    assert site.events()[-1][1]["text_length"] == length
+
+
+# -- JSON -------------------------------------------------------------------------------------
+
+
+def test_the_json_answer_of_a_run(site: Site) -> None:
+    words(
+        site,
+        Meta("mine", "m", "r"),
+        Reasoning("Hm."),
+        "one ",
+        ToolCall("c1", "look", {"at": 1}),
+        ToolCall("c2", "look", None, raw='{"at": '),
+        ToolCall("s1", "search", {}, server=True),
+        ToolResult("s1", ["found"], name="search"),
+        Source(url="https://example.org/"),
+        Source(url="https://example.org/"),
+        Usage(input_tokens=1, output_tokens=2),
+        Data("progress", 1),
+        "two",
+        Refusal("No."),
+    )
+    response = asking(site, JSON)
+    body = response.json
+    assert re.fullmatch("[0-9a-f]{32}", body.pop("id"))
+    assert body == {
+        "outcome": "complete",
+        "provider": "mine",
+        "model": "m",
+        "text": "one two",
+        "reasoning": "Hm.",
+        "refusal": "No.",
+        "tool_calls": [
+            {"id": "c1", "name": "look", "arguments": {"at": 1}},
+            {"id": "c2", "name": "look", "arguments": None, "raw": '{"at": '},
+        ],
+        "server_tool_calls": [{"id": "s1", "name": "search", "arguments": {}, "server": True}],
+        "tool_results": [{"id": "s1", "result": ["found"], "name": "search"}],
+        "sources": [{"url": "https://example.org/"}],
+        "stop_reason": "stop",
+        "provider_stop_reason": None,
+        "usage": {"input_tokens": 1, "output_tokens": 2},
+        "error": None,
+    }
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_the_json_answer_of_a_providers_stream(site: Site, provider: Provider, wire: str) -> None:
+    provider.play(told(wire))
+    site.view(lambda: provider.create(wire))
+    body = asking(site, JSON).json
+    assert (body["text"], body["outcome"], body["error"]) == (TEXT, "complete", None)
+    assert body["usage"]["output_tokens"] == 17
+
+
+def test_the_json_answer_of_nothing_has_every_key(site: Site) -> None:
+    site.view(list)
+    body = asking(site, JSON).json
+    assert (body["text"], body["tool_calls"], body["usage"]) == ("", [], None)
+    assert len(body) == 15
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("timeout", 504),
+        ("overloaded", 503),
+        ("rate_limited", 503),
+        ("too_slow", 503),
+        ("shutdown", 503),
+        ("internal", 500),
+        ("provider_error", 502),
+        ("auth", 502),
+        ("bad_request", 502),
+        ("truncated", 502),
+        ("quota", 502),
+    ],
+)
+@pytest.mark.parametrize("mimetype", [JSON, HTML])
+def test_a_failed_run_has_the_status_of_its_code(
+    site: Site, code: str, status: int, mimetype: str
+) -> None:
+    def view() -> Iterator[str]:
+        yield "So <far"
+        raise StreamFailed("No <more>", code=code, retryable=True)
+
+    site.view(view)
+    response = asking(site, mimetype)
+    assert response.status_code == status
+    if mimetype == JSON:
+        assert (response.json["outcome"], response.json["text"]) == ("failed", "So <far")
+        error = {"code": code, "message": "No <more>", "retryable": True}
+        assert response.json["error"] == error
+    else:
+        assert "So &lt;far" in response.text
+        assert "No &lt;more&gt;" in response.text
+
+
+# -- text and HTML ----------------------------------------------------------------------------
+
+
+def test_the_text_answer_is_the_words_as_they_come(site: Site) -> None:
+    words(site, Reasoning("Hm."), "one ", Data("progress", 1), "zwö", "", Refusal("No."))
+    chunks = [chunk for chunk in asking(site, PLAIN).response if chunk]
+    assert chunks == [b"one ", "zwö".encode()]
+
+
+def test_a_text_answer_that_fails_has_no_end(site: Site) -> None:
+    def view() -> Iterator[str]:
+        yield "one "
+        raise StreamFailed(PROVIDERS_WORDS)
+
+    ended = []
+    site.view(on_finish=ended.append)(view)
+    body = iter(asking(site, PLAIN).response)
+    assert b"".join(islice(body, 2)) == b"one "
+    with pytest.raises(Unterminated):
+        next(body)
+    assert [result.outcome for result in ended] == ["failed"]
+
+
+def test_a_form_that_is_sent_without_javascript_gets_a_page(site: Site) -> None:
+    words(site, "<script>alert(1)</script>\n", "line & line\n\n", "a new {paragraph}")
+    response = asking(site, CHROME)
+    assert (response.status_code, response.mimetype) == (200, HTML)
+    assert "<script" not in response.text
+    paragraphs = re.findall(r"<p>(.*?)</p>", response.text, re.DOTALL)
+    assert paragraphs == [
+        "&lt;script&gt;alert(1)&lt;/script&gt;<br>\nline &amp; line",
+        "a new {paragraph}",
+    ]

@@ -1,0 +1,228 @@
+"""How the package hangs together: imports go one way, and importing it costs next to nothing."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import flask_stream
+from tests.conftest import ROOT
+
+PACKAGE = ROOT / "flask_stream"
+
+# In the order in which to read them: each imports only from those above it.
+ORDER = [
+    "errors",
+    "events",
+    "result",
+    "sse",
+    "providers.turn",
+    "providers.surrogates",
+    "providers.anthropic",
+    "providers.openai_chat",
+    "providers.openai_responses",
+    "providers.wire",
+    "providers.over_requests",
+    "providers.plain",
+    "providers",
+    "run",
+    "formats.native",
+    "formats.text",
+    "formats.json",
+    "formats.html",
+    "formats",
+    "response",
+    "web",
+    "extension",  # its init_app registers web's blueprint
+    "",  # the package itself
+]
+MAY_IMPORT_FLASK = {"response", "extension", "web"}
+NEVER_AT_IMPORT = {
+    *("anthropic", "openai", "requests", "sseclient", "redis", "urllib3"),
+    *("httpx", "httpx2", "httpcore", "httpcore2", "pydantic", "gunicorn", "gevent"),
+}
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+FILES = {module_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes, but those that only a type checker looks at."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from statements(node)
+
+
+def imports_of(module: str) -> Iterator[str]:
+    """What a module imports, anywhere in it; the package's own as `.name`."""
+    path = FILES[module]
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    package = [part for part in package if part]
+    for node in statements(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module or ""
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1]
+            base += node.module.split(".") if node.module else []
+            for alias in node.names:
+                inner = ".".join([*base, alias.name])
+                yield "." + (inner if inner in FILES else ".".join(base))
+
+
+def test_every_module_has_its_place_in_the_order() -> None:
+    assert sorted(FILES) == sorted(ORDER)
+
+
+@pytest.mark.parametrize("module", sorted(set(ORDER) & set(FILES)))
+def test_a_module_imports_only_from_modules_above_it(module: str) -> None:
+    above = ORDER[: ORDER.index(module)]
+    ours = {name[1:] for name in imports_of(module) if name.startswith(".")}
+    assert sorted(ours - set(above)) == []
+
+
+@pytest.mark.parametrize("module", sorted(FILES))
+def test_only_three_modules_import_flask(module: str) -> None:
+    roots = {name.partition(".")[0] for name in imports_of(module)}
+    assert "flask" not in roots or module in MAY_IMPORT_FLASK
+
+
+@pytest.mark.parametrize("module", sorted(FILES))
+def test_no_module_names_an_sdk_or_a_client_at_import_time(module: str) -> None:
+    tree = ast.parse(FILES[module].read_text("utf-8"))
+    for node in statements(tree):
+        if isinstance(node, ast.FunctionDef):  # there, it may: an extra that is really needed
+            node.body = []
+    names = {
+        alias.name if isinstance(node, ast.Import) else (node.module or "")
+        for node in statements(tree)
+        if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and not node.level)
+        for alias in node.names
+    }
+    assert {name.partition(".")[0] for name in names} & NEVER_AT_IMPORT == set()
+
+
+@pytest.mark.parametrize("module", sorted(FILES))
+def test_a_module_can_be_read_in_one_go_and_says_what_it_is(module: str) -> None:
+    text = FILES[module].read_text("utf-8")
+    assert len(text.splitlines()) <= 390
+    assert ast.get_docstring(ast.parse(text))
+
+
+# -- a fresh process --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A process's, in which modules are compiled once and their bytecode is kept."""
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("bytecode"))}
+
+
+def python(code: str, environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout
+
+
+def test_importing_it_loads_no_sdk_and_no_client(environment: dict[str, str]) -> None:
+    code = "import sys, flask_stream; print(*sys.modules)"
+    loaded = {name.partition(".")[0] for name in python(code, environment).split()}
+    assert "flask" in loaded
+    assert loaded & NEVER_AT_IMPORT == set()
+
+
+def test_importing_it_costs_at_most_15_percent_more_than_flask(environment: dict[str, str]) -> None:
+    """In processor time, which a busy machine disturbs less than the clock's."""
+
+    def seconds(module: str) -> float:
+        clock = "time.process_time()"
+        code = f"import time; begun = {clock}; import {module}; print({clock} - begun)"
+        return float(python(code, environment))
+
+    costs: dict[str, list[float]] = {"flask": [], "flask_stream": []}
+    for module in costs:  # the first time, it is compiled
+        seconds(module)
+    for _ in range(3):  # more than once only where noise may have decided
+        for _ in range(11):
+            for module, measured in costs.items():
+                measured.append(seconds(module))
+        ratio = statistics.median(costs["flask_stream"]) / statistics.median(costs["flask"])
+        if ratio <= 1.15:
+            break
+    assert ratio <= 1.15
+
+
+# -- the public face --------------------------------------------------------------------
+
+
+def test_all_names_what_is_there_in_order_and_nothing_private() -> None:
+    assert flask_stream.__all__ == sorted(flask_stream.__all__)
+    assert all(hasattr(flask_stream, name) for name in flask_stream.__all__)
+    ours = {
+        name
+        for name, value in vars(flask_stream).items()
+        if not name.startswith("_") and not hasattr(value, "__path__") and name not in FILES
+    }
+    assert ours == set(flask_stream.__all__)
+
+
+@pytest.mark.parametrize("name", flask_stream.__all__)
+def test_a_public_name_is_documented(name: str) -> None:
+    value = getattr(flask_stream, name)
+    if name.startswith("stream_"):  # a signal: its docstring stands below it, for readers
+        text = FILES["run"].read_text("utf-8")
+        assert '"""' in text.partition(f"\n{name} = ")[2].splitlines()[1]
+        return
+    own = vars(value).get("__doc__") if isinstance(value, type) else value.__doc__
+    assert own
+    assert not own.startswith(f"{name}("), "dataclass wrote this itself"
+
+
+def test_public_methods_are_documented() -> None:
+    undocumented = [
+        f"{name}.{attribute}"
+        for name in flask_stream.__all__
+        for attribute, member in inspect.getmembers(getattr(flask_stream, name))
+        if isinstance(getattr(flask_stream, name), type)
+        if not attribute.startswith("_") and callable(member) and not inspect.getdoc(member)
+    ]
+    assert undocumented == []
+
+
+def test_the_version_is_the_distributions() -> None:
+    from importlib.metadata import version
+
+    assert flask_stream.__version__ == version("flask-stream-sse")
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match=r"flask_stream.*no_such_name"):
+        _ = flask_stream.no_such_name
+
+
+def test_type_checkers_are_told_that_it_is_typed() -> None:
+    assert (PACKAGE / "py.typed").exists()

@@ -1,0 +1,150 @@
+"""What is made of a request's headers: the format it gets, and when the view is not called."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Site
+from tests.test_formats import CHROME, HTML, JSON, NATIVE, PLAIN, asking, words
+
+# -- negotiation ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("accept", "mimetype"),
+    [
+        (None, NATIVE),
+        ("", NATIVE),
+        ("*/*", NATIVE),
+        ("text/*", NATIVE),
+        ("application/*", JSON),
+        (NATIVE, NATIVE),
+        (JSON, JSON),
+        (PLAIN, PLAIN),
+        (HTML, HTML),
+        (CHROME, HTML),
+        ("TEXT/Plain", PLAIN),
+        ("text/plain; charset=utf-8", PLAIN),
+        # The highest q wins …
+        ("application/json, text/event-stream;q=0.9", JSON),
+        ("application/json;q=0.2, text/plain;q=0.3", PLAIN),
+        ("text/html;q=0.1", HTML),
+        ("application/json, text/plain, */*", NATIVE),  # as axios sends it
+        ("text/html, application/json;q=0.9, */*;q=0.8", HTML),
+        # … ties go to native, JSON, plain, HTML …
+        ("text/plain, application/json, text/event-stream", NATIVE),
+        ("text/html, text/plain, application/json", JSON),
+        ("text/html, text/plain", PLAIN),
+        # … and the more specific range says what q is.
+        ("*/*, text/event-stream;q=0.1", JSON),
+        ("text/*;q=0.1, */*;q=0.5", JSON),
+        ("text/*, text/event-stream;q=0", PLAIN),
+        ("image/png, text/plain;q=0.1", PLAIN),
+        # Formats that have no MIME type of their own have a name.
+        ("text/event-stream;format=json", JSON),
+        ("text/event-stream; format=text", PLAIN),
+        ("text/event-stream;format=native", NATIVE),
+        ('text/event-stream;format="json"', JSON),
+        ("text/event-stream;format=json;q=0.5", JSON),
+        ("text/event-stream;format=json;q=0.5, text/plain", PLAIN),
+        ("text/event-stream;format=json;q=0, text/plain", PLAIN),
+    ],
+)
+def test_the_accept_header_decides(site: Site, accept: str | None, mimetype: str) -> None:
+    response = asking(words(site), accept)
+    assert (response.status_code, response.mimetype) == (200, mimetype)
+    assert "Accept" in response.vary
+
+
+@pytest.mark.parametrize(
+    "accept", ["image/png", "text/event-stream;q=0", "*/*;q=0", "text/event-stream;format=yaml"]
+)
+def test_what_nothing_fits_is_told_what_there_is(site: Site, accept: str) -> None:
+    response = asking(words(site), accept)
+    assert response.status_code == 406
+    message = response.json["message"]
+    assert accept in message
+    for offered in (NATIVE, JSON, PLAIN, HTML, "json, native, text"):
+        assert offered in message
+
+
+@pytest.mark.parametrize("accept", [None, NATIVE, PLAIN, HTML, "image/png"])
+@pytest.mark.parametrize(
+    ("format", "mimetype"), [("json", JSON), ("text", PLAIN), ("native", NATIVE)]
+)
+def test_the_routes_own_format_wins(
+    site: Site, accept: str | None, format: str, mimetype: str
+) -> None:
+    site.view(format=format)(lambda: ["one"])
+    response = asking(site, accept)
+    assert (response.status_code, response.mimetype) == (200, mimetype)
+
+
+def test_the_view_is_not_called_for_a_format_that_it_cannot_have(site: Site) -> None:
+    called = []
+    site.view(lambda: called.append(1))
+    assert asking(site, "image/png").status_code == 406
+    assert called == []
+
+
+# -- requests that must not run the prompt ----------------------------------------------------
+
+
+@pytest.fixture
+def calls(site: Site) -> list[int]:
+    """One entry for each time that the view was called."""
+    calls: list[int] = []
+
+    def view() -> list[str]:
+        calls.append(1)
+        return ["one"]
+
+    site.view(on_finish=calls.append)(view)
+    return calls
+
+
+@pytest.mark.parametrize("accept", [None, NATIVE, PLAIN, JSON, HTML])
+def test_head_has_the_headers_of_get_and_asks_nobody(
+    site: Site, calls: list[int], accept: str | None
+) -> None:
+    headers = {} if accept is None else {"Accept": accept}
+    head = site.ask("HEAD", headers=headers)
+    assert (head.status_code, head.data, calls) == (200, b"", [])
+    got = dict(site.ask("GET", headers=headers).headers)
+    got.pop("Content-Length", None)
+    assert dict(head.headers) == got
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_request_that_reconnects_is_told_to_stop(
+    site: Site, calls: list[int], method: str
+) -> None:
+    id = site.events(method=method)[0][1]["id"]
+    called = len(calls)
+    again = site.ask(method, headers={"Last-Event-ID": id})
+    assert (again.status_code, again.data) == (204, b"")
+    assert len(calls) == called
+
+
+@pytest.mark.parametrize(
+    ("method", "site_", "status"),
+    [
+        ("GET", "cross-site", 403),
+        ("GET", "same-site", 200),
+        ("GET", "same-origin", 200),
+        ("GET", "none", 200),
+        ("GET", None, 200),
+        ("POST", "cross-site", 200),
+    ],
+)
+def test_only_a_get_of_another_site_is_refused(
+    site: Site, calls: list[int], method: str, site_: str | None, status: int
+) -> None:
+    response = site.ask(method, headers={"Sec-Fetch-Site": site_} if site_ else {})
+    assert response.status_code == status
+    assert bool(response.data and calls) == (status == 200)
+
+
+def test_a_refused_get_tells_why(site: Site, calls: list[int]) -> None:
+    response = site.ask("GET", headers={"Sec-Fetch-Site": "cross-site"})
+    assert "Another site asked" in response.json["message"]

@@ -1,0 +1,253 @@
+"""The client's files: their tags, their addresses, and how long a browser may keep them."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from flask import Flask, render_template_string
+from werkzeug.test import TestResponse
+
+from flask_stream import FlaskStream
+from flask_stream.web import digest
+from tests.conftest import ROOT
+
+STATIC = ROOT / "flask_stream" / "static"
+FILES = {"flask-stream.js": "text/javascript", "flask-stream.css": "text/css"}
+HASH_OF_ANOTHER_DAY = "0123456789abcdef"
+
+
+def make_app(**config: Any) -> Flask:
+    app = Flask(__name__)
+    app.config.update(config)
+    FlaskStream(app)
+    return app
+
+
+def render(app: Flask, template: str, url: str = "/", **context: Any) -> str:
+    with app.test_request_context(url):
+        return render_template_string(template, **context)
+
+
+def url_of(app: Flask, filename: str = "flask-stream.js") -> str:
+    return render(app, "{{ stream_url(name) }}", name=filename)
+
+
+class Tags(HTMLParser):
+    """The start tags of a page, as a browser reads them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+# -- tags -------------------------------------------------------------------------------
+
+
+def test_the_script_tag_is_a_module_and_the_style_tag_a_style_sheet() -> None:
+    app = make_app()
+    page = render(app, "{{ stream_script() }}{{ stream_style() }}")
+    assert Tags(page).found == [
+        ("script", {"type": "module", "src": url_of(app)}),
+        ("link", {"rel": "stylesheet", "href": url_of(app, "flask-stream.css")}),
+    ]
+    assert page.endswith(">")
+    assert "<script>" not in page
+
+
+@pytest.mark.parametrize("tag", ["stream_script", "stream_style"])
+@pytest.mark.parametrize(
+    ("nonce", "expected"),
+    [
+        ("abc123+/=", "abc123+/="),
+        (lambda: "called", "called"),
+        ('"><script>alert(1)</script>', '"><script>alert(1)</script>'),
+        (lambda: "<b>&'\"", "<b>&'\""),
+        (None, None),
+        ("", None),
+        (lambda: "", None),
+    ],
+    ids=["str", "callable", "hostile", "hostile callable", "None", "empty", "empty callable"],
+)
+def test_a_nonce_may_be_a_str_or_a_callable_and_is_escaped(
+    tag: str, nonce: Any, expected: str | None
+) -> None:
+    page = render(make_app(), f"{{{{ {tag}(nonce) }}}}", nonce=nonce)
+    (found,) = Tags(page).found
+    assert found[1].get("nonce") == expected
+    assert ("nonce" in found[1]) == (expected is not None)
+
+
+def test_the_tags_are_not_escaped_by_the_template_and_the_url_is_a_plain_str() -> None:
+    page = render(make_app(), "{{ stream_script() }}|{{ stream_url() }}")
+    assert page.startswith("<script ")
+    assert page.partition("|")[2].startswith("/_stream/")
+
+
+def test_the_tags_work_in_an_imported_macro() -> None:
+    """Where a template has no context of its own."""
+    from jinja2 import DictLoader
+
+    app = make_app()
+    app.jinja_loader = DictLoader(
+        {"m.html": "{% macro head() %}{{ stream_script() }}{% endmacro %}"}
+    )
+    page = render(app, "{% import 'm.html' as m %}{{ m.head() }}")
+    assert [tag for tag, _ in Tags(page).found] == ["script"]
+
+
+@pytest.mark.parametrize(
+    ("config", "environ", "start"),
+    [
+        ({}, {}, "/_stream/static/"),
+        ({"STREAM_URL_PREFIX": "/a/b"}, {}, "/a/b/static/"),
+        ({"APPLICATION_ROOT": "/site"}, {}, "/site/_stream/static/"),
+        ({}, {"SCRIPT_NAME": "/mounted"}, "/mounted/_stream/static/"),
+        ({"STREAM_URL_PREFIX": "/s"}, {"SCRIPT_NAME": "/mounted"}, "/mounted/s/static/"),
+    ],
+    ids=["default", "prefix", "application root", "script name", "both"],
+)
+def test_the_address_follows_the_prefix_and_the_place_where_the_app_is_mounted(
+    config: dict[str, str], environ: dict[str, str], start: str
+) -> None:
+    app = make_app(**config)
+    app.add_url_rule("/page", view_func=lambda: render_template_string("{{ stream_url() }}"))
+    base = config.get("APPLICATION_ROOT", "")
+    client = app.test_client()
+    url = client.get("/page", environ_overrides=environ or {"SCRIPT_NAME": base}).text
+    assert url.startswith(start)
+    mounted = environ.get("SCRIPT_NAME", base)
+    found = client.get(
+        url.removeprefix(mounted), environ_overrides={"SCRIPT_NAME": mounted}, buffered=True
+    )
+    assert found.status_code == 200
+
+
+def test_the_address_is_the_files_own_wherever_the_page_is() -> None:
+    app = make_app()
+    assert url_of(app) == f"/_stream/static/{digest()}/flask-stream.js"
+    with app.test_request_context("/deep/er/page"):
+        assert render_template_string("{{ stream_url() }}") == url_of(app)
+
+
+# -- files ------------------------------------------------------------------------------
+
+
+def fetch(url: str, method: str = "GET", **headers: str) -> TestResponse:
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    return make_app().test_client().open(url, method=method, headers=fields, buffered=True)
+
+
+def address(filename: str = "flask-stream.js", version: str | None = None) -> str:
+    return f"/_stream/static/{version or digest()}/{filename}"
+
+
+@pytest.mark.parametrize(("filename", "mimetype"), FILES.items())
+def test_a_file_is_served_whole_and_for_a_year(filename: str, mimetype: str) -> None:
+    response = fetch(address(filename))
+    assert response.status_code == 200
+    assert response.data == (STATIC / filename).read_bytes()
+    assert response.mimetype == mimetype
+    assert response.content_type == f"{mimetype}; charset=utf-8"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    cache = response.cache_control
+    assert (cache.public, cache.max_age, cache.immutable) == (True, 365 * 24 * 3600, True)
+    assert not cache.no_cache
+    assert not cache.no_store
+
+
+@pytest.mark.parametrize("filename", FILES)
+def test_under_an_old_hash_the_file_is_served_but_not_kept(filename: str) -> None:
+    """A page from before a deploy still works, and does not poison a cache after it."""
+    response = fetch(address(filename, HASH_OF_ANOTHER_DAY))
+    assert response.data == (STATIC / filename).read_bytes()
+    assert not response.cache_control.immutable
+    assert not response.cache_control.max_age
+
+
+def test_every_file_of_the_package_is_served() -> None:
+    names = [path.name for path in STATIC.iterdir() if path.is_file()]
+    assert set(names) >= set(FILES)
+    assert {name: fetch(address(name)).status_code for name in names} == dict.fromkeys(names, 200)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        address("nothing.js"),
+        address("../web.py"),
+        address("..%2fweb.py"),
+        address("%2e%2e/web.py"),
+        address("..%5cweb.py"),
+        address("%2fetc%2fpasswd"),
+        address("flask-stream.js/"),
+        address("flask-stream.js%00.css"),
+        "/_stream/static/flask-stream.js",
+        f"/_stream/static/{digest()}/",
+        f"/_stream/static/../{digest()}/../../web.py",
+        "/_stream/",
+    ],
+)
+def test_nothing_else_is_served(path: str) -> None:
+    response = fetch(path)
+    assert response.status_code == 404
+    assert b"Blueprint" not in response.data
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_files_are_only_read(method: str) -> None:
+    assert fetch(address(), method).status_code == 405
+
+
+def test_head_has_the_headers_and_no_body() -> None:
+    response, whole = fetch(address(), "HEAD"), fetch(address())
+    assert (response.status_code, response.data) == (200, b"")
+    for name in ("Content-Type", "Content-Length", "Cache-Control", "ETag"):
+        assert response.headers[name] == whole.headers[name], name
+
+
+def test_a_browser_that_has_the_file_is_told_so() -> None:
+    whole = fetch(address())
+    for headers in (
+        {"If_None_Match": whole.headers["ETag"]},
+        {"If_Modified_Since": whole.headers["Last-Modified"]},
+    ):
+        response = fetch(address(), **headers)
+        assert (response.status_code, response.data) == (304, b"")
+        assert response.cache_control.immutable
+    assert fetch(address(), If_None_Match='"another"').status_code == 200
+
+
+def test_files_leave_the_session_and_its_cookie_alone() -> None:
+    app = make_app(SECRET_KEY="k")
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["user"] = "ada"
+    response = client.get(address(), buffered=True)
+    assert "Set-Cookie" not in response.headers
+    assert "Cookie" not in response.headers.get("Vary", "")
+
+
+def test_the_hash_is_that_of_the_files_content(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flask_stream import web
+
+    for name in FILES:
+        (tmp_path / name).write_bytes((STATIC / name).read_bytes())
+    hashes = []
+    for change in (b"", b"", b" "):
+        with (tmp_path / "flask-stream.js").open("ab") as file:
+            file.write(change)
+        monkeypatch.setattr(web, "_STATIC", tmp_path)
+        digest.cache_clear()
+        hashes.append(digest())
+    monkeypatch.undo()
+    digest.cache_clear()
+    assert hashes[0] == hashes[1] != hashes[2]
+    assert digest() == digest()
