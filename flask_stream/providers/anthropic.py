@@ -36,8 +36,9 @@ _RESULTS = ("web_search_result", "web_fetch_result")
 _TEXT_FIELD = {"text": "text", "thinking": "thinking", "compaction": "content"}
 
 
-def read(dicts: Iterable[JSON], turn: Turn) -> Iterator[Event]:
+def read(dicts: Iterable[JSON], turn: Turn | None = None) -> Iterator[Event]:
     """The events of one stream; `turn` is filled on the way."""
+    turn = turn or Turn()
     reader = _Reader(turn)
     try:
         for d in dicts:

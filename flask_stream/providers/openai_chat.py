@@ -28,8 +28,9 @@ _STOP_REASONS = {
 }
 
 
-def read(dicts: Iterable[JSON], turn: Turn) -> Iterator[Event]:
+def read(dicts: Iterable[JSON], turn: Turn | None = None) -> Iterator[Event]:
     """The events of one stream; `turn` is filled on the way. Only choice 0 is read."""
+    turn = turn or Turn()
     reader = _Reader(turn)
     try:
         for d in dicts:

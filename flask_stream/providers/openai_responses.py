@@ -29,8 +29,9 @@ _SERVER_TOOLS = {
 _STOP_OF_INCOMPLETE = {"max_output_tokens": "length", "content_filter": "refusal"}
 
 
-def read(dicts: Iterable[JSON], turn: Turn) -> Iterator[Event]:
+def read(dicts: Iterable[JSON], turn: Turn | None = None) -> Iterator[Event]:
     """The events of one stream; `turn` is filled on the way."""
+    turn = turn or Turn()
     reader = _Reader(turn)
     for d in dicts:
         if d is PAUSE:
