@@ -10,7 +10,7 @@ from flask_stream import Meta, Result, relay
 from flask_stream.providers import relay_source
 from flask_stream.providers.turn import JSON
 from flask_stream.providers.wire import SDKItems
-from tests.provider import Provider, frames, transcript
+from tests.provider import Exchange, Provider, frames, transcript
 from tests.transcripts.expected import wire_of
 from tests.transcripts.reading import block, chunk, collect, delta, read, start
 
@@ -326,3 +326,29 @@ def test_an_error_that_is_only_words_is_the_providers_error(
     _, result = collect(relay_source(SDKItems(stream)) if iterated else relay(stream))
     assert result.error is not None
     assert (result.text, result.error.code) == ("a", "provider_error")
+
+
+@pytest.mark.parametrize("way", ["read by us", "iterated", "requests"])
+@pytest.mark.parametrize(
+    ("wire", "ending"),
+    [
+        ("anthropic", [start(), *block(0, TEXT, *words("a")), delta("end_turn")]),
+        ("openai_chat", [chunk({"content": "a"}), chunk(finish="stop")]),
+    ],
+    ids=["anthropic", "openai_chat"],
+)
+def test_a_connection_lost_behind_the_end_mark_costs_nothing(
+    provider: Provider, wire: str, ending: list[JSON], way: str
+) -> None:
+    def script(exchange: Exchange) -> None:
+        exchange.start()
+        exchange.send(frames(*ending))
+        exchange.cut()
+
+    provider.run(script)
+    if way == "iterated":
+        stream = relay_source(SDKItems(provider.create(wire)))
+    else:
+        stream = relay(provider.post(wire) if way == "requests" else provider.create(wire))
+    _, result = collect(stream)
+    assert (result.text, result.outcome, result.stop_reason) == ("a", "complete", "stop")

@@ -114,8 +114,8 @@ class Source:
         return guard
 
     def _failed(self, error: Exception, turn: Turn) -> None:
-        if self._cancelled or turn.error is not None:
-            return  # whoever cancelled knows why
+        if self._cancelled or turn.error is not None or turn.complete:
+            return  # whoever cancelled knows why; a complete answer only lost its connection
         # Neither the SDK's nor its HTTP client's: the SDKs' own accumulation breaks on some
         # dialects with whatever it meets.
         turn.error = from_exception(error, begun=True) or ProviderError(
