@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import time
 from collections.abc import Iterable, Iterator
@@ -204,25 +205,29 @@ def test_a_block_that_the_end_cuts_off_is_dropped() -> None:
 
 
 def seconds_for(chunks: list[bytes]) -> float:
-    """Of the processor, which other tests beside this one do not change much."""
+    """Of the processor; without the garbage collector, whose cost is that of the whole process."""
+    gc.disable()
     begun = time.process_time()
     for _ in decode(chunks):
         pass
-    return time.process_time() - begun
+    spent = time.process_time() - begun
+    gc.enable()
+    return spent
 
 
-# 16 times the bytes in each; quadratic cost would be 256 times the time.
+# 64 times the bytes in each: linear cost is 64 times the time, quadratic 4,096 times. What lies
+# between, ten times the norm, is room for a noisy machine.
 
 
 def test_a_long_line_byte_by_byte_costs_linear_time() -> None:
     def line(length: int) -> list[bytes]:
         return [b"data: ", *([b"x"] * length), b"\n\n"]
 
-    small = max(seconds_for(line(62_500)) for _ in range(3))
-    assert seconds_for(line(1_000_000)) < 64 * small
+    small = max(seconds_for(line(16_000)) for _ in range(3))
+    assert seconds_for(line(1_024_000)) < 640 * small
 
 
 def test_many_events_in_one_chunk_cost_linear_time() -> None:
     frame = encode("text", {"text": "word "})
-    small = max(seconds_for([frame * 4_000]) for _ in range(3))
-    assert seconds_for([frame * 64_000]) < 64 * small
+    small = max(seconds_for([frame * 1_000]) for _ in range(3))
+    assert seconds_for([frame * 64_000]) < 640 * small
