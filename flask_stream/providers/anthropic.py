@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..errors import from_body
-from ..events import FLUSH, Event, Meta, Reasoning, Refusal, Text, ToolResult, Usage
+from ..events import Event, Meta, Reasoning, Refusal, Text, ToolResult, Usage
 from .surrogates import mend_all
-from .turn import JSON, PAUSE, OpenCall, Turn, count, partial_json, understood, words
+from .turn import JSON, OpenCall, Turn, count, follow, partial_json, words
 
 PROVIDER = "anthropic"
 
@@ -41,13 +41,7 @@ def read(dicts: Iterable[JSON], turn: Turn | None = None) -> Iterator[Event]:
     turn = turn or Turn()
     reader = _Reader(turn)
     try:
-        for d in dicts:
-            if d is PAUSE:
-                yield FLUSH
-                continue
-            handle = reader.handlers.get(words(d.get("type")))
-            if handle is not None:
-                yield from understood(handle, d)
+        yield from follow(dicts, reader.handle)
         yield from reader.end()
     finally:
         reader.settle()
@@ -69,6 +63,10 @@ class _Reader:
             "message_stop": self.message_stop,
             "error": self.error,
         }
+
+    def handle(self, d: JSON) -> Iterator[Event]:
+        handler = self.handlers.get(words(d.get("type")))
+        return handler(d) if handler is not None else iter(())
 
     def message_start(self, d: JSON) -> Iterator[Event]:
         message = d.get("message") or {}

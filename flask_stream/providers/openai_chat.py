@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..errors import from_body
-from ..events import FLUSH, Event, Meta, Reasoning, Refusal, Text, Usage
+from ..events import Event, Meta, Reasoning, Refusal, Text, Usage
 from .surrogates import mend_all
-from .turn import DONE, JSON, PAUSE, OpenCall, Turn, count, understood, words
+from .turn import DONE, JSON, OpenCall, Turn, count, follow, understood, words
 
 PROVIDER = "openai"
 
@@ -33,13 +33,7 @@ def read(dicts: Iterable[JSON], turn: Turn | None = None) -> Iterator[Event]:
     turn = turn or Turn()
     reader = _Reader(turn)
     try:
-        for d in dicts:
-            if d is PAUSE:
-                yield FLUSH
-            elif d is DONE:
-                turn.complete = turn.ended = True
-            else:
-                yield from understood(reader.chunk, d)
+        yield from follow(dicts, reader.chunk)
         yield from reader.end()
     finally:
         reader.settle()
@@ -55,6 +49,9 @@ class _Reader:
         self.has_text = self.has_refusal = False
 
     def chunk(self, d: JSON) -> Iterator[Event]:
+        if d is DONE:
+            self.turn.complete = self.turn.ended = True
+            return
         if d.get("error") or d.get("object") == "error":  # the latter flat: vLLM's
             self.turn.error = from_body(d.get("error") or d)
             self.turn.ended = True

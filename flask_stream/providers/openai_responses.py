@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..errors import from_body
-from ..events import FLUSH, Event, Meta, Reasoning, Refusal, Text, ToolCall, ToolResult, Usage
+from ..events import Event, Meta, Reasoning, Refusal, Text, ToolCall, ToolResult, Usage
 from .surrogates import mend_all
-from .turn import JSON, PAUSE, OpenCall, Turn, count, tool_call, understood, words
+from .turn import JSON, OpenCall, Turn, count, follow, tool_call, words
 
 PROVIDER = "openai"
 
@@ -33,13 +33,7 @@ def read(dicts: Iterable[JSON], turn: Turn | None = None) -> Iterator[Event]:
     """The events of one stream; `turn` is filled on the way."""
     turn = turn or Turn()
     reader = _Reader(turn)
-    for d in dicts:
-        if d is PAUSE:
-            yield FLUSH
-            continue
-        handle = reader.handlers.get(words(d.get("type")))
-        if handle is not None:
-            yield from understood(handle, d)
+    yield from follow(dicts, reader.handle)
     yield from reader.end()
 
 
@@ -70,6 +64,10 @@ class _Reader:
             "response.failed": self.failed,
             "error": self.error,
         }
+
+    def handle(self, d: JSON) -> Iterator[Event]:
+        handler = self.handlers.get(words(d.get("type")))
+        return handler(d) if handler is not None else iter(())
 
     # -- the response -------------------------------------------------------------------
 

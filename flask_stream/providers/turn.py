@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..errors import ProviderError
-from ..events import Event, Source, ToolCall, ToolCallDelta, ToolCallStart, Usage
+from ..events import FLUSH, Event, Source, ToolCall, ToolCallDelta, ToolCallStart, Usage
 
 logger = logging.getLogger("flask_stream")
 
 JSON = dict[str, Any]
+Handle = Callable[[JSON], Iterator[Event]]
 
 # Stands among the dicts where the next one has to be waited for, see `wire`.
 PAUSE: JSON = {"flask_stream": "pause"}
@@ -54,7 +55,16 @@ class Turn:
             yield source
 
 
-def understood(handle: Callable[[JSON], Iterator[Event]], d: JSON) -> Iterator[Event]:
+def follow(dicts: Iterable[JSON], handle: Handle) -> Iterator[Event]:
+    """What a reader makes of each dict, by its `handle`."""
+    for d in dicts:
+        if d is PAUSE:
+            yield FLUSH
+        else:
+            yield from understood(handle, d)
+
+
+def understood(handle: Handle, d: JSON) -> Iterator[Event]:
     """What a reader makes of one dict. What it cannot make sense of is skipped, never fatal.
 
     Dialects put null, a list or nothing where the wire has an object, and new kinds of
