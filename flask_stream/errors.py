@@ -7,10 +7,18 @@ goes to the log only (to the client too when the app runs in debug mode).
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.exceptions import BadGateway, GatewayTimeout, HTTPException, ServiceUnavailable
+from werkzeug.exceptions import (
+    BadGateway,
+    GatewayTimeout,
+    HTTPException,
+    ServiceUnavailable,
+    default_exceptions,
+)
 
 if TYPE_CHECKING:
     from .result import Result
@@ -131,7 +139,8 @@ class ProviderError(RunError):
 
     def __new__(cls, code: str = "provider_error", **kwargs: Any) -> ProviderError:
         # Flask finds the errorhandler for a status by the exception's class, not by its code.
-        return super().__new__(_CLASS_OF_STATUS[http_status(code)] if cls is ProviderError else cls)
+        found = _CLASS_OF_STATUS.get(http_status(code), ProviderFailed)
+        return super().__new__(found if cls is ProviderError else cls)
 
     def __init__(
         self,
@@ -179,8 +188,17 @@ class StreamFailed(RunError):
     :param retryable: whether the page should offer to try again.
     """
 
+    def __new__(cls, message: str, code: str = "internal", retryable: bool = False) -> StreamFailed:
+        return super().__new__(_FAILED_OF_STATUS[http_status(code)] if cls is StreamFailed else cls)
+
     def __init__(self, message: str, code: str = "internal", retryable: bool = False) -> None:
         super().__init__(message, code=code, retryable=retryable)
+
+
+_FAILED_OF_STATUS: dict[int, type[StreamFailed]] = {
+    status: type("StreamFailed", (StreamFailed, default_exceptions[status]), {})
+    for status in (500, 502, 503, 504)
+}
 
 
 # -- from the providers' words to ours ------------------------------------------------
@@ -246,8 +264,8 @@ def from_body(body: object, retry_after: float | None = None) -> ProviderError:
         detail = f"{body.get('message')} (type {body.get('type')}, code {body.get('code')})"
     code = "provider_error"
     for word in words:
-        if isinstance(word, int):  # OpenRouter's `code` is an HTTP status
-            code = code_of_status(word)
+        if re.fullmatch("[45][0-9]{2}", str(word)):  # OpenRouter's `code` is an HTTP status
+            code = code_of_status(int(str(word)))
             break
         if isinstance(word, str) and word in _CODE_OF_WORD:
             code = _CODE_OF_WORD[word]
@@ -268,21 +286,26 @@ def class_names(obj: object, *roots: str) -> set[str]:
     return {c.__name__ for c in type(obj).__mro__ if c.__module__.partition(".")[0] in roots}
 
 
+# The SDKs' own; the others an app may well use for other things, too.
+SDK_CLIENTS = ("httpx2", "httpcore2")
 _HTTP_CLIENTS = ("httpx2", "httpx", "httpcore2", "httpcore", "requests", "urllib3")
 
 
 _CANNOT_CONNECT = {"ConnectError", "ConnectionError", "NewConnectionError"}
 
 
-def from_exception(error: BaseException, *, begun: bool = False) -> ProviderError | None:
+def from_exception(
+    error: BaseException, *, begun: bool = False, clients: tuple[str, ...] = _HTTP_CLIENTS
+) -> ProviderError | None:
     """What an SDK's or HTTP client's exception means; None when it is neither's.
 
     :param begun: whether the stream had begun, so that a lost connection is a cut.
+    :param clients: the HTTP clients that only a provider is asked with.
     """
     if isinstance(error, ProviderError):
         return error
     of_sdk = class_names(error, "anthropic", "openai")
-    of_client = class_names(error, *_HTTP_CLIENTS)
+    of_client = class_names(error, *clients)
     if "APIError" not in of_sdk and not of_client:
         return None
     detail = f"{type(error).__name__}: {error}"
@@ -321,6 +344,7 @@ def _retry_after(response: object) -> float | None:
     headers = getattr(response, "headers", None)
     value = headers.get("retry-after") if headers is not None else None
     try:
-        return float(value) if value is not None else None
+        seconds = float(value) if value is not None else math.nan
     except ValueError:  # an HTTP date: rare here, and the default does as well
         return None
+    return min(seconds, 24 * 3600) if math.isfinite(seconds) else None

@@ -219,8 +219,8 @@ def _dispatch(
             f"The app {current_app.name!r} does not have Flask-Stream. Call stream.init_app(app) "
             "in its factory."
         )
-    callbacks: list[Callback] = []
-    request.environ[_CALLBACKS] = callbacks
+    # A view may call another one that streams: both have their callbacks in the one run.
+    callbacks: list[Callback] = request.environ.setdefault(_CALLBACKS, [])
     try:
         if "Last-Event-ID" in request.headers:
             # EventSource reconnects by itself; the prompt must not run twice. 204 ends it.

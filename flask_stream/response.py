@@ -18,7 +18,7 @@ from .errors import SAFE_MESSAGES, RunError, SourceError, class_names, from_exce
 from .events import Event
 from .formats import Format, Html, Json, body, prefers_html
 from .providers import Source, adapt, adapt_items, relay_source
-from .providers.wire import SDKS
+from .providers.wire import SDKS, discard
 from .run import Callback, Run, failed_by
 
 logger = logging.getLogger("flask_stream")
@@ -186,7 +186,7 @@ def _is_for_flask(value: Any) -> bool:
             "Return a list of events, or yield them."
         )
     if isinstance(value, WSGIResponse):
-        if value.mimetype == "text/event-stream":
+        if value.mimetype == "text/event-stream" and not isinstance(value, _Streamed):
             warnings.warn(
                 f"The view of endpoint {request.endpoint!r} returned a Response that is "
                 "text/event-stream already. It goes out as it is, without Flask-Stream's "
@@ -198,6 +198,7 @@ def _is_for_flask(value: Any) -> bool:
     if isinstance(value, tuple):
         head = value[0] if value else None
         if class_names(head, *SDKS, "requests") or hasattr(head, "__next__"):
+            discard(head)
             raise SourceError(
                 f"The view of endpoint {request.endpoint!r} returned a tuple that begins with a "
                 f"stream ({type(head).__name__}). A stream's status is always 200 and its headers "
@@ -226,7 +227,8 @@ def as_http_error(error: Exception) -> Exception:
         told.__cause__ = error
         error = told
     if isinstance(error, RunError):
-        logger.warning("%s: %s", error.error_code, error.detail or error.message)
+        detail = error.detail or error.message
+        logger.warning("%s: %s", error.error_code, detail, exc_info=error.__cause__)
     if isinstance(error, HTTPException) and (error.code or 0) >= 400 and error.response is None:
         render = type(error).get_response.__get__(error)
 
@@ -247,6 +249,8 @@ def shape_bare_error(response: Response) -> Response:
     bare = InternalServerError()
     if (
         response.status_code == bare.code
+        and response.mimetype == bare.get_response().mimetype
+        and not response.direct_passthrough
         and request.environ.get(_FAILED)
         and not prefers_html(request.headers.get("Accept"))
         and response.get_data(as_text=True) == bare.get_body()

@@ -11,7 +11,7 @@ from dataclasses import replace
 from blinker import NamedSignal, Namespace
 from werkzeug.exceptions import HTTPException
 
-from .errors import SAFE_MESSAGES, RunError, code_of_abort, from_exception
+from .errors import SAFE_MESSAGES, SDK_CLIENTS, RunError, code_of_abort, from_exception
 from .events import FLUSH, Done, Event, Failed, Meta, Start, Text, Usage
 from .providers import Source
 from .providers.surrogates import mended
@@ -95,7 +95,11 @@ class Run:
                     # The watcher's place: here, and only here, the run waits for its source.
                     self._next = next(self._events, _END)
             except Exception as error:
-                self._fail(error)
+                # An SDK's own may come through the app's code: a second turn that is refused.
+                told = from_exception(error, begun=True, clients=SDK_CLIENTS)
+                if told is not None and told is not error:
+                    told.__cause__ = error
+                self._fail(told or error)
             self._settle("failed" if self.result.error else "complete")
             yield self._terminal()
             if self._source is not None:
@@ -137,11 +141,9 @@ class Run:
         return Usage.total([*steps, *self._usages])
 
     def _fail(self, error: Exception) -> None:
-        # An SDK's exception in the app's own code: a second turn that was refused, say.
-        error = from_exception(error, begun=True) or error
         if isinstance(error, RunError):
-            told = error.detail or error.message
-            logger.warning("Run %s failed: %s: %s", self.id, error.error_code, told)
+            told, cause = error.detail or error.message, error.__cause__
+            logger.warning("Run %s failed: %s: %s", self.id, error.error_code, told, exc_info=cause)
         elif not isinstance(error, HTTPException):
             logger.error("Run %s failed in the app's own code", self.id, exc_info=error)
         self.result.error = failed_by(error, self._debug)

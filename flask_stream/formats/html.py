@@ -27,4 +27,4 @@ class Html:
             '<meta name=viewport content="width=device-width, initial-scale=1">'
             "<title>Answer</title></head>\n<body>\n{}\n</body></html>\n"
         )
-        return page.format("\n".join(parts)).encode(), status_of(result)
+        return page.format("\n".join(parts)).encode(errors="replace"), status_of(result)

@@ -8,14 +8,21 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from ..errors import ProviderError, SourceError, class_names, from_exception, from_status
+from ..errors import (
+    ProviderError,
+    SourceError,
+    class_names,
+    from_body,
+    from_exception,
+    from_status,
+)
 from ..events import Event, Failed, Meta, Usage
 from ..result import Result
 from . import anthropic, openai_chat, openai_responses, plain
 from .over_requests import RequestsStream
 from .surrogates import mended
 from .turn import DONE, JSON, Turn
-from .wire import SDKS, SDKItems, SDKManager, SDKStream, Source, response_of
+from .wire import SDKS, SDKItems, SDKManager, SDKStream, Source, discard, error_of, response_of
 
 __all__ = ["Source", "adapt", "plain", "relay", "relay_source"]
 
@@ -44,6 +51,7 @@ def relay(stream: Any, *, wire: str | None = None) -> Generator[Event, None, Res
     :raises ProviderError: the provider failed; its ``result`` has what came so far.
     """
     if wire is not None and wire not in _READERS:
+        discard(stream)
         raise ValueError(f"wire is {wire!r}, but it must be one of: {', '.join(_READERS)}.")
     source = adapt(stream)
     if source is None:
@@ -275,7 +283,10 @@ def _adapt_requests(response: Any) -> Source:
         )
     content_type = response.headers.get("content-type", "")
     if "text/event-stream" not in content_type.lower():
+        error = error_of(response.content) if "json" in content_type else None
         response.close()
+        if error is not None:
+            raise from_body(error["error"])
         raise SourceError(
             f"This requests.Response is {content_type or 'of no declared type'}, not "
             f"text/event-stream. {_advice_for(content_type)}"

@@ -54,6 +54,7 @@ class _Reader:
         self.blocks: dict[int, JSON] = {}  # those of the current message, by its own index
         self.pieces: dict[int, list[str]] = {}  # of a block's text or thinking
         self.calls: dict[int, OpenCall] = {}
+        self.called = False  # a tool that the app must run
         self.handlers = {
             "message_start": self.message_start,
             "content_block_start": self.block_start,
@@ -84,6 +85,10 @@ class _Reader:
     def block_start(self, d: JSON) -> Iterator[Event]:
         index = d.get("index") or 0
         block: JSON = dict(d.get("content_block") or {})
+        if index in self.blocks:  # some proxies give every block the same index
+            yield from self.block_stop({"index": index})
+            self.settle()
+            self.pieces.pop(index, None)
         self.content.append(block)
         self.blocks[index] = block
         kind = words(block.get("type"))
@@ -93,7 +98,9 @@ class _Reader:
             yield Reasoning(self.piece(index, block.get("thinking")))
         elif kind == _CLIENT_TOOL or kind in _SERVER_TOOLS:
             id = words(block.get("id")) or f"call_{len(self.content)}"
+            block["id"] = id
             call = OpenCall(id, words(block.get("name")), kind in _SERVER_TOOLS)
+            self.called = self.called or not call.server
             self.calls[index] = call
             yield call.start()
         elif "tool_use_id" in block:
@@ -159,22 +166,24 @@ class _Reader:
     def end(self) -> Iterator[Event]:
         """What the stream's end leaves to say; a cut may have left calls open."""
         yield from self.close_all()
+        if self.turn.complete and self.turn.stop_reason is None and self.called:
+            self.turn.stop_reason = "tool_calls"
         if self.turn.usage is not None:
             yield self.turn.usage
 
     def close_all(self) -> Iterator[Event]:
         for index in list(self.calls):
-            yield self.close_call(index)
+            yield self.close_call(index, whole=False)
         self.settle()
         self.blocks, self.pieces = {}, {}
 
-    def close_call(self, index: int) -> Event:
+    def close_call(self, index: int, *, whole: bool = True) -> Event:
         call, block = self.calls.pop(index), self.blocks[index]
         if call.pieces:
             block["input"] = mend_all(partial_json(call.text))
         elif block.get("input"):  # given whole when the block started
-            call.pieces.append(json.dumps(block["input"], ensure_ascii=False))
-        return call.end()
+            call.given = json.dumps(block["input"], ensure_ascii=False)
+        return call.end(whole=self.turn.complete or whole)
 
     def settle(self) -> None:
         """Put the pieces of texts together, for `Turn.message`."""

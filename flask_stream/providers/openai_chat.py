@@ -19,12 +19,17 @@ from .turn import DONE, JSON, OpenCall, Turn, count, follow, understood, words
 
 PROVIDER = "openai"
 
+# Looked up in lower case; behind the first five, what dialects say instead.
 _STOP_REASONS = {
     "stop": "stop",
     "length": "length",
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
     "content_filter": "refusal",
+    "eos": "stop",
+    "end_turn": "stop",
+    "max_tokens": "length",
+    "tool_use": "tool_calls",
 }
 
 
@@ -47,12 +52,17 @@ class _Reader:
         self.calls: list[OpenCall] = []
         self.current: dict[object, OpenCall] = {}  # the open call of each index
         self.has_text = self.has_refusal = False
+        self.is_chat = self.is_other = False  # what came so far
 
     def chunk(self, d: JSON) -> Iterator[Event]:
         if d is DONE:
-            self.turn.complete = self.turn.ended = True
+            # Behind nothing but what was not understood it is no sign of success.
+            self.turn.complete = self.turn.complete or self.is_chat or not self.is_other
+            self.turn.ended = True
             return
-        if d.get("error") or d.get("object") == "error":  # the latter flat: vLLM's
+        self.is_chat = self.is_chat or "choices" in d
+        self.is_other = self.is_other or "choices" not in d
+        if d.get("error") or "error" in (d.get("object"), d.get("type")):  # flat: vLLM's
             self.turn.error = from_body(d.get("error") or d)
             self.turn.ended = True
             return
@@ -70,6 +80,10 @@ class _Reader:
 
     def choice(self, choice: JSON) -> Iterator[Event]:
         delta = choice.get("delta") or {}
+        if not delta and isinstance(choice.get("text"), str):  # /v1/completions
+            delta = {"content": choice["text"]}
+        elif not delta and not self.message:  # a whole message in place of its deltas
+            delta = choice.get("message") or {}
         if delta:
             yield from understood(self.delta, delta)
             self.merge(delta)
@@ -78,10 +92,10 @@ class _Reader:
         if reason == "error":  # OpenRouter, with `error` on the chunk or on the choice
             self.turn.error = from_body(choice.get("error") or {})
             self.turn.ended = True
-        elif reason:
+        elif reason and reason.lower() not in ("null", "none"):
             self.turn.complete = True
             self.turn.provider_stop_reason = reason
-            self.turn.stop_reason = _STOP_REASONS.get(reason, "other")
+            self.turn.stop_reason = _STOP_REASONS.get(reason.lower(), "other")
 
     def delta(self, delta: JSON) -> Iterator[Event]:
         reasoning = words(delta.get("reasoning_content")) or words(delta.get("reasoning"))
@@ -129,8 +143,10 @@ class _Reader:
     def tool_call(self, d: JSON) -> Iterator[Event]:
         function = d.get("function") or d.get("custom") or {}
         call = self.current.get(d.get("index"))
-        if d.get("index") is None and not d.get("id") and self.calls:
-            call = self.calls[-1]
+        if d.get("index") is None and self.calls:
+            same = [known for known in self.calls if known.id == d.get("id")]
+            if same or not d.get("id"):
+                call = (same or self.calls)[-1]
         if call is None or _begins_another(call, d, function):
             id = words(d.get("id")) or f"call_{len(self.calls)}"
             call = OpenCall(id, words(function.get("name")))
@@ -192,11 +208,13 @@ class _Reader:
         )
 
     def end(self) -> Iterator[Event]:
-        for call in self.calls:
-            yield call.end()
         turn = self.turn
+        for call in self.calls:
+            yield call.end(whole=turn.complete)
         if turn.complete and turn.stop_reason in (None, "stop"):
             turn.stop_reason = self.inferred_stop()
+        elif turn.stop_reason == "other" and self.calls:
+            turn.stop_reason = "tool_calls"
         if turn.usage is not None:
             yield turn.usage
 
@@ -238,11 +256,12 @@ def _begins_another(call: OpenCall, d: JSON, function: JSON) -> bool:
     """Whether this piece belongs to a call of its own, although its index says otherwise.
 
     Some give every parallel call the same index, or none; others repeat the id and the name
-    with every piece, or change the id. So: another id, a name, and nothing left to finish.
+    with every piece, or change the id. So: another id and another name, or the same name
+    and nothing left to finish.
     """
     if not function.get("name") or not d.get("id") or d["id"] == call.id:
         return False
-    return _is_json(call.text) if call.text else call.name != function["name"]
+    return call.name != function["name"] or (bool(call.text) and _is_json(call.text))
 
 
 def _is_json(text: str) -> bool:

@@ -26,6 +26,14 @@ _SERVER_TOOLS = {
     "mcp_call",
     "tool_search_call",
 }
+# These the app must answer too, from their items in `Result.message`: they are no functions.
+_OTHER_CLIENT_TOOLS = {
+    "computer_call",
+    "local_shell_call",
+    "shell_call",
+    "apply_patch_call",
+    "mcp_approval_request",
+}
 _STOP_OF_INCOMPLETE = {"max_output_tokens": "length", "content_filter": "refusal"}
 
 
@@ -59,6 +67,9 @@ class _Reader:
             "response.custom_tool_call_input.delta": self.arguments_delta,
             "response.mcp_call_arguments.delta": self.arguments_delta,
             "response.code_interpreter_call_code.delta": self.arguments_delta,
+            "response.function_call_arguments.done": self.arguments_done,
+            "response.custom_tool_call_input.done": self.arguments_done,
+            "response.mcp_call_arguments.done": self.arguments_done,
             "response.completed": self.completed,
             "response.incomplete": self.incomplete,
             "response.failed": self.failed,
@@ -93,10 +104,13 @@ class _Reader:
 
     def finish(self, d: JSON, reason: str) -> Iterator[Event]:
         response = d.get("response") or {}
-        yield from self.close_calls()
+        yield from self.close_calls(whole=True)
         self.turn.provider_stop_reason = reason
         self.turn.complete = self.turn.ended = True
         self.use(response.get("usage"))
+        if not self.turn.message and not self.streamed:  # all of it came only here
+            for index, item in enumerate(response.get("output") or []):
+                yield from self.whole_item({"output_index": index}, item)
         if response.get("output"):  # some proxies leave it empty: the items' own ends serve
             self.turn.message = mend_all(response["output"])
 
@@ -114,7 +128,7 @@ class _Reader:
         yield from ()
 
     def end(self) -> Iterator[Event]:
-        yield from self.close_calls()
+        yield from self.close_calls(whole=self.turn.complete)
         if self.turn.usage is not None:
             yield self.turn.usage
 
@@ -139,7 +153,7 @@ class _Reader:
     def text_done(self, d: JSON) -> Iterator[Event]:
         if self.is_new("text", d) and words(d.get("text")):
             self.has_text = True
-            yield Text(d["text"])
+            yield Text(self.piece("text", d, d["text"]))
 
     def refusal_delta(self, d: JSON) -> Iterator[Event]:
         self.has_refusal = True
@@ -183,6 +197,7 @@ class _Reader:
         id = words(item.get("call_id")) or words(item.get("id")) or f"call_{index}"
         name = words(item.get("name")) or kind.removesuffix("_call")
         self.calls[index] = OpenCall(id, name, kind in _SERVER_TOOLS)
+        self.calls[index].given = words(item.get("arguments")) or words(item.get("input"))
         yield self.calls[index].start()
 
     def arguments_delta(self, d: JSON) -> Iterator[Event]:
@@ -190,18 +205,40 @@ class _Reader:
         if call is not None:
             yield from call.delta(words(d.get("delta")))
 
+    def arguments_done(self, d: JSON) -> Iterator[Event]:
+        call = self.calls.get(d.get("output_index") or 0)
+        if call is not None:
+            call.given = words(d.get("arguments")) or words(d.get("input"))
+        yield from ()
+
     def item_done(self, d: JSON) -> Iterator[Event]:
         item = d.get("item") or {}
         if not item:
             return
         self.turn.message = [*(self.turn.message or []), mend_all(item)]
+        yield from self.whole_item(d, item)
+
+    def whole_item(self, d: JSON, item: JSON) -> Iterator[Event]:
+        """What an item holds, where it did not come in pieces before."""
+        index = d.get("output_index") or 0
+        self.called = self.called or item.get("type") in _OTHER_CLIENT_TOOLS
+        if item.get("type") == "message" and not any(s[1] == index for s in self.streamed):
+            for part in item.get("content") or []:
+                yield from self.whole_part(part)
         if not _is_call(item):
             return
-        index = d.get("output_index") or 0
         if index not in self.calls:
             yield from self.open_call(d, item)
         yield self.close_call(self.calls.pop(index), item)
         yield from self.tool_result(item)
+
+    def whole_part(self, part: JSON) -> Iterator[Event]:
+        if text := words(part.get("text")):
+            self.has_text = True
+            yield Text(text)
+        if refusal := words(part.get("refusal")):
+            self.has_refusal = True
+            yield Refusal(refusal)
 
     def close_call(self, call: OpenCall, item: JSON) -> Event:
         self.called = self.called or not call.server
@@ -223,12 +260,12 @@ class _Reader:
             return ToolCall(call.id, call.name, arguments, server=call.server)
         return tool_call(call.id, call.name, arguments, server=call.server)
 
-    def close_calls(self) -> Iterator[Event]:
+    def close_calls(self, *, whole: bool) -> Iterator[Event]:
         """Calls that the stream left open: cut off, or from a proxy that sends no ends."""
         for index in list(self.calls):
             call = self.calls.pop(index)
             self.called = self.called or not call.server
-            yield call.end()
+            yield call.end(whole=self.turn.error is None and whole)
 
     def tool_result(self, item: JSON) -> Iterator[Event]:
         """What came back to a tool that the provider ran, where it says so."""

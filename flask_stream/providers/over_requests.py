@@ -32,7 +32,7 @@ class RequestsStream(Source):
         for event in self._client.events():
             if self._body.cut:
                 return  # sseclient gives a last block that has no blank line; WHATWG drops it
-            d = parse(event.data)
+            d = parse(event.data, event.event)
             if d is not None:
                 yield d
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from ..errors import SourceError, class_names
 from ..events import Done, Event, Failed, Start, Text, Words, check_json
-from .wire import SDKS
+from .wire import SDKS, discard
 
 # A whole frame, hand-written: users come from `yield f"data: {word}\n\n"`.
 _FRAME = re.compile(r"(?:(?:data|event|id|retry):[^\r\n]*\r?\n)+\r?\n\Z")
@@ -34,6 +34,7 @@ def read(items: Iterable[object]) -> Iterator[Event]:
         elif isinstance(item, Event):
             yield own(item)
         else:
+            discard(item)
             raise SourceError(_refusal(item))
 
 

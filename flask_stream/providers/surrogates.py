@@ -26,13 +26,20 @@ def mend(text: str) -> str:
 
 
 def mend_all(value: Any) -> Any:
-    """A JSON value with every string in it mended."""
+    """A JSON value with every string in it mended; as it is where it is nested too deep."""
+    try:
+        return _mend_all(value)
+    except RecursionError:
+        return value
+
+
+def _mend_all(value: Any) -> Any:
     if isinstance(value, str):
         return mend(value)
     if isinstance(value, list):
-        return [mend_all(item) for item in value]
+        return [_mend_all(item) for item in value]
     if isinstance(value, dict):
-        return {mend(key): mend_all(item) for key, item in value.items()}
+        return {mend(key): _mend_all(item) for key, item in value.items()}
     return value
 
 

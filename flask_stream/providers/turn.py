@@ -72,7 +72,7 @@ def understood(handle: Handle, d: JSON) -> Iterator[Event]:
     """
     try:
         yield from handle(d)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionError):
         logger.debug("Skipped what was not understood of %.500r", d, exc_info=True)
 
 
@@ -89,12 +89,13 @@ class OpenCall:
         self.name = name
         self.server = server
         self.pieces: list[str] = []
+        self.given = ""  # what came whole, and counts where no pieces did
         self.beside: JSON = {}  # fields that only the provider knows, for its own turn
         self.is_custom = False  # its input is free text, not JSON
 
     @property
     def text(self) -> str:
-        return "".join(self.pieces)
+        return "".join(self.pieces) or self.given
 
     def start(self) -> Event:
         return ToolCallStart(self.id, self.name, server=self.server)
@@ -104,7 +105,13 @@ class OpenCall:
             self.pieces.append(piece)
             yield ToolCallDelta(self.id, piece)
 
-    def end(self) -> Event:
+    def end(self, *, whole: bool = True) -> Event:
+        """The call.
+
+        :param whole: false where the stream was cut, so that no arguments are not none.
+        """
+        if not whole and not self.text.strip():
+            return ToolCall(self.id, self.name, None, raw=self.text, server=self.server)
         if self.is_custom:
             return ToolCall(self.id, self.name, self.text, server=self.server)
         return tool_call(self.id, self.name, self.text, server=self.server)

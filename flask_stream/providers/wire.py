@@ -26,6 +26,9 @@ _WIRE = {"anthropic": "anthropic"}  # OpenAI's has two, which the first dict tel
 # body, which hands the connection back to the pool. Longer than that, it is closed instead.
 _DRAIN_SECONDS = 0.2
 
+# How much of a body without any event is kept, in bytes: enough for an error in JSON.
+_MOST_UNREAD = 65_536
+
 
 class Source:
     """One provider's stream. `dicts` and `close` belong to the thread that reads it.
@@ -149,16 +152,23 @@ class SDKStream(Source):
 
     def _read(self) -> Iterator[JSON]:
         decoder = Decoder()
+        unread: bytes | None = (
+            b""  # what is there before the first event, which may be no event stream
+        )
         for chunk in self.stream.response.iter_bytes():
             events = decoder.feed(chunk)
             last = len(events) - 1
             for at, event in enumerate(events):
                 self.more = self.joins and at < last
-                d = parse(event.data)
+                d = parse(event.data, event.type)
                 if d is not None:
                     yield d
             if last > 0 and self.joins:
                 yield PAUSE
+            if unread is not None:
+                unread = None if events else (unread + chunk)[:_MOST_UNREAD]
+        if unread and (d := error_of(unread)) is not None:
+            yield d
 
     def _shares_connection(self) -> bool:
         return is_http2(self.stream.response)
@@ -223,6 +233,14 @@ class SDKManager(SDKItems):
         self.manager.__exit__(None, None, None)
 
 
+def discard(obj: object) -> None:
+    """Close what is refused: a stream that nobody reads would keep its connection for ever."""
+    close = getattr(obj, "close", None)
+    if close is not None:
+        with suppress(Exception):
+            close()
+
+
 # -- what an object is ------------------------------------------------------------------
 
 
@@ -254,11 +272,15 @@ def shut_down(response: Any) -> None:
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
-def parse(data: str) -> JSON | None:
+def parse(data: str, kind: str = "message") -> JSON | None:
     """One event's data as a dict; DONE for `[DONE]`; None for what is no JSON object.
 
+    :param kind: the event's type; an `error` is one in whatever shape its data has.
     :raises ProviderError: it begins as a JSON object, but is none.
     """
+    data = data.lstrip()
+    if kind == "error":
+        return _error(data)
     if data.startswith("{"):
         try:
             d = json.loads(data)
@@ -266,7 +288,28 @@ def parse(data: str) -> JSON | None:
             detail = f"The provider sent an event that is no JSON: {error}: {data[:200]!r}"
             raise ProviderError(detail=detail) from error
         return d if isinstance(d, dict) else None
-    return DONE if data.lstrip().startswith("[DONE]") else None
+    return DONE if data.startswith("[DONE]") else None
+
+
+def _error(data: str) -> JSON:
+    try:
+        d = json.loads(data)
+    except ValueError:
+        d = {"message": data}
+    if isinstance(d, dict) and d.get("type") == "error":
+        return d  # as the wires have it
+    return {"type": "error", "error": d.get("error", d) if isinstance(d, dict) else d}
+
+
+def error_of(body: bytes) -> JSON | None:
+    """The error in a JSON body that came with status 200 where a stream was expected."""
+    try:
+        d = json.loads(body)
+    except ValueError:
+        return None
+    if isinstance(d, dict) and d.get("error"):
+        return {"type": "error", "error": d["error"]}
+    return None
 
 
 # The events that the SDKs' helpers derive from the raw ones, beside which they come.
