@@ -24,8 +24,12 @@ element.addEventListener("stream:event", ({ detail: { type } }) => {
   if (type === "text") asked.firstWord ??= performance.now() - asked.at;
 });
 
-element.addEventListener("stream:done", ({ detail }) => note("complete", { usage: detail.usage }));
-element.addEventListener("stream:stop", () => note("stopped", { ending: "stopped" }));
+element.addEventListener("stream:done", ({ detail }) => note("complete", { usage: detail?.usage }));
+element.addEventListener("stream:stop", () => {
+  note("stopped", { ending: "stopped" });
+  // The element has moved the focus there from its Stop button; here one goes on typing.
+  if (document.activeElement === conversation) focusField();
+});
 element.addEventListener("stream:error", ({ detail }) => {
   if (!asked.question) return;
   note("failed", { ending: detail.message });
@@ -53,6 +57,11 @@ function append(name, text) {
   return paragraph;
 }
 
+// Where there is a mouse; on a phone it would open the keyboard over the page.
+function focusField() {
+  if (matchMedia("(hover: hover)").matches) field.focus({ preventScroll: true });
+}
+
 function toTheEnd() {
   scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
 }
@@ -71,5 +80,4 @@ for (const button of document.querySelectorAll("[data-question]")) {
 }
 
 if (conversation.children.length) toTheEnd();
-// Where there is a mouse; on a phone it would open the keyboard over the page.
-if (matchMedia("(hover: hover)").matches) field.focus({ preventScroll: true });
+focusField();

@@ -13,12 +13,16 @@ class Lane {
     );
   }
 
+  /** Whether it came to its end without a word of an error. */
+  complete = false;
+
   get running() {
     return "running" in this.#root.dataset;
   }
 
   start() {
     this.#began = performance.now();
+    this.complete = false;
     this.#root.dataset.running = "";
     for (const clock of Object.values(this.#clocks)) delete clock.dataset.stopped;
     this.#tick();
@@ -28,7 +32,8 @@ class Lane {
     this.#stop(this.#clocks.first);
   }
 
-  end() {
+  end(complete) {
+    this.complete = complete;
     this.#stop(this.#clocks.end);
     delete this.#root.dataset.running;
   }
@@ -61,12 +66,18 @@ const form = document.querySelector("#race");
 const verdict = document.querySelector("#verdict");
 const element = document.querySelector("flask-stream");
 const whole = document.querySelector("[data-answer]");
+const button = form.querySelector("button");
+const problem = document.createElement("p");
+problem.className = "problem";
+problem.setAttribute("role", "status");
+whole.after(problem);
 const streamed = new Lane(document.querySelector("#streamed"));
 const waited = new Lane(document.querySelector("#waited"));
 
-form.addEventListener("submit", () => {
-  if (streamed.running || waited.running) return;
-  form.querySelector("button").disabled = true;
+form.addEventListener("submit", (event) => {
+  // Prevented, the element leaves it alone too: its own lane may be through already.
+  if (streamed.running || waited.running) return event.preventDefault();
+  button.setAttribute("aria-disabled", "true"); // disabled, it would lose the focus
   verdict.textContent = "";
   streamed.start();
   waited.start();
@@ -78,30 +89,33 @@ element.addEventListener("stream:event", (event) => {
 });
 for (const type of ["stream:done", "stream:stop", "stream:error"]) {
   element.addEventListener(type, () => {
-    streamed.end();
+    streamed.end(type === "stream:done");
     finish();
   });
 }
 
 async function askForAll(body) {
-  whole.textContent = "";
+  whole.textContent = problem.textContent = "";
   try {
     const headers = { Accept: "application/json" };
     const response = await fetch(form.action, { method: "POST", headers, body });
     const { text, error, message } = await response.json();
     if (text) waited.firstWord();
-    whole.textContent = text || error?.message || message;
+    whole.textContent = text ?? "";
+    if (error || !response.ok) {
+      problem.textContent = error?.message || message || `The server answered with an error (HTTP ${response.status}).`;
+    }
   } catch (error) {
-    whole.textContent = `No answer: ${error.message}`;
+    problem.textContent = `No answer: ${error.message}`;
   }
-  waited.end();
+  waited.end(problem.textContent === "");
   finish();
 }
 
 function finish() {
   if (streamed.running || waited.running) return;
-  form.querySelector("button").disabled = false;
-  if (streamed.first && waited.first) {
+  button.removeAttribute("aria-disabled");
+  if (streamed.complete && waited.complete && streamed.first && waited.first) {
     const head = (waited.first - streamed.first).toFixed(1);
     verdict.textContent = `Streamed, you began to read ${head} s earlier.`;
   }

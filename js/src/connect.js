@@ -184,7 +184,12 @@ export class Run {
   /** @param {State} state */
   #enter(state) {
     this.#state = state;
-    this.#onState?.(state);
+    try {
+      this.#onState?.(state);
+    } catch (error) {
+      // The page's mistake is told, and the run goes on: an ending has yet to be cleaned up after.
+      (globalThis.reportError ?? console.error)(error);
+    }
   }
 }
 
@@ -271,7 +276,9 @@ function overEventSource(request, signal, { onOpen, onEvent }) {
     // Closed at once, in both cases: EventSource would connect again, and the prompt would run twice.
     source.onerror = () => {
       source.close();
-      reject(opened ? cutOff() : unreachable());
+      // It does not tell an HTTP error, or a page, from no answer at all.
+      const message = "The server did not answer with a stream, or could not be reached.";
+      reject(opened ? cutOff() : unreachable(message));
     };
     for (const name of VOCABULARY) {
       source.addEventListener(name, ({ type, data, lastEventId }) => {

@@ -1,7 +1,8 @@
 /** `<flask-stream>`: a stream in the page, with its words, its state and a Stop button. */
 
 import { stream } from "./connect.js";
-import { submission } from "./form.js";
+import { badResponse } from "./errors.js";
+import { closesDialog, submission } from "./form.js";
 import { Painter } from "./render.js";
 
 /** @typedef {import("./connect.js").Run} Run */
@@ -43,6 +44,8 @@ export class FlaskStreamElement extends HTMLElement {
   constructor() {
     super();
     this.addEventListener("click", (event) => {
+      // The second click of a double click on Send, where Stop has come under the pointer.
+      if (event.detail > 1) return;
       if (event.target instanceof Element && event.target.closest('[data-stream="stop"]')) this.stop();
     });
   }
@@ -74,6 +77,7 @@ export class FlaskStreamElement extends HTMLElement {
    */
   start(url, options) {
     this.stop();
+    delete this.dataset.stopReason;
     const run = stream(url, {
       transport: this.getAttribute("transport") ?? undefined,
       ...options,
@@ -88,7 +92,6 @@ export class FlaskStreamElement extends HTMLElement {
     if (!this.hasAttribute("append")) output.replaceChildren();
     this.#run = run;
     this.#painter = new Painter(output);
-    delete this.dataset.stopReason;
     this.#show(run.state);
     this.#follow(run, this.#painter);
     return run;
@@ -107,19 +110,37 @@ export class FlaskStreamElement extends HTMLElement {
     const src = this.getAttribute("src");
     if (!src || src === this.#ran) return;
     this.#ran = src;
-    this.start(src, { method: this.getAttribute("method") ?? "GET" });
+    this.#tryToStart(src, { method: this.getAttribute("method") ?? "GET" });
   }
 
   /** @param {Event} event */
   #onSubmit(event) {
     const form = event.target;
     if (event.defaultPrevented || !(form instanceof HTMLFormElement)) return;
-    if (form.getAttribute("id") !== this.getAttribute("form")) return;
-    event.preventDefault();
-    if (this.#run && RUNNING.has(this.#run.state)) return;
+    const id = this.getAttribute("form");
+    if (!id || form.getAttribute("id") !== id) return;
     const { submitter } = /** @type {SubmitEvent} */ (event);
+    if (closesDialog(form, submitter)) return;
+    if (this.#run && RUNNING.has(this.#run.state)) return event.preventDefault();
+    // A form that cannot be read is left to the browser.
     const { url, options } = submission(form, submitter, this.getAttribute("method"));
-    this.start(url, options);
+    event.preventDefault();
+    this.#tryToStart(url, options);
+  }
+
+  /**
+   * A mistake in the page's attributes is shown: there is no caller to throw it to.
+   *
+   * @param {string | URL} url
+   * @param {StreamOptions} options
+   */
+  #tryToStart(url, options) {
+    try {
+      this.start(url, options);
+    } catch (error) {
+      this.#run = null; // its ending is not to be shown in place of this one
+      this.#fail(badResponse(/** @type {Error} */ (error).message));
+    }
   }
 
   /**
@@ -132,7 +153,7 @@ export class FlaskStreamElement extends HTMLElement {
     try {
       for await (const event of run) {
         last = event.data;
-        if (event.type === "text" || event.type === "refusal") painter.write(last.text);
+        if (event.type === "text" || event.type === "refusal") painter.write(last?.text ?? "");
         this.#emit("stream:event", event);
       }
     } catch (thrown) {
@@ -141,17 +162,22 @@ export class FlaskStreamElement extends HTMLElement {
     if (run !== this.#run) return; // another start took its place
     painter.flush();
     if (error) {
-      const { status, code, message, retryable } = error;
-      this.#show("failed", message);
-      this.#emit("stream:error", { status, code, message, retryable });
+      this.#fail(error);
     } else if (run.state === "done") {
-      this.dataset.stopReason = last.stop_reason;
-      this.#show("done", last.stop_reason === "length" ? "The answer reached its length limit" : "Complete");
+      const reason = last?.stop_reason;
+      if (reason) this.dataset.stopReason = reason;
+      this.#show("done", reason === "length" ? "The answer reached its length limit" : "Complete");
       this.#emit("stream:done", last);
     } else {
       this.#show("stopped", "Stopped");
       this.#emit("stream:stop");
     }
+  }
+
+  /** @param {StreamError} error */
+  #fail({ status, code, message, retryable }) {
+    this.#show("failed", message);
+    this.#emit("stream:error", { status, code, message, retryable });
   }
 
   /**
@@ -163,6 +189,11 @@ export class FlaskStreamElement extends HTMLElement {
     const { output, status, stop } = this.#parts();
     this.dataset.state = state;
     output.setAttribute("aria-busy", String(running));
+    // Hidden, it would lose the focus to the page's beginning.
+    if (!running && stop.matches(":focus")) {
+      if (!output.hasAttribute("tabindex")) output.tabIndex = -1;
+      output.focus({ preventScroll: true });
+    }
     stop.hidden = !running;
     if (running) words = "Generating…";
     if (status.textContent !== words) status.textContent = words;

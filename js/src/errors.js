@@ -24,13 +24,14 @@ export function cutOff() {
   return new StreamError({ code: "cut", message, retryable: true });
 }
 
-export function unreachable() {
-  return new StreamError({ code: "network", message: "The server could not be reached.", retryable: true });
+export function unreachable(message = "The server could not be reached.") {
+  return new StreamError({ code: "network", message, retryable: true });
 }
 
-/** @param {Partial<ErrorFacts> | null} facts those of a `failed` event */
+/** @param {Partial<ErrorFacts> | null} facts those of a `failed` event, as far as there are any */
 export function failure(facts) {
-  return new StreamError({ code: "failed", message: "The answer failed.", ...facts });
+  const code = facts?.code || "failed";
+  return new StreamError({ ...facts, code, message: facts?.message || "The answer failed." });
 }
 
 /** @param {string} message */
@@ -64,15 +65,24 @@ export async function refusal(response) {
   });
 }
 
-/** @param {Response} response */
+/**
+ * The words of a JSON body are shown, whoever wrote it: ours and most APIs say `message`, Werkzeug's `description`.
+ *
+ * @param {Response} response
+ */
 async function httpError(response) {
   const { status } = response;
   const body = await response.json().catch(() => null);
-  if (typeof body?.code === "string" && typeof body.message === "string") {
-    return new StreamError({ code: body.code, message: body.message, retryable: body.retryable === true, status });
-  }
-  const retryable = status >= 500 || status === 408 || status === 429;
-  return new StreamError({ code: status === 401 ? "auth" : "http", message: httpMessage(status), retryable, status });
+  /** @param {any} value */
+  const words = (value) => (typeof value === "string" ? value : "");
+  const message = words(body?.message) || words(body?.description);
+  const mayPass = status >= 500 || status === 408 || status === 429;
+  return new StreamError({
+    code: (message && words(body.code)) || (status === 401 ? "auth" : "http"),
+    message: message || httpMessage(status),
+    retryable: message && typeof body.retryable === "boolean" ? body.retryable : mayPass,
+    status,
+  });
 }
 
 /** @param {number} status */

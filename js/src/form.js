@@ -1,23 +1,42 @@
 /** What a browser would have sent for a form, as arguments for `stream`. */
 
 /**
+ * Attributes, not properties: a field named "action" or "method" hides the form's property.
+ *
+ * @param {HTMLFormElement} form
+ * @param {HTMLElement | null} submitter
+ * @param {string} name
+ */
+function attribute(form, submitter, name) {
+  return submitter?.getAttribute(`form${name}`) ?? form.getAttribute(name);
+}
+
+/**
+ * Whether the submit only closes the dialog around the form: nothing is sent.
+ *
+ * @param {HTMLFormElement} form
+ * @param {HTMLElement | null} submitter
+ */
+export function closesDialog(form, submitter) {
+  return attribute(form, submitter, "method")?.toLowerCase() === "dialog";
+}
+
+/**
  * @param {HTMLFormElement} form
  * @param {HTMLElement | null} submitter the button that was pressed
  * @param {string | null} [method] in place of the form's own
  * @returns {{ url: URL, options: RequestInit }}
  */
 export function submission(form, submitter, method) {
-  // Attributes, not properties: a field named "action" or "method" hides the form's property.
-  /** @param {string} name */
-  const attribute = (name) => submitter?.getAttribute(`form${name}`) ?? form.getAttribute(name);
-  const url = new URL(attribute("action") || document.URL, document.baseURI);
+  const url = new URL(attribute(form, submitter, "action") || document.URL, document.baseURI);
   const data = new FormData(form, submitter);
-  method ??= attribute("method") || "GET";
+  // A form knows no other methods: to browsers, anything else is GET.
+  method ??= attribute(form, submitter, "method")?.toLowerCase() === "post" ? "POST" : "GET";
   if (method.toUpperCase() === "GET") {
     url.search = String(urlencoded(data));
     return { url, options: {} };
   }
-  const multipart = attribute("enctype")?.toLowerCase() === "multipart/form-data";
+  const multipart = attribute(form, submitter, "enctype")?.toLowerCase() === "multipart/form-data";
   return { url, options: { method, body: multipart ? data : urlencoded(data) } };
 }
 

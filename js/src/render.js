@@ -10,6 +10,12 @@ export class Painter {
   /** @type {Text | null} */
   #last = null;
   #turn = document.createElement("div");
+  /**
+   * Where each box was when it was last scrolled to its end.
+   *
+   * @type {Map<Element, { top: number, end: number }>}
+   */
+  #left = new Map();
 
   /** @param {Element} output */
   constructor(output) {
@@ -31,10 +37,25 @@ export class Painter {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     if (this.#pending === "") return;
-    const followed = scrollersAround(this.#turn).filter(isAtBottom);
+    const followed = scrollersAround(this.#turn).filter((box) => this.#follows(box));
     this.#paint(this.#pending);
     this.#pending = "";
-    for (const box of followed) box.scrollTo({ top: box.scrollHeight, behavior: "instant" });
+    for (const box of followed) {
+      box.scrollTo({ top: box.scrollHeight, behavior: "instant" });
+      this.#left.set(box, { top: box.scrollTop, end: endOf(box) });
+    }
+  }
+
+  /**
+   * Above where it was left, a box has been scrolled up by its reader, be it by one pixel, unless
+   * its end has come nearer, which moves the box too.
+   *
+   * @param {Element} box
+   */
+  #follows(box) {
+    const left = this.#left.get(box);
+    if (left && box.scrollTop < left.top && endOf(box) >= left.end) return false;
+    return endOf(box) - box.scrollTop <= BOTTOM_SLACK;
   }
 
   /**
@@ -75,6 +96,6 @@ function scrollersAround(element) {
 }
 
 /** @param {Element} box */
-function isAtBottom(box) {
-  return box.scrollHeight - box.scrollTop - box.clientHeight <= BOTTOM_SLACK;
+function endOf(box) {
+  return box.scrollHeight - box.clientHeight;
 }

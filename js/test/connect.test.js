@@ -220,6 +220,31 @@ describe("a cut", () => {
   });
 });
 
+test("an onState that throws is reported, and the run comes to its end", async (t) => {
+  const reported = [];
+  globalThis.reportError = (error) => reported.push(error.message);
+  t.after(() => delete globalThis.reportError);
+  const { url } = await serve(t, (_request, response) => {
+    open(response);
+    response.write(ANSWER.join("")); // and no end: the client has to close the connection
+  });
+  const run = stream(url, {
+    onState: (state) => {
+      throw new Error(state);
+    },
+  });
+  assert.equal((await collect(run)).length, 4);
+  assert.equal((await run.done).stop_reason, "stop");
+  assert.deepEqual(reported, ["waiting", "streaming", "done"]);
+  const stopped = stream(url, {
+    onState: () => {
+      throw new Error("again");
+    },
+  });
+  stopped.stop();
+  assert.equal(await stopped.done, undefined);
+});
+
 describe("a failure", () => {
   test("that the server tells of has its code, message and whether to retry", async (t) => {
     const facts = { code: "overloaded", message: "Try later.", retryable: true };
@@ -256,6 +281,25 @@ describe("a failure", () => {
       body: JSON.stringify({ code: "overloaded", message: "Busy.", retryable: true }),
       wanted: { code: "overloaded", message: "Busy.", retryable: true, status: 503 },
     },
+    "JSON with nothing but a message": {
+      status: 401,
+      type: "application/json",
+      body: JSON.stringify({ message: "Your key has expired." }),
+      wanted: { code: "auth", message: "Your key has expired.", retryable: false, status: 401 },
+    },
+    "JSON as Werkzeug's errors are": {
+      status: 503,
+      type: "application/json",
+      body: JSON.stringify({ code: 503, name: "Service Unavailable", description: "Back at noon." }),
+      wanted: { code: "http", message: "Back at noon.", retryable: true, status: 503 },
+    },
+    "JSON whose message is no string": {
+      status: 400,
+      type: "application/json",
+      body: JSON.stringify({ message: { q: ["missing"] } }),
+      wanted: { code: "http", message: "The server answered with an error (HTTP 400).", retryable: false, status: 400 },
+    },
+    "JSON that is null": { status: 400, type: "application/json", body: "null", wanted: { code: "http", status: 400 } },
     "JSON of another shape": {
       status: 400,
       type: "application/json",

@@ -228,6 +228,66 @@ def test_stop_closes_the_connection_and_keeps_the_text(page: Page, site: Site) -
     assert len(seen(page, "stop")) == 1
 
 
+def test_the_second_click_of_a_double_click_on_send_does_not_stop(page: Page, site: Site) -> None:
+    page.goto(site.page(FORM))
+    style = "position: fixed; inset: 0 auto auto 0; width: 90px; height: 40px"
+    for part in ("#ask button", "[data-stream=stop]"):
+        page.locator(part).evaluate("(part, style) => { part.style.cssText = style }", style)
+    page.mouse.dblclick(20, 20)
+    answer = streaming(site, "/chat")
+    expect(output(page)).to_have_text("Hello ")
+    expect_state(page, "streaming")
+    stop_button(page).click()
+    answer.wait_until_client_left()
+    expect_state(page, "stopped")
+
+
+def test_the_focus_goes_from_stop_to_the_output(page: Page, site: Site) -> None:
+    page.goto(site.page(SRC))
+    answer = streaming(site)
+    expect(output(page)).to_have_text("Hello ")
+    stop_button(page).focus()
+    page.keyboard.press("Enter")
+    answer.wait_until_client_left()
+    expect_state(page, "stopped")
+    expect(output(page)).to_be_focused()
+    expect(output(page)).to_have_attribute("tabindex", "-1")
+
+
+def test_the_focus_stays_where_the_reader_has_put_it(page: Page, site: Site) -> None:
+    page.goto(site.page(f"<input>{SRC}"))
+    page.locator("input").focus()
+    site.request("/answer").answer("Hi")
+    expect_state(page, "done")
+    expect(page.locator("input")).to_be_focused()
+
+
+@pytest.mark.parametrize("data", ["null", "{}", '{"text": null}', "[]", "1"])
+def test_a_text_event_without_text_says_nothing(page: Page, site: Site, data: str) -> None:
+    page.goto(site.page(SRC))
+    answer = streaming(site)
+    answer.write(f"event: text\ndata: {data}\n\n".encode()).finish("Hello ")
+    expect_state(page, "done")
+    assert text_of(page) == "Hello "
+
+
+def test_a_done_event_without_data_is_an_end(page: Page, site: Site) -> None:
+    page.goto(site.page(SRC))
+    streaming(site).write(b"event: done\ndata: null\n\n").end()
+    expect_state(page, "done")
+    expect(status(page)).to_have_text("Complete")
+    assert element(page).get_attribute("data-stop-reason") is None
+    assert seen(page, "done") == [None]
+
+
+@pytest.mark.parametrize("data", ["null", '{"code": null, "message": null, "retryable": null}'])
+def test_a_failed_event_without_words_has_ours(page: Page, site: Site, data: str) -> None:
+    page.goto(site.page(SRC))
+    streaming(site).write(f"event: failed\ndata: {data}\n\n".encode()).end()
+    expect(status(page)).to_have_text("The answer failed.")
+    assert seen(page, "error")[0]["code"] == "failed"
+
+
 @pytest.mark.parametrize("how", ["cut", "end"])
 def test_a_cut_answer_is_kept_and_said_to_be_cut_off(page: Page, site: Site, how: str) -> None:
     page.goto(site.page(SRC))
@@ -407,6 +467,72 @@ def test_another_form_is_left_alone(page: Page, site: Site) -> None:
     page.wait_for_url("**/elsewhere?")
 
 
+@pytest.mark.parametrize("attribute", ['src="/answer"', 'form=""', ""])
+def test_a_form_without_an_id_is_not_that_of_an_element_without_a_form(
+    page: Page, site: Site, attribute: str
+) -> None:
+    other = '<form action="/elsewhere"><button>Go</button></form>'
+    page.goto(site.page(f"<flask-stream {attribute}></flask-stream>{other}"))
+    if "src" in attribute:
+        site.request("/answer").answer("Hi")
+        expect_state(page, "done")
+    page.click("text=Go", no_wait_after=True)
+    site.request("/elsewhere").begin(content_type="text/html").write(b"ok").end()
+    page.wait_for_url("**/elsewhere?")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "<form id=ask method=dialog><button>Close</button></form>",
+        '<form id=ask method=post action="/chat"><button formmethod=dialog>Close</button></form>',
+    ],
+)
+def test_a_submit_that_closes_a_dialog_is_left_to_the_browser(
+    page: Page, site: Site, form: str
+) -> None:
+    page.goto(site.page(f'<dialog>{form}</dialog><flask-stream form="ask"></flask-stream>'))
+    page.locator("dialog").evaluate("dialog => dialog.showModal()")
+    page.click("text=Close")
+    expect(page.locator("dialog")).to_be_hidden()
+    expect_state(page, "idle")
+
+
+def test_a_form_with_a_method_of_no_form_is_sent_with_get(page: Page, site: Site) -> None:
+    form = (
+        '<form id=ask method=put action="/chat"><input name=q value=a><button>Ask</button></form>'
+    )
+    page.goto(site.page(f'{form}<flask-stream form="ask"></flask-stream>'))
+    page.click("text=Ask")
+    request = site.request("/chat")
+    request.answer("Hi")
+    assert (request.method, request.query) == ("GET", {"q": ["a"]})
+    expect_state(page, "done")
+
+
+def test_attributes_that_cannot_be_a_request_are_shown(page: Page, site: Site) -> None:
+    page.goto(site.page(f'{ASK}<flask-stream form="ask" method="no method"></flask-stream>'))
+    page.click("text=Ask")
+    expect_state(page, "failed")
+    expect(status(page)).to_contain_text("method")
+    assert [error["code"] for error in seen(page, "error")] == ["bad_response"]
+    element(page).evaluate("element => element.setAttribute('method', 'post')")
+    page.click("text=Ask")
+    site.request("/chat").answer("Hi")
+    expect_state(page, "done")
+
+
+def test_a_new_src_that_is_no_address_ends_the_old_run_as_failed(page: Page, site: Site) -> None:
+    page.goto(site.page(SRC))
+    answer = streaming(site)
+    expect(output(page)).to_have_text("Hello ")
+    element(page).evaluate("element => element.setAttribute('src', 'http://[')")
+    answer.wait_until_client_left()
+    expect_state(page, "failed")
+    expect(status(page)).to_contain_text("http://[")
+    assert seen(page, "stop") == []
+
+
 @pytest.mark.parametrize(("attribute", "turns"), [("", ["two"]), ("append", ["one", "two"])])
 def test_an_answer_replaces_the_last_one_or_is_appended(
     page: Page, site: Site, attribute: str, turns: list[str]
@@ -559,7 +685,9 @@ def test_an_eventsource_that_is_cut_does_not_connect_again(
 def test_an_eventsource_that_is_refused_says_so(page: Page, site: Site) -> None:
     page.goto(site.page('<flask-stream src="/answer" transport=eventsource></flask-stream>'))
     site.request("/answer").begin(500, "text/html").end()
-    expect(status(page)).to_have_text("The server could not be reached.")
+    expect(status(page)).to_have_text(
+        "The server did not answer with a stream, or could not be reached."
+    )
 
 
 def test_stop_closes_an_eventsource(page: Page, site: Site) -> None:
@@ -619,6 +747,39 @@ def test_a_reader_further_up_is_left_there(page: Page, box: Exchange) -> None:
     expect_state(page, "failed")
 
 
+def test_a_reader_who_scrolls_up_by_single_pixels_is_not_pulled_back(
+    page: Page, box: Exchange
+) -> None:
+    end = scrolled(page)["top"]
+    written = "line\n" * 50
+    for up in range(1, 13):
+        page.locator("#box").evaluate("box => { box.scrollTop -= 1 }")
+        assert scrolled(page)["top"] == end - up
+        piece = "x" if up < 8 else "\n"  # first in the same line: the end stays where it is
+        box.send("text", text=piece)
+        written += piece
+        page.wait_for_function(
+            "text => document.querySelector('[data-turn]').textContent === text", arg=written
+        )
+        assert scrolled(page)["top"] == end - up
+    # Back at the end, it is followed again.
+    page.locator("#box").evaluate("box => box.scrollTo(0, box.scrollHeight)")
+    box.send("text", text="more\n" * 10)
+    expect(output(page)).to_contain_text("more")
+    assert scrolled(page)["below"] <= 2
+    box.cut()
+    expect_state(page, "failed")
+
+
+def test_the_end_is_followed_after_the_box_has_grown(page: Page, box: Exchange) -> None:
+    page.locator("#box").evaluate("box => { box.style.height = '150px' }")
+    box.send("text", text="more\n" * 10)
+    expect(output(page)).to_contain_text("more")
+    assert scrolled(page)["below"] <= 2
+    box.cut()
+    expect_state(page, "failed")
+
+
 def test_a_selection_survives_the_words_that_follow(page: Page, site: Site) -> None:
     page.goto(site.page(SRC))
     answer = streaming(site, text="select me")
@@ -634,6 +795,23 @@ def test_a_selection_survives_the_words_that_follow(page: Page, site: Site) -> N
 
 
 # Looks
+
+
+@pytest.mark.parametrize(
+    ("schemes", "colour"), [("", "rgb(179, 38, 30)"), ("light dark", "rgb(255, 138, 128)")]
+)
+def test_the_colours_are_those_of_the_pages_scheme(
+    browser: Browser, site: Site, schemes: str, colour: str
+) -> None:
+    page = browser.new_page(color_scheme="dark")
+    head = '<link rel=stylesheet href="/static/flask-stream.css">'
+    if schemes:
+        head += f'<meta name=color-scheme content="{schemes}">'
+    page.goto(site.page(SRC, head=head))
+    site.request("/answer").cut()
+    expect_state(page, "failed")
+    expect(status(page)).to_have_css("color", colour)
+    page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

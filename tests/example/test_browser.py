@@ -120,6 +120,7 @@ def test_stop_ends_the_answer_and_closes_the_providers_connection(
     expect(answer(page)).to_have_text(begin_of(question))
     expect(note(page)).to_have_text(re.compile("stopped$"))
     expect(page.get_by_role("button", name="Send")).to_be_visible()
+    expect(page.get_by_label("Your question")).to_be_focused()
 
     wait_for(lambda: page.reload() and note(page).inner_text().endswith("stopped"))
     expect(answer(page)).to_contain_text(begin_of(question))
@@ -204,6 +205,20 @@ def test_a_race_that_fails_says_so_on_both_sides(page: Page) -> None:
     expect(page.locator("#streamed")).to_contain_text("limit of requests")
     expect(page.locator("#waited")).to_contain_text("limit of requests")
     expect(page.get_by_role("button", name="Start the race")).to_be_enabled()
+    expect(page.get_by_role("button", name="Start the race")).to_be_focused()
+
+
+def test_a_race_that_is_cut_off_has_no_winner(page: Page) -> None:
+    page.goto("/race")
+    page.get_by_label("Question").fill("cut")
+    page.get_by_role("button", name="Start the race").click()
+
+    pieces = answer_to("cut").pieces
+    expect(page.get_by_role("button", name="Start the race")).to_be_enabled()
+    expect(page.locator("[data-answer]")).to_have_text("".join(pieces[: len(pieces) // 2]))
+    expect(page.locator("#waited .problem")).to_contain_text("cut off")
+    expect(page.locator("#streamed")).to_contain_text("cut off")
+    expect(page.locator("#verdict")).to_have_text("")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
