@@ -152,7 +152,12 @@ def test_responses_arguments_count_wherever_they_come_whole() -> None:
     added = {"type": "response.output_item.added", "output_index": 0, "item": CALL}
     done = {"type": "response.function_call_arguments.done", "arguments": '{"x": 1}'}
     given = {**added, "item": {**CALL, "arguments": '{"x": 1}'}}
-    for dicts in ([added, done, completed()], [given, completed()]):
+    whole = {**CALL, "arguments": '{"x": 1}'}
+    for dicts in (
+        [added, done, completed()],
+        [given, completed()],
+        [added, done, completed(whole)],
+    ):
         result = responses(*dicts)
         assert [c.arguments for c in result.tool_calls] == [{"x": 1}]
         assert result.stop_reason == "tool_calls"
@@ -166,11 +171,13 @@ def test_responses_content_that_comes_only_in_whole_items_is_shown_once() -> Non
         for i, it in enumerate((item, call))
     ]
     streamed = {"type": "response.output_text.delta", "output_index": 0, "delta": "Hello"}
+    unnumbered = {"type": "response.output_text.delta", "delta": "Hello"}
     for dicts in (
         [completed(item, call)],
         [*ended, completed(item, call)],
         [*ended, completed()],
         [streamed, *ended, completed(item, call)],
+        [unnumbered, *ended, completed(item, call)],
     ):
         result = responses(*dicts)
         assert (result.text, [c.arguments for c in result.tool_calls]) == ("Hello", [{"x": 1}])
@@ -317,3 +324,12 @@ def test_what_the_sdk_iterates_says_the_same_of_an_error_event(provider: Provide
     error = collect(relay_source(SDKItems(provider.create("openai_chat"))))[1].error
     assert error is not None
     assert error.code == "rate_limited"
+
+
+def test_a_refusal_without_deltas_is_told_once() -> None:
+    part = {"type": "refusal", "refusal": "No."}
+    item = {"type": "message", "content": [part]}
+    done = {"type": "response.refusal.done", "output_index": 0, "refusal": "No."}
+    ended = {"type": "response.output_item.done", "output_index": 0, "item": item}
+    result = responses(done, ended, completed(item))
+    assert (result.refusal, result.stop_reason) == ("No.", "refusal")

@@ -49,6 +49,7 @@ class _Reader:
     def __init__(self, turn: Turn) -> None:
         self.turn = turn
         self.calls: dict[int, OpenCall] = {}
+        self.opened = False  # a call, of whomsoever
         self.called = False  # a tool that the app must run
         self.has_text = self.has_refusal = False
         self.streamed: set[tuple[str, Any, Any]] = set()  # texts that came as deltas
@@ -108,7 +109,7 @@ class _Reader:
         self.turn.provider_stop_reason = reason
         self.turn.complete = self.turn.ended = True
         self.use(response.get("usage"))
-        if not self.turn.message and not self.streamed:  # all of it came only here
+        if not (self.turn.message or self.streamed or self.opened):  # all of it came only here
             for index, item in enumerate(response.get("output") or []):
                 yield from self.whole_item({"output_index": index}, item)
         if response.get("output"):  # some proxies leave it empty: the items' own ends serve
@@ -162,7 +163,7 @@ class _Reader:
     def refusal_done(self, d: JSON) -> Iterator[Event]:
         if self.is_new("refusal", d) and words(d.get("refusal")):
             self.has_refusal = True
-            yield Refusal(d["refusal"])
+            yield Refusal(self.piece("refusal", d, d["refusal"]))
 
     def reasoning_delta(self, d: JSON) -> Iterator[Event]:
         yield Reasoning(words(d.get("delta")))
@@ -196,6 +197,7 @@ class _Reader:
         index = d.get("output_index") or 0
         id = words(item.get("call_id")) or words(item.get("id")) or f"call_{index}"
         name = words(item.get("name")) or kind.removesuffix("_call")
+        self.opened = True
         self.calls[index] = OpenCall(id, name, kind in _SERVER_TOOLS)
         self.calls[index].given = words(item.get("arguments")) or words(item.get("input"))
         yield self.calls[index].start()
@@ -222,7 +224,8 @@ class _Reader:
         """What an item holds, where it did not come in pieces before."""
         index = d.get("output_index") or 0
         self.called = self.called or item.get("type") in _OTHER_CLIENT_TOOLS
-        if item.get("type") == "message" and not any(s[1] == index for s in self.streamed):
+        # Pieces without an index may be of any item: better nothing twice.
+        if item.get("type") == "message" and not any(s[1] in (index, None) for s in self.streamed):
             for part in item.get("content") or []:
                 yield from self.whole_part(part)
         if not _is_call(item):
