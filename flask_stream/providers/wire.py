@@ -152,9 +152,8 @@ class SDKStream(Source):
 
     def _read(self) -> Iterator[JSON]:
         decoder = Decoder()
-        unread: bytes | None = (
-            b""  # what is there before the first event, which may be no event stream
-        )
+        # A body that has had no event so far: it may be an error in JSON.
+        unread: bytes | None = b""
         for chunk in self.stream.response.iter_bytes():
             events = decoder.feed(chunk)
             last = len(events) - 1
