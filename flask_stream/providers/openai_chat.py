@@ -66,10 +66,10 @@ class _Reader:
             self.turn.error = from_body(d.get("error") or d)
             self.turn.ended = True
             return
-        meta = Meta(PROVIDER, words(d.get("model")) or None, words(d.get("id")) or None)
         # Some change their id with every chunk: the first that is whole is kept.
-        if self.meta is None or (meta.model and not self.meta.model):
-            if meta.model or meta.response_id:
+        if self.meta is None or not self.meta.model:
+            meta = Meta(PROVIDER, words(d.get("model")) or None, words(d.get("id")) or None)
+            if meta.model or (self.meta is None and meta.response_id):
                 self.meta = meta
                 yield meta
         for choice in d.get("choices") or []:
