@@ -37,7 +37,8 @@ SAFE_MESSAGES: Mapping[str, str] = {
     "internal": "Something went wrong on the server.",
 }
 
-_RETRYABLE = {"overloaded", "rate_limited", "timeout", "truncated", "too_slow", "shutdown"}
+# The codes of failures that may pass by themselves.
+RETRYABLE = {"overloaded", "rate_limited", "timeout", "truncated", "too_slow", "shutdown"}
 
 # HTTP status of a failure that happens before the first byte, or of a JSON answer.
 _HTTP_STATUS = {
@@ -153,7 +154,7 @@ class ProviderError(RunError):
         super().__init__(
             SAFE_MESSAGES[code],
             code=code,
-            retryable=code in _RETRYABLE if retryable is None else retryable,
+            retryable=code in RETRYABLE if retryable is None else retryable,
             detail=detail,
             retry_after=retry_after,
         )
@@ -193,7 +194,6 @@ class StreamFailed(RunError):
 
     def __init__(self, message: str, code: str = "internal", retryable: bool = False) -> None:
         super().__init__(message, code=code, retryable=retryable)
-
 
 _FAILED_OF_STATUS: dict[int, type[StreamFailed]] = {
     status: type("StreamFailed", (StreamFailed, default_exceptions[status]), {})
@@ -271,7 +271,7 @@ def from_body(body: object, retry_after: float | None = None) -> ProviderError:
             code = _CODE_OF_WORD[word]
             break
     known = code != "provider_error"
-    retryable = (code in _RETRYABLE) if known else True
+    retryable = (code in RETRYABLE) if known else True
     if _NEVER_RETRY.intersection(w for w in words if isinstance(w, str)):
         retryable = False
     return ProviderError(code, detail=detail, retryable=retryable, retry_after=retry_after)

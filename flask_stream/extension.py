@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import time
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar, overload
@@ -13,10 +14,11 @@ from flask import Flask, Response, current_app, got_request_exception, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import Forbidden
 
-from . import web
+from . import limits, web
 from .errors import ConfigurationError, FlaskStreamError, SourceError
 from .formats import FORMATS, Format, choose
 from .response import (
+    SLOT,
     as_http_error,
     close_unsent,
     head_response,
@@ -24,6 +26,7 @@ from .response import (
     shape_bare_error,
 )
 from .run import Callback
+from .watch import Timing
 
 P = ParamSpec("P")
 C = TypeVar("C", bound=Callback)
@@ -72,6 +75,24 @@ SETTINGS: Mapping[str, _Setting] = {
 }
 
 
+class _Route(NamedTuple):
+    """What a decorator says; None where the request or the configuration does."""
+
+    format: Format | None
+    on_finish: Callback | None
+    idle_seconds: float | None
+    max_seconds: float | None
+
+    def timing(self, config: Mapping[str, Any]) -> Timing:
+        shutdown = config["STREAM_SHUTDOWN_SECONDS"]
+        return Timing(
+            heartbeat=config["STREAM_HEARTBEAT"],
+            idle=self.idle_seconds or config["STREAM_IDLE_SECONDS"],
+            max=self.max_seconds or config["STREAM_MAX_SECONDS"],
+            shutdown=None if shutdown == "auto" else shutdown,
+        )
+
+
 class _AppState:
     """What one app has of this extension, under ``app.extensions["flask_stream"]``."""
 
@@ -90,13 +111,26 @@ class FlaskStream:
 
     ``STREAM_URL_PREFIX`` (``"/_stream"``)
         Where the client's files are served.
+    ``STREAM_HEARTBEAT`` (15)
+        Seconds of silence after which a comment is sent, so that no proxy takes the
+        connection for dead. Below the shortest idle limit between the app and its readers.
+    ``STREAM_IDLE_SECONDS`` (120)
+        How long a provider may send no event (its pings are none) before the run is
+        ``failed: timeout``; and how long a client may take nothing before it is given up.
+    ``STREAM_MAX_SECONDS`` (None)
+        How long a run may take from its view's call, before it is ``failed: timeout``.
+    ``STREAM_SHUTDOWN_SECONDS`` ("auto")
+        How long a run may go on once gunicorn's worker stops taking requests, before it is
+        ``failed: shutdown``. "auto": the worker's graceful_timeout less 2 s (half of it where
+        it is below 4 s).
+    ``STREAM_MAX_CONCURRENT`` ("auto")
+        How many runs a process carries at once; one more is refused with 503 before its view
+        is called. "auto": under gunicorn's gthread all but a fifth of its threads, elsewhere
+        no limit. None: no limit.
 
-    The other keys of the plan are checked too, so that a value that fits today fits when the
-    part that reads it arrives; nothing reads them yet: ``STREAM_HEARTBEAT`` (15 s),
-    ``STREAM_IDLE_SECONDS`` (120 s), ``STREAM_MAX_SECONDS`` (None),
-    ``STREAM_SHUTDOWN_SECONDS`` ("auto"), ``STREAM_MAX_CONCURRENT`` ("auto"),
-    ``STREAM_LOG_URL`` (None), ``STREAM_TTL`` (3600 s), ``STREAM_LINGER`` (30 s),
-    ``STREAM_LEASE_SECONDS`` (10 s).
+    Checked too, so that a value that fits today fits when the part that reads it arrives,
+    but read by nothing yet: ``STREAM_LOG_URL`` (None), ``STREAM_TTL`` (3600 s),
+    ``STREAM_LINGER`` (30 s), ``STREAM_LEASE_SECONDS`` (10 s).
     """
 
     def __init__(self, app: Flask | None = None) -> None:
@@ -133,7 +167,14 @@ class FlaskStream:
 
     @overload
     def response(
-        self, view: None = None, /, *, format: str | None = None, on_finish: Callback | None = None
+        self,
+        view: None = None,
+        /,
+        *,
+        format: str | None = None,
+        on_finish: Callback | None = None,
+        idle_seconds: float | None = None,
+        max_seconds: float | None = None,
     ) -> Callable[[Callable[P, Any]], Streaming[P]]: ...
 
     def response(
@@ -143,20 +184,29 @@ class FlaskStream:
         *,
         format: str | None = None,
         on_finish: Callback | None = None,
+        idle_seconds: float | None = None,
+        max_seconds: float | None = None,
     ) -> Any:
         """Make a view's stream the response. Goes below the route decorator.
 
         :param format: "native", "json" or "text", whatever the request's Accept says.
         :param on_finish: called with the :class:`~flask_stream.Result` of every run of this
             route, once, before the terminal event leaves, in the request's context.
+        :param idle_seconds: this route's own ``STREAM_IDLE_SECONDS``.
+        :param max_seconds: this route's own ``STREAM_MAX_SECONDS``.
         :raises SourceError: the view is ``async def``.
         :raises FlaskStreamError: the view is a route already: the decorators are in the wrong
             order.
-        :raises ValueError: `format` is unknown.
+        :raises ValueError: `format` is unknown, or a number of seconds is none.
         """
         if format is not None and format not in FORMATS:
             raise ValueError(f"format is {format!r}, but it must be one of: {', '.join(FORMATS)}.")
-        fixed = FORMATS[format] if format is not None else None
+        for name, seconds in (("idle_seconds", idle_seconds), ("max_seconds", max_seconds)):
+            if seconds is not None and not _seconds(seconds):
+                raise ValueError(f"{name} is {seconds!r}, but it must be {_SECONDS}.")
+        route = _Route(
+            FORMATS[format] if format is not None else None, on_finish, idle_seconds, max_seconds
+        )
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
             self._refuse_view(view)
@@ -164,7 +214,7 @@ class FlaskStream:
 
             @wraps(view)
             def streaming(*args: Any, **kwargs: Any) -> Any:
-                return _dispatch(view, args, kwargs, fixed, on_finish)
+                return _dispatch(view, args, kwargs, route)
 
             return streaming
 
@@ -208,36 +258,40 @@ def _check_views() -> None:
 
 
 def _dispatch(
-    view: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    fixed: Format | None,
-    on_finish: Callback | None,
+    view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], route: _Route
 ) -> Any:
     if "flask_stream" not in current_app.extensions:
         raise FlaskStreamError(
             f"The app {current_app.name!r} does not have Flask-Stream. Call stream.init_app(app) "
             "in its factory."
         )
+    began, environ, config = time.monotonic(), request.environ, current_app.config
     # A view may call another one that streams: both have their callbacks in the one run.
-    callbacks: list[Callback] = request.environ.setdefault(_CALLBACKS, [])
+    is_inner = _CALLBACKS in environ
+    callbacks: list[Callback] = environ.setdefault(_CALLBACKS, [])
     try:
         if "Last-Event-ID" in request.headers:
             # EventSource reconnects by itself; the prompt must not run twice. 204 ends it.
             return Response(status=204)
         if request.method == "GET" and request.headers.get("Sec-Fetch-Site") == "cross-site":
             raise Forbidden("Another site asked for this answer, which would spend your tokens.")
-        format = choose(request.headers.get("Accept"), fixed)
+        format = choose(request.headers.get("Accept"), route.format)
         if request.method == "HEAD":
             return head_response(format)
-        if on_finish is not None:
-            callbacks.append(on_finish)
-        return respond(view(*args, **kwargs), format, callbacks)
+        if not is_inner:
+            environ[SLOT] = limits.take(environ, config["STREAM_MAX_CONCURRENT"])
+        if route.on_finish is not None:
+            callbacks.append(route.on_finish)
+        value = view(*args, **kwargs)
+        return respond(value, format, callbacks, route.timing(config), began)
     except Exception as error:
         raised = as_http_error(error)
         if raised is error:
             raise
         raise raised from error
+    finally:
+        if not is_inner and (slot := environ.pop(SLOT, None)) is not None:
+            slot.release()  # what the view gave was no stream
 
 
 def after_this_stream(callback: C) -> C:

@@ -10,16 +10,19 @@ from itertools import chain
 from typing import Any
 from weakref import ref
 
-from flask import Response, current_app, request, stream_with_context
-from werkzeug.exceptions import HTTPException, InternalServerError
+from flask import Response, current_app, has_request_context, request, session, stream_with_context
+from werkzeug.exceptions import ClientDisconnected, HTTPException, InternalServerError
 from werkzeug.wrappers import Response as WSGIResponse
 
+from . import advice
 from .errors import SAFE_MESSAGES, RunError, SourceError, class_names, from_exception
 from .events import Event
-from .formats import Format, Html, Json, body, prefers_html
+from .formats import Format, Html, Json, Streaming, body, prefers_html
 from .providers import Source, adapt, adapt_items, relay_source
 from .providers.wire import SDKS, discard
-from .run import Callback, Run, failed_by
+from .run import Callback, ClientLeft, Run, failed_by
+from .server import Connection
+from .watch import Timing, watcher
 
 logger = logging.getLogger("flask_stream")
 
@@ -36,7 +39,9 @@ STREAM_HEADERS = {
 
 COMPLETE_HEADERS = {"Cache-Control": "no-store"}
 
-_RESPONSE = "flask_stream.response"  # in the request's environ
+# In the request's environ.
+SLOT = "flask_stream.slot"  # its place among the process's streams, until a run has taken it
+_RESPONSE = "flask_stream.response"
 
 
 def close_unsent(*_: object, **__: object) -> None:
@@ -51,9 +56,13 @@ def close_unsent(*_: object, **__: object) -> None:
 
 
 class _Streamed:
-    """Mixed into the app's own response class."""
+    """Mixed into the app's own response class.
+
+    :ivar frames: the body that we gave it.
+    """
 
     response: Any
+    frames: _Frames
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         if isinstance(self.response, list | tuple):
@@ -64,6 +73,10 @@ class _Streamed:
                 environ.get("REQUEST_METHOD"),
                 environ.get("PATH_INFO"),
             )
+        elif self.response is not self.frames:
+            advice.of_body()
+        else:
+            start_response = self.frames.taking_write(start_response)
         return super().__call__(environ, start_response)  # type: ignore[misc,no-any-return]
 
 
@@ -78,35 +91,63 @@ def _response_class() -> type[Response]:
     return _classes[base]
 
 
-def respond(value: Any, format: Format, callbacks: list[Callback]) -> Any:
+def respond(
+    value: Any, format: Format, callbacks: list[Callback], timing: Timing, began: float
+) -> Any:
     """The response for what a view returned; what is no stream comes back untouched.
 
     Called by the view's own thread, in its request's context.
 
+    :param timing: what the watcher holds the run to.
+    :param began: when the view was called, on the monotonic clock.
     :raises SourceError: it is nothing that a view may return; the message says what to do.
     :raises RunError, HTTPException, Exception: what the opening of the run raises.
     """
-    run = _run_for(value, callbacks)
+    run = _run_for(value, callbacks, began)
     if run is None:
         return value
+    slot = request.environ.pop(SLOT, None)
+    if slot is not None:
+        run.at_end.append(slot.release)
     run.open()
-    if isinstance(format, Json | Html):
+    try:
+        connection = Connection(request.environ)
+        watcher().watch(run, request.environ, connection, timing)
+        advice.of_server(request.environ, connection, timing.heartbeat)
+        advice.of_extensions(current_app.extensions)
+        if isinstance(format, Json | Html):
+            response = _whole(run, format)
+        else:
+            response = _streamed(run, format, connection, timing)
+    except BaseException:
+        run.close()
+        raise
+    response.vary.add("Accept")
+    return response
+
+
+def _whole(run: Run, format: Json | Html) -> Response:
+    try:
         for _ in run.events():
             pass
-        rendered, status = format.render(run.result)
-        headers = COMPLETE_HEADERS
-        response = current_app.response_class(rendered, status, headers, mimetype=format.mimetype)
-    else:
-        # Flask 3.1.2 and later tear the request down twice unless the first item is taken
-        # here; it is `start`, which waits for nobody.
-        frames: Iterator[bytes] = stream_with_context(body(run, format))
-        first = [next(frames)]
-        response = _response_class()(
-            _Frames(first, frames), mimetype=format.mimetype, headers=STREAM_HEADERS
-        )
-        response.call_on_close(run.close)
-        request.environ[_RESPONSE] = ref(response)
-    response.vary.add("Accept")
+    except ClientLeft:
+        raise ClientDisconnected() from None
+    rendered, status = format.render(run.result)
+    headers = COMPLETE_HEADERS
+    return current_app.response_class(rendered, status, headers, mimetype=format.mimetype)
+
+
+def _streamed(run: Run, format: Streaming, connection: Connection, timing: Timing) -> Response:
+    # Flask 3.1.2 and later tear the request down twice unless the first item is taken here;
+    # it is `start`, which waits for nobody.
+    rest: Iterator[bytes] = stream_with_context(body(run, format))
+    frames = _Frames([next(rest)], rest, run, connection, format.comment)
+    response = _response_class()(frames, mimetype=format.mimetype, headers=STREAM_HEADERS)
+    response.frames = frames  # type: ignore[attr-defined]
+    response.call_on_close(run.close)
+    connection.limit(timing.idle)
+    response.call_on_close(connection.release)
+    request.environ[_RESPONSE] = ref(response)
     return response
 
 
@@ -123,9 +164,19 @@ def head_response(format: Format) -> Response:
 class _Frames:
     """The first frame, then the others; closing it closes them."""
 
-    def __init__(self, first: list[bytes], rest: Iterator[bytes]) -> None:
+    def __init__(
+        self,
+        first: list[bytes],
+        rest: Iterator[bytes],
+        run: Run,
+        connection: Connection,
+        comment: bytes,
+    ) -> None:
         self._all = chain(first, rest)
         self._rest = rest
+        self._run = run
+        self._connection = connection
+        self._comment = comment
 
     def __iter__(self) -> Iterator[bytes]:
         return self._all
@@ -133,8 +184,39 @@ class _Frames:
     def close(self) -> None:
         self._rest.close()  # type: ignore[attr-defined]
 
+    def taking_write(self, start_response: Any) -> Any:
+        """`start_response`, whose `write` (PEP 3333) the watcher may then use."""
+        if has_request_context():
+            sent = dict(session)  # its cookie is in the headers by now
+            self._run.at_end.append(lambda: _check_session(sent))
 
-def _run_for(value: Any, callbacks: list[Callback]) -> Run | None:
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            write = start_response(status, headers, *exc_info)
+            # What a middleware has made of them: gunicorn's `write` is a method of its response.
+            final = getattr(getattr(write, "__self__", None), "headers", headers)
+            encoding = _encoding(final)
+            if encoding != "identity":
+                advice.of_encoding(encoding)
+            elif self._comment and callable(write) and self._connection.socket is not None:
+                self._connection.beat = lambda: write(self._comment)
+            return write
+
+        return start
+
+
+def _encoding(headers: Iterable[tuple[str, str]]) -> str:
+    for name, value in headers:
+        if name.lower() == "content-encoding":
+            return value.strip().lower()
+    return "identity"
+
+
+def _check_session(sent: dict[str, Any]) -> None:
+    if has_request_context() and dict(session) != sent:
+        advice.of_session()
+
+
+def _run_for(value: Any, callbacks: list[Callback], began: float) -> Run | None:
     source = adapt(value)
     if source is not None:
         source.joins = True
@@ -147,8 +229,9 @@ def _run_for(value: Any, callbacks: list[Callback]) -> Run | None:
         items,
         callbacks=callbacks,
         sender=current_app._get_current_object(),  # type: ignore[attr-defined]
+        name=request.endpoint or "-",
+        began=began,
         debug=current_app.debug,
-        source=source,
     )
 
 
@@ -253,7 +336,7 @@ def shape_bare_error(response: Response) -> Response:
         and not response.direct_passthrough
         and request.environ.get(_FAILED)
         and not prefers_html(request.headers.get("Accept"))
-        and response.get_data(as_text=True) == bare.get_body()
+        and response.get_data() == bare.get_body().encode()
     ):
         return _json_error(InternalServerError(SAFE_MESSAGES["internal"]))
     return response

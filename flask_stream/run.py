@@ -1,9 +1,15 @@
-"""One run: its opening, its events in order, its one terminal event, its one settling."""
+"""One run: its opening, its events in order, its one terminal event, its one settling.
+
+A run is read by its request's own thread. What that thread cannot do while it waits, the
+watcher does (see `watch`), under the run's lock.
+"""
 
 from __future__ import annotations
 
 import logging
 import secrets
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +17,7 @@ from dataclasses import replace
 from blinker import NamedSignal, Namespace
 from werkzeug.exceptions import HTTPException
 
-from .errors import SAFE_MESSAGES, SDK_CLIENTS, RunError, code_of_abort, from_exception
+from .errors import RETRYABLE, SAFE_MESSAGES, SDK_CLIENTS, RunError, code_of_abort, from_exception
 from .events import FLUSH, Done, Event, Failed, Meta, Start, Text, Usage
 from .providers import Source
 from .providers.surrogates import mended
@@ -35,6 +41,10 @@ Callback = Callable[[Result], object]
 _END = object()
 
 
+class ClientLeft(Exception):
+    """Nobody reads the run any more."""
+
+
 class Run:
     """One answer on its way to one client.
 
@@ -42,8 +52,19 @@ class Run:
     :param callbacks: called once, with the Result, before the terminal event leaves. The
         list may still grow while the run goes on.
     :param sender: the Flask app, for the signals.
+    :param name: what the log calls it: the endpoint.
+    :param began: when the view was called, on the monotonic clock.
     :param debug: whether `failed` may tell the exception's own text.
-    :param source: where the events of one provider's stream are the whole run, its source.
+
+    For the watcher, whose thread is another:
+
+    :ivar lock: held from birth, free only while the run waits for its source, and never
+        again after its end. Who has it may write to the client and knows the run to be alive.
+    :ivar ending: set from outside: why the run is to end, at its source's next item.
+    :ivar source: the provider's stream that is being read, or was last.
+    :ivar heard_at: when something was last heard from what the run reads.
+    :ivar sent_at: when bytes last left; None while a write is under way.
+    :ivar at_end: called when the run is over and nothing of it will be sent any more.
     """
 
     def __init__(
@@ -52,25 +73,37 @@ class Run:
         *,
         callbacks: list[Callback],
         sender: object,
+        name: str = "-",
+        began: float | None = None,
         debug: bool = False,
-        source: Source | None = None,
     ) -> None:
         self.id = secrets.token_hex(16)
         self.result = Result(self.id)
+        # Looked up now: gevent may have put its own in its place since this was imported.
+        self.lock = threading.Lock()
+        self.lock.acquire()
+        self.ending: RunError | ClientLeft | None = None
+        self.source: Source | None = None
+        self.began = time.monotonic() if began is None else began
+        self.heard_at = time.monotonic()
+        self.sent_at: float | None = self.heard_at
+        self.at_end: list[Callable[[], None]] = []
+        self.over = False
         self._items = items
         self._events = iter(mended(items))
         self._next: object = _END
         self._callbacks = callbacks
         self._sender = sender
+        self._name = name
         self._debug = debug
-        self._source = source
+        self._first_text_at: float | None = None
         self._usages: list[Usage] = []  # of the app's own, beside its steps'
         self._closed = self._settled = False
 
     @property
     def more(self) -> bool:
         """Whether the next event is already there, so that a write may wait for it."""
-        return self._source is not None and self._source.more
+        return self.source is not None and self.source.more
 
     def open(self) -> None:
         """Take the first item, so that what fails up to there is an HTTP error.
@@ -81,37 +114,70 @@ class Run:
             self._next = next(self._events, _END)
         except BaseException:
             self._close()
+            self._finish()
             raise
+        self.heard_at = time.monotonic()
         self._tell(stream_started)
 
     def events(self) -> Iterator[Event]:
-        """`start` first, exactly one of `done` and `failed` last; FLUSH in between."""
+        """`start` first, exactly one of `done` and `failed` last; FLUSH in between.
+
+        :raises ClientLeft: the client did, and the run is closed.
+        """
         try:
             yield Start(self.id)
             try:
                 while self._next is not _END:
-                    event: Event = self._next  # type: ignore[assignment]
-                    yield from self._pass_on(event)
-                    # The watcher's place: here, and only here, the run waits for its source.
-                    self._next = next(self._events, _END)
+                    yield from self._pass_on(self._next)  # type: ignore[arg-type]
+                    self._wait()
+            except ClientLeft:
+                raise
             except Exception as error:
                 # An SDK's own may come through the app's code: a second turn that is refused.
                 told = from_exception(error, begun=True, clients=SDK_CLIENTS)
                 if told is not None and told is not error:
                     told.__cause__ = error
                 self._fail(told or error)
+            if self.ending is not None:
+                self._close()  # before its callbacks, as where the client leaves
             self._settle("failed" if self.result.error else "complete")
             yield self._terminal()
-            if self._source is not None:
-                self._source.finish()
+            if self.source is not None:
+                self.source.finish()
         finally:
-            # Reached at the end, and by GeneratorExit where the client has left.
+            # Reached at the end, by ClientLeft, and by GeneratorExit where a write failed.
             self.close()
 
     def close(self) -> None:
         """End the run if it has not ended: the client has left. May be called again."""
         self._close()
-        self._settle("disconnected")
+        if isinstance(self.ending, RunError) and not self._settled:
+            self._fail(self.ending)  # nobody took the words, so nobody can be told
+        self._settle("failed" if self.result.error else "disconnected")
+        self._finish()
+
+    def wake(self) -> None:
+        """Have the run notice its `ending` now, where its source can be woken. Under its lock."""
+        if self.source is not None:
+            self.source.cancel()
+
+    def _wait(self) -> None:
+        """Take the source's next item: here, and only here, the watcher may act."""
+        if self.ending is None:
+            self.lock.release()
+            try:
+                self._next = next(self._events, _END)
+            except Exception:
+                if self.ending is None:
+                    raise
+                self._next = FLUSH  # whatever being woken has led to
+            finally:
+                self.lock.acquire()
+        # What has come to its own end meanwhile is whole.
+        if self.ending is not None and self._next is not _END:
+            raise self.ending
+        if self._next is not FLUSH:
+            self.heard_at = time.monotonic()
 
     def _pass_on(self, event: Event) -> Iterator[Event]:
         result = self.result
@@ -123,9 +189,13 @@ class Run:
         elif isinstance(event, Meta):
             if event.step is not None:
                 result.steps.append(event.step)
+            if event.reading is not None:
+                self.source = event.reading
+                self.source.watched = True
             if not event.payload():
                 return
-        elif isinstance(event, Text) and not result.has_text:
+        elif isinstance(event, Text) and self._first_text_at is None:
+            self._first_text_at = time.monotonic()
             self._tell(stream_first_text)
         result.add(event)
         yield event
@@ -175,6 +245,27 @@ class Run:
                 if outcome == "complete":
                     result.outcome = "failed"
         self._tell(stream_finished)
+        self._log()
+
+    def _log(self) -> None:
+        """The one line a run: who, what, how it went, and what it cost."""
+        result, now = self.result, time.monotonic()
+        first = self._first_text_at
+        usage = result.usage.payload() if result.usage is not None else {}
+        told = {
+            "endpoint": self._name,
+            "provider": result.provider,
+            "model": result.model,
+            "outcome": result.outcome,
+            "error": result.error.code if result.error is not None else None,
+            "first_text": f"{first - self.began:.3f}s" if first is not None else None,
+            "seconds": f"{now - self.began:.3f}s",
+            "characters": len(result.text),
+            "input_tokens": usage.get("input_tokens"),
+            "output_tokens": usage.get("output_tokens"),
+        }
+        fields = " ".join(f"{key}={'-' if value is None else value}" for key, value in told.items())
+        logger.info("Run %s ended: %s", self.id, fields)
 
     def _tell(self, signal: NamedSignal) -> None:
         """Send a signal; a receiver that fails costs the answer nothing."""
@@ -205,9 +296,15 @@ class Run:
                 close()
             except Exception:
                 logger.exception("Run %s: closing what the view returned failed", self.id)
-        if self._source is not None:
+        if self.source is not None:
             with suppress(Exception):
-                self._source.close()
+                self.source.close()
+
+    def _finish(self) -> None:
+        """Let everybody go who keeps something for the run; once."""
+        self.over = True
+        while self.at_end:
+            self.at_end.pop()()
 
 
 def failed_by(error: Exception, debug: bool) -> Failed:
@@ -217,7 +314,8 @@ def failed_by(error: Exception, debug: bool) -> Failed:
         failed = Failed(error.error_code, error.message, error.retryable)
         detail = error.detail
     elif isinstance(error, HTTPException):  # the app's own abort(): its words are for the user
-        failed = Failed(code_of_abort(error.code or 500), error.description or "")
+        code = code_of_abort(error.code or 500)
+        failed = Failed(code, error.description or "", code in RETRYABLE)
     else:
         failed = Failed("internal", SAFE_MESSAGES["internal"])
         detail = f"{type(error).__name__}: {error}"

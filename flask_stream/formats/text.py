@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from ..errors import FlaskStreamError
 from ..events import Event, Failed, Text
 
@@ -19,8 +21,13 @@ class PlainText:
 
     name = "text"
     mimetype = "text/plain"
+    comment = b""
 
     def encode(self, event: Event) -> bytes:
         if isinstance(event, Failed):
             raise Unterminated(f"The run failed: {event.code}: {event.message}")
         return event.text.encode() if isinstance(event, Text) else b""
+
+    def cut(self) -> None:
+        # What servers take for the client's doing, which it is, and do not log.
+        raise ConnectionResetError(errno.ECONNRESET, "The client has left.")

@@ -16,13 +16,14 @@ from ..errors import (
     from_exception,
     from_status,
 )
-from ..events import Event, Failed, Meta, Usage
+from ..events import FLUSH, Event, Failed, Meta, Usage
 from ..result import Result
 from . import anthropic, openai_chat, openai_responses, plain
 from .over_requests import RequestsStream
+from .source import Source
 from .surrogates import mended
 from .turn import DONE, JSON, Turn
-from .wire import SDKS, SDKItems, SDKManager, SDKStream, Source, discard, error_of, response_of
+from .wire import SDKS, SDKItems, SDKManager, SDKStream, discard, error_of, response_of
 
 __all__ = ["Source", "adapt", "plain", "relay", "relay_source"]
 
@@ -70,12 +71,14 @@ def relay_source(source: Source) -> Generator[Event, None, Result]:
     step, turn = Result(), Turn()
     try:
         _open(source, step)
-        yield Meta(source.provider, step=step)
+        yield Meta(source.provider, step=step, reading=source)
         for event in mended(_read(source, turn)):
             if isinstance(event, Usage):
                 step.usage = event
             step.add(event)
             yield event
+        if source.cancelled and turn.error is None and not turn.complete:
+            yield FLUSH  # whoever cancelled it closes this generator here
         _settle(step, turn)
         if not source.joins:  # the run does it otherwise, after it has sent `done`
             source.finish()

@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import Any, cast
 
 from ..errors import SourceError
+from .source import Source
 from .turn import JSON
-from .wire import Source, parse
+from .wire import parse
 
 
 class RequestsStream(Source):

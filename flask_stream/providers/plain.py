@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 
 from ..errors import SourceError, class_names
-from ..events import Done, Event, Failed, Start, Text, Words, check_json
+from ..events import FLUSH, Done, Event, Failed, Start, Text, Words, check_json
 from .wire import SDKS, discard
 
 # A whole frame, hand-written: users come from `yield f"data: {word}\n\n"`.
@@ -31,6 +31,8 @@ def read(items: Iterable[object]) -> Iterator[Event]:
                     stacklevel=2,
                 )
             yield Text(item)
+        elif item is FLUSH:  # of a relay in the app's generator
+            yield FLUSH
         elif isinstance(item, Event):
             yield own(item)
         else:

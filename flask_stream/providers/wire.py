@@ -1,6 +1,6 @@
-"""From a provider's object to wire dicts, and how to cancel it from another thread.
+"""From a provider's object to wire dicts.
 
-A `Source` hides what the object is: an SDK's `Stream`, whose body we read ourselves and
+The sources here hide what the object is: an SDK's `Stream`, whose body we read ourselves and
 never build the SDK's models (most of a token's cost goes there); an SDK's helper stream or
 a tracing wrapper, iterated as it is and its items turned back to dicts; or a `requests`
 response, for which see `over_requests`.
@@ -10,135 +10,20 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from ..errors import ProviderError, class_names, from_exception
+from ..errors import ProviderError, class_names
 from ..sse import Decoder
-from .turn import DONE, JSON, PAUSE, Turn
+from .source import Source
+from .turn import DONE, JSON, PAUSE
 
 SDKS = ("anthropic", "openai")
 _WIRE = {"anthropic": "anthropic"}  # OpenAI's has two, which the first dict tells apart
 
-# What may still follow the provider's last word, in seconds: usually the end of the chunked
-# body, which hands the connection back to the pool. Longer than that, it is closed instead.
-_DRAIN_SECONDS = 0.2
-
 # How much of a body without any event is kept, in bytes: enough for an error in JSON.
 _MOST_UNREAD = 65_536
-
-
-class Source:
-    """One provider's stream. `dicts` and `close` belong to the thread that reads it.
-
-    :ivar wire: "anthropic", "openai_chat" or "openai_responses", where it is known before
-        the first dict.
-    :ivar joins: set by a consumer that joins what comes in one network read: it gets a
-        PAUSE before each wait, and `more` says whether the next dict is already there.
-    """
-
-    provider: str | None = None
-    wire: str | None = None
-    joins = False
-    more = False
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._closed = False
-        self._cancelled = False
-        self._rest: Iterator[JSON] | None = None
-
-    def open(self) -> None:
-        """Do what must come before the first dict, and may fail: enter a manager."""
-
-    def dicts(self, turn: Turn) -> Iterator[JSON]:
-        """The wire dicts, until the turn has ended; a lost connection sets `turn.error`."""
-        self._rest = iter(self._read())
-        guard = None
-        try:
-            while not turn.ended:
-                if turn.error is not None and guard is None:
-                    if self._shares_connection():
-                        return
-                    guard = self._guard()
-                try:
-                    d = next(self._rest)
-                except StopIteration:
-                    return
-                except Exception as error:
-                    self._failed(error, turn)
-                    return
-                yield d
-        finally:
-            self.more = False
-            if guard is not None:
-                guard.cancel()
-
-    def finish(self) -> None:
-        """Read what is left, for a moment, so that the connection can be used again."""
-        if self._rest is not None and not self._closed and not self._shares_connection():
-            guard = self._guard()
-            try:
-                for _ in self._rest:
-                    pass
-            except Exception:
-                pass  # the answer is whole; only the connection is lost
-            finally:
-                guard.cancel()
-        self.close()
-
-    def cancel(self) -> None:
-        """Wake a reader that is blocked, from any thread; it then sees the stream's end.
-
-        Only shutting the socket down does that. A socket that is back in the pool belongs to
-        somebody else by now, so it is looked up here, and only while the body is not read.
-        """
-        with self._lock:
-            if self._closed:
-                return
-            self._cancelled = True
-            with suppress(OSError):  # it is gone already
-                self._wake()
-
-    def close(self) -> None:
-        """Release the connection. May be called again."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-        self._close()
-
-    def _guard(self) -> threading.Timer:
-        guard = threading.Timer(_DRAIN_SECONDS, self.cancel)
-        guard.daemon = True
-        guard.start()
-        return guard
-
-    def _failed(self, error: Exception, turn: Turn) -> None:
-        if self._cancelled or turn.error is not None or turn.complete:
-            return  # whoever cancelled knows why; a complete answer only lost its connection
-        # Neither the SDK's nor its HTTP client's: the SDKs' own accumulation breaks on some
-        # dialects with whatever it meets.
-        turn.error = from_exception(error, begun=True) or ProviderError(
-            detail=f"{type(error).__name__}: {error}"
-        )
-        if turn.error is not error:
-            turn.error.__cause__ = error
-
-    def _shares_connection(self) -> bool:
-        """Whether one connection carries many streams, so that its socket is not ours to shut."""
-        return False
-
-    def _read(self) -> Iterator[JSON]:
-        raise NotImplementedError
-
-    def _wake(self) -> None:
-        raise NotImplementedError
-
-    def _close(self) -> None:
-        raise NotImplementedError
 
 
 class SDKStream(Source):
@@ -266,7 +151,8 @@ def shut_down(response: Any) -> None:
         return
     network = getattr(response, "extensions", {}).get("network_stream")
     sock = network.get_extra_info("socket") if network is not None else None
-    if isinstance(sock, socket.socket):
+    # Asked again, since its reader may have come to the body's end meanwhile.
+    if isinstance(sock, socket.socket) and not response.is_closed:
         # Never the TLS socket's own shutdown: its reader would raise ValueError.
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 

@@ -114,7 +114,7 @@ def test_stop_ends_the_answer_and_closes_the_providers_connection(
     page.get_by_role("button", name="Stop").click()
 
     expect(element(page)).to_have_attribute("data-state", "stopped")
-    server.release()
+    # The provider is still silent: it is held until its client has left.
     wait_for(lambda: "client left" in server.log(question))
     assert "complete" not in server.log(question)
     expect(answer(page)).to_have_text(begin_of(question))

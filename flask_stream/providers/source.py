@@ -1,0 +1,153 @@
+"""One provider's stream: read by one thread, which any other may wake."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+from ..errors import ProviderError, from_exception
+from .turn import JSON, Turn
+
+# What may still follow the provider's last word, in seconds: usually the end of the chunked
+# body, which hands the connection back to the pool. Longer than that, it is closed instead.
+_DRAIN_SECONDS = 0.2
+
+
+class Source:
+    """One provider's stream. `dicts` and `close` belong to the thread that reads it.
+
+    :ivar wire: "anthropic", "openai_chat" or "openai_responses", where it is known before
+        the first dict.
+    :ivar joins: set by a consumer that joins what comes in one network read: it gets a
+        PAUSE before each wait, and `more` says whether the next dict is already there.
+    :ivar watched: set by a consumer that calls `cancel` once `due` has passed: a run. Where
+        there is none, a timer does.
+    :ivar due: when what is read behind the provider's last word has to be over, on the
+        monotonic clock; None while that word has not come.
+    :ivar cancelled: woken by `cancel`, for a reason that is not the provider's.
+    """
+
+    provider: str | None = None
+    wire: str | None = None
+    joins = False
+    more = False
+    watched = False
+    due: float | None = None
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._woken = False
+        self._blamed: ProviderError | None = None
+        self._rest: Iterator[JSON] | None = None
+        self._timer: threading.Timer | None = None
+        self.closed = False
+
+    @property
+    def cancelled(self) -> bool:
+        return self._woken and self._blamed is None
+
+    def open(self) -> None:
+        """Do what must come before the first dict, and may fail: enter a manager."""
+
+    def dicts(self, turn: Turn) -> Iterator[JSON]:
+        """The wire dicts, until the turn has ended; a lost connection sets `turn.error`."""
+        self._rest = iter(self._read())
+        try:
+            while not turn.ended:
+                if turn.error is not None and not self._may_read_on():
+                    return
+                if self._woken:
+                    self._lost(None, turn)
+                    return
+                try:
+                    d = next(self._rest)
+                except StopIteration:
+                    self._lost(None, turn)
+                    return
+                except Exception as error:
+                    self._lost(error, turn)
+                    return
+                yield d
+        finally:
+            self.more = False
+
+    def finish(self) -> None:
+        """Read what is left, for a moment, so that the connection can be used again."""
+        if self._rest is not None and not self.closed and self._may_read_on():
+            try:
+                for _ in self._rest:
+                    pass
+            except Exception:
+                pass  # the answer is whole; only the connection is lost
+        self.close()
+
+    def cancel(self, error: ProviderError | None = None) -> None:
+        """Wake a reader that is blocked, from any thread; it then sees the stream's end.
+
+        Only shutting the socket down does that. A socket that is back in the pool belongs to
+        somebody else by now, so it is looked up here, and only while the body is not read.
+        Where that is not possible, the reader ends at the next dict.
+
+        :param error: where it is the provider that is to blame: what it did.
+        """
+        with self._lock:
+            if self.closed:
+                return
+            if not self._woken:
+                self._blamed = error
+                self._woken = True
+            with suppress(OSError):  # it is gone already
+                self._wake()
+
+    def close(self) -> None:
+        """Release the connection. May be called again."""
+        with self._lock:
+            if self.closed:
+                return
+            self.closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._close()
+
+    def _may_read_on(self) -> bool:
+        """Whether what follows the last word can be read without waiting for it for long."""
+        if self._shares_connection():
+            return False
+        if self.due is not None:
+            return True
+        self.due = time.monotonic() + _DRAIN_SECONDS
+        if not self.watched:
+            self._timer = threading.Timer(_DRAIN_SECONDS, self.cancel)
+            self._timer.daemon = True
+            self._timer.start()
+        return True
+
+    def _lost(self, error: Exception | None, turn: Turn) -> None:
+        """The end of the dicts: the body's own (None), or an exception's."""
+        if turn.error is not None or turn.complete:
+            return  # a complete answer only lost its connection
+        if self._woken:
+            turn.error = self._blamed
+        elif error is not None:
+            # Neither the SDK's nor its HTTP client's: the SDKs' own accumulation breaks on
+            # some dialects with whatever it meets.
+            turn.error = from_exception(error, begun=True) or ProviderError(
+                detail=f"{type(error).__name__}: {error}"
+            )
+        if turn.error is not error and turn.error is not None:
+            turn.error.__cause__ = error
+
+    def _shares_connection(self) -> bool:
+        """Whether one connection carries many streams, so that its socket is not ours to shut."""
+        return False
+
+    def _read(self) -> Iterator[JSON]:
+        raise NotImplementedError
+
+    def _wake(self) -> None:
+        raise NotImplementedError
+
+    def _close(self) -> None:
+        raise NotImplementedError

@@ -1,0 +1,215 @@
+"""The one watcher of a worker process: heartbeats, clients gone, deadlines, shutdown.
+
+An attached run is read by its request's own thread. While that thread waits for the
+provider it can do nothing else, so one thread looks after all runs of the process, ten
+times a second. It meets a run only where the run waits, under the run's lock, which it
+takes without blocking: nothing stands between a token and the socket.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import SAFE_MESSAGES, ProviderError, RunError
+from .run import ClientLeft, Run
+from .server import Connection, Environ, new_poll, serves_one_at_a_time, worker_of
+
+logger = logging.getLogger("flask_stream")
+
+_TICK = 0.1  # seconds
+
+# How long the watcher stays when there is nothing to watch, so that a stream now and then
+# does not start a thread each; in ticks.
+_IDLE_TICKS = 10
+
+# How long a run that is to end may still be in one write before its client is hung up on, in
+# seconds: less than what is left between a shutdown's deadline and the worker's end.
+_GRACE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What the watcher holds a run to, in seconds. From the configuration and the route.
+
+    :ivar max: of the whole run; None for no limit.
+    :ivar shutdown: from when the worker stops taking requests; None: as long as gunicorn
+        gives it, less what it takes to say good-bye.
+    """
+
+    heartbeat: float
+    idle: float
+    max: float | None
+    shutdown: float | None
+
+
+@dataclass(slots=True, eq=False)
+class _Watched:
+    run: Run
+    connection: Connection
+    timing: Timing
+    beaten_at: float = 0.0
+    ended_at: float | None = None  # when its `ending` was first seen
+
+
+class Watcher:
+    """Looks after the runs of one process."""
+
+    def __init__(self) -> None:
+        # Both from the module as it is now: gevent may have put its own in their place.
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._watched: set[_Watched] = set()
+        self._worker: Any = None
+        self._must_notify = False
+        self._stopping_since: float | None = None
+
+    def watch(self, run: Run, environ: Environ, connection: Connection, timing: Timing) -> None:
+        """Look after `run` until it is over. Called by its own thread, in its request."""
+        watched = _Watched(run, connection, timing)
+        run.at_end.append(lambda: self._leave(watched))
+        self._worker = worker_of(environ) or self._worker
+        self._must_notify = serves_one_at_a_time(environ)
+        with self._lock:
+            self._watched.add(watched)
+            if self._thread is None:
+                thread = threading.Thread(
+                    target=self._look_after_all, name="flask-stream-watcher", daemon=True
+                )
+                thread.start()
+                self._thread = thread
+
+    def _leave(self, watched: _Watched) -> None:
+        with self._lock:
+            self._watched.discard(watched)
+
+    def _look_after_all(self) -> None:
+        idle = 0
+        while True:
+            time.sleep(_TICK)
+            with self._lock:
+                all_watched = list(self._watched)
+                idle = 0 if all_watched else idle + 1
+                if idle >= _IDLE_TICKS:
+                    self._thread = None
+                    return
+            try:
+                self._tick(all_watched)
+            except Exception:  # the next tick may go better, and without it nobody is watched
+                logger.exception("Flask-Stream's watcher failed")
+
+    def _tick(self, all_watched: list[_Watched]) -> None:
+        now = time.monotonic()
+        if self._worker is not None and not self._worker.alive and self._stopping_since is None:
+            # Not «at once»: the request that trips max_requests finds it so from its start.
+            self._stopping_since = now
+        hinted = _hints(all_watched)
+        for watched in all_watched:
+            try:
+                self._look_after(watched, now, watched in hinted)
+            except Exception:
+                logger.exception("Run %s: watching it failed", watched.run.id)
+        if self._must_notify and any(w.run.ending is None for w in all_watched):
+            self._worker.notify()
+
+    def _look_after(self, watched: _Watched, now: float, hinted: bool) -> None:
+        run, source = watched.run, watched.run.source
+        if source is not None and source.due is not None and now >= source.due:
+            source.cancel()  # the rest of its body takes too long
+        if run.ending is None:
+            run.ending = self._deadline_passed(watched, now)
+        if not run.lock.acquire(blocking=False):
+            # It is not waiting; it sees `ending` before it does so again.
+            self._hang_up_if_stuck(watched, now)
+            return
+        try:
+            if not run.over:
+                self._meet(watched, now, hinted)
+        finally:
+            run.lock.release()
+
+    def _meet(self, watched: _Watched, now: float, hinted: bool) -> None:
+        """What is to be done for a run that waits. Under its lock."""
+        run, connection, source = watched.run, watched.connection, watched.run.source
+        sent_at = max(run.sent_at or now, watched.beaten_at)
+        try:
+            if hinted and run.ending is None and connection.has_left():
+                run.ending = ClientLeft()
+            if run.ending is not None:
+                run.wake()
+                return
+            if source is not None and not source.closed:
+                if now - max(run.heard_at, run.sent_at or now) >= watched.timing.idle:
+                    source.cancel(_silent(watched.timing.idle))
+            due = sent_at + watched.timing.heartbeat
+            if now >= due and connection.beat is not None and connection.can_take():
+                connection.beat()
+                # By the clock, so that comments do not drift, but never to catch up.
+                watched.beaten_at = max(due, now - watched.timing.heartbeat)
+        except OSError:  # of a write: the connection is lost
+            run.ending = ClientLeft()
+            run.wake()
+
+    def _deadline_passed(self, watched: _Watched, now: float) -> RunError | None:
+        timing = watched.timing
+        if timing.max is not None and now - watched.run.began >= timing.max:
+            detail = f"it took more than {timing.max:g} s (STREAM_MAX_SECONDS, max_seconds=)"
+            message = "The answer took too long."
+            return RunError(message, code="timeout", retryable=True, detail=detail)
+        if self._stopping_since is not None:
+            seconds = timing.shutdown
+            if seconds is None:
+                graceful = float(self._worker.cfg.graceful_timeout)
+                seconds = max(graceful - 2, graceful / 2)
+            if now - self._stopping_since >= seconds:
+                detail = f"the worker stops, and {seconds:g} s have passed since"
+                message = SAFE_MESSAGES["shutdown"]
+                return RunError(message, code="shutdown", retryable=True, detail=detail)
+        return None
+
+    def _hang_up_if_stuck(self, watched: _Watched, now: float) -> None:
+        if watched.run.ending is None:
+            return
+        if watched.ended_at is None:
+            watched.ended_at = now
+        if now - watched.ended_at >= _GRACE:
+            with self._lock:  # under which runs leave, so that the connection is still this run's
+                if watched in self._watched and watched.run.sent_at is None:
+                    watched.connection.hang_up()
+
+
+def _silent(seconds: float) -> ProviderError:
+    detail = f"the provider sent no event for {seconds:g} s (STREAM_IDLE_SECONDS, idle_seconds=)"
+    return ProviderError("timeout", detail=detail)
+
+
+def _hints(all_watched: list[_Watched]) -> set[_Watched]:
+    """Whose client may have left, asked for all at once.
+
+    A hint only: what a descriptor stands for may have changed by the time it is read.
+    """
+    poll = new_poll()
+    if poll is None:
+        return set()
+    by_fileno: dict[int, list[_Watched]] = {}
+    for watched in all_watched:
+        fileno = watched.connection.fileno
+        if fileno >= 0:
+            by_fileno.setdefault(fileno, []).append(watched)
+            poll.register(fileno, watched.connection.signs)
+    return {watched for fileno, _ in poll.poll(0) for watched in by_fileno[fileno]}
+
+
+_watchers: dict[int, Watcher] = {}
+
+
+def watcher() -> Watcher:
+    """This process's: a fork's child has none of its parent's threads, and needs its own."""
+    pid = os.getpid()
+    if pid not in _watchers:
+        _watchers.setdefault(pid, Watcher())
+    return _watchers[pid]
