@@ -8,6 +8,9 @@ VENV_PYTHON := .venv/bin/python
 # Playwright's own node needs a library (libatomic) that a small system lacks; Node's does not.
 BROWSER = CHROMIUM=$$(.ci/get-chromium) PLAYWRIGHT_NODEJS_PATH=$$(command -v node)
 
+# Most of the time is spent waiting for servers. A file's tests stay together, as they share them.
+IN_PARALLEL = --numprocesses 3 --dist loadfile
+
 export PORT
 # First on the PATH: on a machine without Node 20, .ci/get-node puts one there.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -45,10 +48,10 @@ test-js: test-tools ## run the JavaScript tests in Node
 	cd js && npm test
 
 test-python: test-tools ## run the Python and browser tests
-	$(BROWSER) $(VENV_PYTHON) -m pytest
+	$(BROWSER) $(VENV_PYTHON) -m pytest $(IN_PARALLEL)
 
 test-other-pythons: test-tools ## run the Python tests on this machine's other Pythons
-	@.ci/test-other-pythons
+	@.ci/test-other-pythons $(IN_PARALLEL)
 
 coverage: test-tools ## run the Python and browser tests, and list the lines they never reach
 	$(BROWSER) $(VENV_PYTHON) -m coverage run -m pytest

@@ -62,7 +62,6 @@ class Run:
         again after its end. Who has it may write to the client and knows the run to be alive.
     :ivar ending: set from outside: why the run is to end, at its source's next item.
     :ivar source: the provider's stream that is being read, or was last.
-    :ivar heard_at: when something was last heard from what the run reads.
     :ivar sent_at: when bytes last left; None while a write is under way.
     :ivar at_end: called when the run is over and nothing of it will be sent any more.
     """
@@ -85,8 +84,7 @@ class Run:
         self.ending: RunError | ClientLeft | None = None
         self.source: Source | None = None
         self.began = time.monotonic() if began is None else began
-        self.heard_at = time.monotonic()
-        self.sent_at: float | None = self.heard_at
+        self.sent_at: float | None = time.monotonic()
         self.at_end: list[Callable[[], None]] = []
         self.over = False
         self._items = items
@@ -116,7 +114,6 @@ class Run:
             self._close()
             self._finish()
             raise
-        self.heard_at = time.monotonic()
         self._tell(stream_started)
 
     def events(self) -> Iterator[Event]:
@@ -176,8 +173,6 @@ class Run:
         # What has come to its own end meanwhile is whole.
         if self.ending is not None and self._next is not _END:
             raise self.ending
-        if self._next is not FLUSH:
-            self.heard_at = time.monotonic()
 
     def _pass_on(self, event: Event) -> Iterator[Event]:
         result = self.result

@@ -135,17 +135,19 @@ class Watcher:
     def _meet(self, watched: _Watched, now: float, hinted: bool) -> None:
         """What is to be done for a run that waits. Under its lock."""
         run, connection, source = watched.run, watched.connection, watched.run.source
-        sent_at = max(run.sent_at or now, watched.beaten_at)
+        sent_at = run.sent_at or now
         try:
             if hinted and run.ending is None and connection.has_left():
                 run.ending = ClientLeft()
             if run.ending is not None:
                 run.wake()
                 return
-            if source is not None and not source.closed:
-                if now - max(run.heard_at, run.sent_at or now) >= watched.timing.idle:
+            asked_at = source.asked_at if source is not None else None
+            if source is not None and asked_at is not None:
+                # Its words may have waited for their reader, too.
+                if now - max(asked_at, sent_at) >= watched.timing.idle:
                     source.cancel(_silent(watched.timing.idle))
-            due = sent_at + watched.timing.heartbeat
+            due = max(sent_at, watched.beaten_at) + watched.timing.heartbeat
             if now >= due and connection.beat is not None and connection.can_take():
                 connection.beat()
                 # By the clock, so that comments do not drift, but never to catch up.

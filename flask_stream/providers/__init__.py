@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
 from typing import Any
@@ -72,11 +73,14 @@ def relay_source(source: Source) -> Generator[Event, None, Result]:
     try:
         _open(source, step)
         yield Meta(source.provider, step=step, reading=source)
+        source.asked_at = time.monotonic()
         for event in mended(_read(source, turn)):
+            asked_at, source.asked_at = source.asked_at, None
             if isinstance(event, Usage):
                 step.usage = event
             step.add(event)
             yield event
+            source.asked_at = asked_at if event is FLUSH else time.monotonic()
         if source.cancelled and turn.error is None and not turn.complete:
             yield FLUSH  # whoever cancelled it closes this generator here
         _settle(step, turn)

@@ -22,6 +22,8 @@ class Source:
         the first dict.
     :ivar joins: set by a consumer that joins what comes in one network read: it gets a
         PAUSE before each wait, and `more` says whether the next dict is already there.
+    :ivar asked_at: since when its reader has waited for an event, on the monotonic clock; None
+        while the reader has other things to do.
     :ivar watched: set by a consumer that calls `cancel` once `due` has passed: a run. Where
         there is none, a timer does.
     :ivar due: when what is read behind the provider's last word has to be over, on the
@@ -33,6 +35,7 @@ class Source:
     wire: str | None = None
     joins = False
     more = False
+    asked_at: float | None = None
     watched = False
     due: float | None = None
 

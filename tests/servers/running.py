@@ -1,29 +1,38 @@
-"""Servers that run `site`, and a client that sees every byte of what they send."""
+"""Servers that run `site`, as processes of their own."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
+
+import pytest
+import trustme
 
 from tests.conftest import ROOT
-from tests.provider import Exchange, frames
-from tests.transcripts.reading import block, delta, start
+from tests.servers.client import DEADLINE, Client, events_of, said
+from tests.servers.nginx import nginx
+from tests.servers.talk import HEAD, TAIL, cut, prompt_of, speak, word, words_for
 
-DEADLINE = 30  # seconds; what is waited for takes milliseconds
+__all__ = ["COMMANDS", "DEADLINE", "HEAD", "SERVERS", "TAIL", "Client", "Server", "matrix"]
+__all__ += ["cut", "events_of", "prompt_of", "running", "said", "speak", "until", "word"]
+__all__ += ["words_for"]
 
 GUNICORN = [sys.executable, "-m", "gunicorn", "tests.servers.site:app", "--graceful-timeout=5"]
 GUNICORN += ["--no-control-socket", "--log-level=warning", "--bind=fd://{fd}"]
 COMMANDS = {
     "gunicorn gthread": [*GUNICORN, "--worker-class=gthread", "--threads=64"],
+    "gunicorn gevent": [*GUNICORN, "--worker-class=gevent"],
     "gunicorn sync": [*GUNICORN, "--worker-class=sync"],
     "Werkzeug": [
         *(sys.executable, "-c"),
@@ -31,179 +40,224 @@ COMMANDS = {
         "make_server('127.0.0.1', 0, app, threaded=True, fd={fd}).serve_forever()",
     ],
 }
+# What each server is: its command, and what is with it or in front of it.
+SERVERS = {
+    **{name: (name, "") for name in COMMANDS},
+    "gthread TLS": ("gunicorn gthread", "TLS"),
+    "gevent TLS": ("gunicorn gevent", "TLS"),
+    "gthread nginx": ("gunicorn gthread", "nginx"),
+    "gevent nginx": ("gunicorn gevent", "nginx"),
+}
+
+# What the other Pythons of a machine are tested with too, and every wire.
+CORE = ("gunicorn gthread", "gunicorn gevent")
+
+
+def matrix(*names: str) -> list[Any]:
+    """Names of servers as parameters of a test or fixture; those out of the core are slow."""
+    return [
+        # The keys themselves: pytest takes equal strings for different parameters.
+        pytest.param(name, marks=[] if name in CORE else [pytest.mark.slow])
+        for name in SERVERS
+        if name in names
+    ]
+
+
+def on(*names: str) -> pytest.MarkDecorator:
+    """For a test: only these of the servers that the fixture `server` starts."""
+    return pytest.mark.parametrize("server", matrix(*names), indirect=True, scope="session")
+
+
+in_core = on(*CORE)
+directly = on(*(name for name, (_, beside) in SERVERS.items() if beside != "nginx"))
 
 
 class Server:
     """A running server.
 
-    :ivar port: where it listens, on loopback.
+    :ivar name: its key in SERVERS.
+    :ivar port: where clients ask it, on loopback.
+    :ivar direct_port: where it listens itself, if a proxy stands in front of it.
+    :ivar process: its main process; gunicorn's has workers.
     """
 
-    def __init__(self, port: int, log: Path, results: Path) -> None:
-        self.port = port
-        self._log = log
-        self._results = results
+    def __init__(
+        self, name: str, port: int, process: subprocess.Popen[bytes], folder: Path
+    ) -> None:
+        self.name = name
+        self.port = self.direct_port = port
+        self.process = process
+        self.tls: ssl.SSLContext | None = None
+        self._folder = folder
+
+    def connect(self, **options: Any) -> Client:
+        """A new connection, with the options of `Client`."""
+        return Client(self.port, tls=self.tls, **options)
+
+    def answer(self, path: str) -> tuple[str, str, str | None]:
+        """What a client of the stream sees: the words, and the terminal event with its code.
+
+        It must come last and alone, and be what the app is told, once.
+        """
+        with self.connect() as client:
+            events = events_of(client.ask("POST", path).whole())
+            client.has_no_more()
+        kinds = [kind for kind, _ in events]
+        assert kinds[0] == "start"
+        assert kinds.count("done") + kinds.count("failed") == 1
+        kind, data = events[-1]
+        assert kind in ("done", "failed")
+        seen = said(events), kind, data.get("code")
+        outcome = "complete" if kind == "done" else "failed"
+        assert self.results_of(path.rsplit("/", 1)[1]) == [[outcome, seen[0], seen[2]]]
+        return seen
 
     @property
     def log(self) -> str:
-        return self._log.read_text()
+        """What its processes wrote to stdout and stderr."""
+        return (self._folder / "server.log").read_text()
+
+    # -- processes --
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def workers(self) -> list[int]:
+        """The main process's children that are no zombies; Werkzeug has none."""
+        return [pid for pid, parent, state in _processes() if parent == self.pid and state != "Z"]
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def state(self) -> dict[str, Any]:
+        """What `/state` of a worker says."""
+        with self.connect() as client:
+            told: dict[str, Any] = json.loads(client.ask("GET", "/state").whole())
+            return told
+
+    # -- what happened --
+
+    def results(self) -> list[list[Any]]:
+        """A line for each time that a run ended: the view's arguments, outcome, text, code."""
+        return self._lines("results.jsonl")
 
     def results_of(self, prompt: str) -> list[list[Any]]:
-        """How each run for `prompt` ended, once one has: its outcome and its text."""
+        """How each run for `prompt` ended, once one has: outcome, text, error code or None."""
 
         def found() -> list[list[Any]]:
-            lines = self._results.read_text().splitlines() if self._results.exists() else []
-            ended = [json.loads(line) for line in lines]
-            return [rest for [arguments, *rest] in ended if arguments == {"prompt": prompt}]
+            return [rest for [args, *rest] in self.results() if args.get("prompt") == prompt]
 
-        return until(found, f"no run for {prompt!r} has ended")
+        return until(found, lambda: f"no run for {prompt!r} has ended\n{self.log}")
+
+    def notes_of(self, prompt: str) -> list[str]:
+        """What the site's generators have noted for `prompt` up to now."""
+        return [what for asked, what in self._lines("notes.jsonl") if asked == prompt]
+
+    def _lines(self, name: str) -> list[list[Any]]:
+        file = self._folder / name
+        # What stands behind the last line's end is still being written.
+        lines = file.read_text().split("\n")[:-1] if file.exists() else []
+        return [json.loads(line) for line in lines]
 
 
-def until(look: Callable[[], Any], otherwise: str) -> Any:
+def until(look: Callable[[], Any], otherwise: str | Callable[[], str]) -> Any:
     """What `look` gives, as soon as it is true."""
     deadline = time.monotonic() + DEADLINE
     while not (found := look()):
-        assert time.monotonic() < deadline, otherwise
+        told = otherwise if isinstance(otherwise, str) else ""
+        assert time.monotonic() < deadline, told or otherwise()
         time.sleep(0.01)
     return found
 
 
 @contextmanager
-def running(name: str, provider: str, folder: Path) -> Iterator[Server]:
-    """Start a server on a free port, wait until it answers, and stop it at the end."""
-    log, results = folder / "server.log", folder / "results.jsonl"
-    environment = {**os.environ, "PROVIDER": provider, "RESULTS": str(results)}
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener, log.open("wb") as out:
-        fd = listener.fileno()
-        process = subprocess.Popen(
-            [part.format(fd=fd) for part in COMMANDS[name]],
-            cwd=ROOT,
-            env=environment,
-            pass_fds=[fd],
-            stdout=out,
-            stderr=out,
-        )
-        server = Server(listener.getsockname()[1], log, results)
+def running(
+    name: str,
+    provider: str,
+    folder: Path,
+    settings: Mapping[str, Any] | None = None,
+    arguments: Sequence[str] = (),
+) -> Iterator[Server]:
+    """Start a server on a free port, wait until it answers, and stop it at the end.
+
+    :param name: one of SERVERS.
+    :param provider: the address of what the site asks.
+    :param folder: an empty one, for the server's files.
+    :param settings: the app's configuration, `STREAM_…` and others.
+    :param arguments: more of gunicorn's own, such as `--threads=1`; the last one counts.
+    """
+    command_name, beside = SERVERS[name]
+    environment = {
+        **os.environ,
+        "PROVIDER": provider,
+        "RESULTS": str(folder / "results.jsonl"),
+        "NOTES": str(folder / "notes.jsonl"),
+        "STREAM_SETTINGS": json.dumps(dict(settings or {})),
+    }
+    command = [*COMMANDS[command_name], *arguments]
+    with ExitStack() as stack:
+        tls = None
+        if beside == "TLS":
+            tls, files = certificate(folder)
+            command += files
+        out = stack.enter_context((folder / "server.log").open("wb"))
+        with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+            process = subprocess.Popen(
+                [part.format(fd=listener.fileno()) for part in command],
+                cwd=ROOT,
+                env=environment,
+                pass_fds=[listener.fileno()],
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+            stack.callback(stop, process)
+            server = Server(name, listener.getsockname()[1], process, folder)
+        server.tls = tls
+        # The listener is open already, so this waits; where the process ends, it is reset.
         try:
-            # The listener is ours and open already: this waits for the process behind it.
-            with Client(server.port) as client:
-                assert client.ask("GET", "/hello").whole() == b"hello", server.log
-            yield server
-        finally:
-            process.terminate()
-            try:
-                process.wait(DEADLINE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(DEADLINE)
+            with server.connect() as client:
+                assert client.ask("GET", "/hello").whole() == b"hello"
+        except (AssertionError, OSError) as error:
+            raise AssertionError(f"{name} does not answer:\n{server.log}") from error
+        if beside == "nginx":
+            location = f"proxy_pass http://127.0.0.1:{server.port};"
+            server.port = stack.enter_context(nginx(folder, location))
+        yield server
 
 
-class Client:
-    """One connection, read byte by byte as RFC 9112 frames it, with no library between."""
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that leads a session of its own, with all that is in it.
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
-        self._file = self.socket.makefile("rb")
-        self.status = 0
-        self.headers: dict[str, str] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.leave()
-
-    def leave(self) -> None:
-        self._file.close()
-        self.socket.close()
-
-    def ask(self, method: str, path: str) -> Self:
-        """Send a request, and read the answer's head."""
-        length = "Content-Length: 0\r\n" if method == "POST" else ""
-        self.socket.sendall(f"{method} {path} HTTP/1.1\r\nHost: t\r\n{length}\r\n".encode())
-        version, status, _ = self._line().split(" ", 2)
-        assert version == "HTTP/1.1"
-        self.status = int(status)
-        self.headers = {}
-        while line := self._line():
-            name, _, value = line.partition(": ")
-            assert name.lower() not in self.headers, f"{name} is there twice"
-            self.headers[name.lower()] = value
-        return self
-
-    def _line(self) -> str:
-        line = self._file.readline()
-        assert line.endswith(b"\r\n"), line
-        return line[:-2].decode("latin-1")
-
-    def chunk(self) -> bytes | None:
-        """The next chunk of the body: b"" is its end, None a connection that ended instead."""
-        head = self._file.readline()
-        if not head:
-            return None
-        assert re.fullmatch(rb"[0-9A-Fa-f]+\r\n", head), head
-        data = self._file.read(int(head, 16))
-        assert len(data) == int(head, 16)
-        assert self._file.read(2) == b"\r\n"
-        return data
-
-    def chunks(self) -> Iterator[bytes]:
-        """The chunks up to the body's end, which must be there."""
-        while (data := self.chunk()) != b"":
-            assert data is not None, "the body has no end"
-            yield data
-
-    def whole(self) -> bytes:
-        """The whole body."""
-        if "content-length" in self.headers:
-            return self._file.read(int(self.headers["content-length"]))
-        return b"".join(self.chunks())
+    At once: what a server does when it is asked to stop is a matter for tests of their own.
+    """
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(DEADLINE)
 
 
-_FRAME = re.compile(r"(?:id: ([0-9a-f]{32})\n)?event: ([a-z_]+)\ndata: ([^\r\n]+)\n\n")
+def certificate(folder: Path) -> tuple[ssl.SSLContext, list[str]]:
+    """A certificate for localhost: the context of a client, and the arguments of gunicorn."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost")
+    issued.private_key_pem.write_to_path(folder / "key.pem")
+    for number, part in enumerate(issued.cert_chain_pems):
+        part.write_to_path(folder / "cert.pem", append=number > 0)
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context, [f"--certfile={folder / 'cert.pem'}", f"--keyfile={folder / 'key.pem'}"]
 
 
-def events_of(body: bytes) -> list[tuple[str, Any]]:
-    """The events of a whole body, every byte of which must belong to a frame of our wire."""
-    text, at, found = body.decode(), 0, []
-    while at < len(text):
-        match = _FRAME.match(text, at)
-        assert match, text[at : at + 200]
-        found.append((match[2], json.loads(match[3])))
-        assert (match[1] is not None) == (match[2] == "start")
-        at = match.end()
-    return found
-
-
-# -- what the provider says -------------------------------------------------------------
-
-
-def prompt_of(exchange: Exchange) -> str:
-    prompt: str = exchange.body["messages"][0]["content"]
-    return prompt
-
-
-def words_for(prompt: str) -> list[str]:
-    """An answer that no other prompt gets."""
-    return [f"{prompt}·{number} \u2028{chr(0x1F500 + number)}\n" for number in range(40)]
-
-
-HEAD = frames(start(model="m"), *block(0, {"type": "text", "text": ""})[:1])
-TAIL = frames(
-    {"type": "content_block_stop", "index": 0}, delta("end_turn"), {"type": "message_stop"}
-)
-
-
-def word(text: str) -> bytes:
-    inner = {"type": "text_delta", "text": text}
-    return frames({"type": "content_block_delta", "index": 0, "delta": inner})
-
-
-def speak(exchange: Exchange) -> None:
-    """Answer the prompt's own words, one a write."""
-    exchange.start()
-    exchange.send(HEAD)
-    for text in words_for(prompt_of(exchange)):
-        exchange.send(word(text))
-    exchange.send(TAIL)
-    exchange.end()
+def _processes() -> Iterator[tuple[int, int, str]]:
+    """Every process: its id, its parent's, its state."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = stat.read_text()
+        except OSError:  # it has ended meanwhile
+            continue
+        # Its name, in brackets, may hold anything.
+        match = re.fullmatch(r"(\d+) \(.*\) (\S) (\d+) .*\n?", text, re.DOTALL)
+        assert match, text
+        yield int(match[1]), int(match[3]), match[2]

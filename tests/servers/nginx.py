@@ -1,0 +1,88 @@
+"""A real nginx, as a process of its own, with all its files in a test's folder."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.servers.client import DEADLINE
+
+CONFIG = """
+daemon off;
+{user}
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log info;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    {http}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            {location}
+        }}
+    }}
+}}
+"""
+
+
+def nginx_binary() -> str:
+    """Where nginx is; skips the test where it is nowhere, but in CI that is a failure."""
+    found = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if found is None:
+        missing = "there is no nginx on this machine (Debian: apt-get install nginx-light)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return found
+
+
+@contextmanager
+def nginx(folder: Path, location: str, http: str = "") -> Iterator[int]:
+    """Run nginx until the end of the block; gives the port where it listens.
+
+    :param folder: where a folder of its own is made.
+    :param location: what stands in `location / { … }`.
+    :param http: what stands in `http { … }` beside the server.
+    """
+    binary = nginx_binary()
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+        port = listener.getsockname()[1]
+        own = folder / f"nginx-{port}"
+        own.mkdir()
+        (own / "nginx.conf").write_text(
+            CONFIG.format(
+                folder=own,
+                port=port,
+                location=location,
+                http=http,
+                # Else root's workers become somebody who may not enter the folder.
+                user=f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else "",
+            )
+        )
+        process = subprocess.Popen(
+            [binary, "-p", str(own), "-c", str(own / "nginx.conf"), "-e", str(own / "error.log")],
+            # How nginx takes over an open listener from another nginx: no port can be lost.
+            env={**os.environ, "NGINX": f"{listener.fileno()};"},
+            pass_fds=[listener.fileno()],
+            start_new_session=True,
+        )
+        try:
+            yield port
+        finally:
+            process.terminate()
+            process.wait(DEADLINE)

@@ -1,0 +1,228 @@
+"""The watcher: clients that leave are noticed, last words are followed up, and it is there."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from werkzeug.serving import make_server
+
+from flask_stream import ProviderError, Result, relay, watch
+from tests.conftest import Site, events_of, said
+from tests.provider import TEXT, WIRES, WORDS, Exchange, Provider, told
+from tests.servers.client import DEADLINE, Client
+from tests.servers.running import until
+from tests.stalling import Stalling, Way, each_case_of_a_view, relayed
+
+SHORT = 0.3  # seconds: three times the watcher's pace
+
+
+@pytest.fixture
+def connect(site: Site) -> Iterator[Callable[[], Client]]:
+    """Ask the site over a real connection, to Werkzeug's development server."""
+    site.app.config["STREAM_HEARTBEAT"] = 1000  # a comment would find out who has left, too
+    clients: list[Client] = []
+    server = make_server("127.0.0.1", 0, site.app, threaded=True)
+    # Half a second, the default, is what each test would wait for at its end.
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+
+    def ask() -> Client:
+        clients.append(Client(server.server_port).ask("POST", "/"))
+        return clients[-1]
+
+    yield ask
+    for client in clients:
+        client.leave()
+    server.shutdown()
+    server.server_close()
+
+
+# -- clients that leave -----------------------------------------------------------------------
+
+
+@each_case_of_a_view
+def test_a_client_that_leaves_a_silent_stream_is_nobodys_error(
+    site: Site,
+    provider: Provider,
+    connect: Callable[[], Client],
+    caplog: pytest.LogCaptureFixture,
+    wire: str,
+    way: Way,
+) -> None:
+    """Whatever the source raises once its socket is shut, it was cancelled."""
+    results: list[Result] = []
+    script = Stalling(wire)
+    provider.run(script)
+    site.view(on_finish=results.append)(lambda: way(provider, wire))
+    client = connect()
+    client.until(WORDS[0].encode())
+    client.leave()
+    until(lambda: results, "the run has not ended")
+    (result,) = results
+    assert (result.outcome, result.error, result.text) == ("disconnected", None, WORDS[0])
+    assert script.gone.wait(DEADLINE)
+    assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+def test_a_generator_is_told_by_generator_exit(
+    site: Site, provider: Provider, connect: Callable[[], Client]
+) -> None:
+    seen: list[str] = []
+    provider.run(Stalling())
+
+    @site.view(on_finish=lambda result: seen.append(str(result.outcome)))
+    def view() -> Iterator[Any]:
+        try:
+            yield from relay(provider.create("anthropic"))
+        except ProviderError:
+            seen.append("fallback")
+        except GeneratorExit:
+            seen.append("told")
+            raise
+        finally:
+            seen.append("finally")
+
+    client = connect()
+    client.until(WORDS[0].encode())
+    client.leave()
+    until(lambda: seen[-1:] == ["disconnected"], "the run has not ended")
+    assert seen == ["told", "finally", "disconnected"]
+    assert len(provider.requests) == 1
+
+
+# -- the provider's last word -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("way", [Provider.create, Provider.post, relayed])
+def test_a_body_that_does_not_end_behind_the_last_word_is_given_up(
+    site: Site, provider: Provider, connect: Callable[[], Client], wire: str, way: Way
+) -> None:
+    gone = threading.Event()
+
+    def never_end(exchange: Exchange) -> None:
+        exchange.start()
+        exchange.send(told(wire))
+        if exchange.gone(DEADLINE):
+            gone.set()
+
+    provider.run(never_end)
+    site.view(lambda: way(provider, wire))
+    before = {thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)}
+    with connect() as client:
+        events = events_of(client.chunks())
+    assert (said(events), events[-1][0]) == (TEXT, "done")
+    assert gone.wait(DEADLINE)
+    # The watcher does it: a timer would be a thread for each run.
+    assert not {t for t in threading.enumerate() if isinstance(t, threading.Timer)} - before
+
+
+# -- the watcher itself -----------------------------------------------------------------------
+
+
+def watchers() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "flask-stream-watcher"}
+
+
+@pytest.fixture
+def count(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """How many watchers there are, in a process that has had none yet."""
+    monkeypatch.setattr(watch, "_watchers", {})
+    earlier = watchers()
+    return lambda: len(watchers() - earlier)
+
+
+def test_one_watcher_comes_with_the_first_run_and_goes_after_the_last(
+    site: Site, provider: Provider, connect: Callable[[], Client], count: Callable[[], int]
+) -> None:
+    provider.run(Stalling())
+    site.view(lambda: provider.create("anthropic"))
+    assert count() == 0
+    for _ in range(2):
+        clients = [connect() for _ in range(5)]
+        for client in clients:
+            client.until(WORDS[0].encode())
+            assert count() == 1
+        for client in clients:
+            client.leave()
+        until(lambda: count() == 0, "the watcher is still there")
+
+
+@pytest.mark.parametrize("view", [lambda: {"code": "quota"}, lambda: 1 // 0])
+def test_what_is_no_run_needs_no_watcher(
+    site: Site, count: Callable[[], int], view: Callable[[], Any]
+) -> None:
+    site.view(view)
+    site.ask()
+    site.ask(method="HEAD")
+    assert count() == 0
+
+
+def test_a_tick_that_fails_is_logged_and_the_next_one_watches(
+    site: Site,
+    provider: Provider,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    failed: list[int] = []
+    hints = watch._hints
+
+    def fail_once(runs: Any) -> Any:
+        if not failed:
+            failed.append(len(runs))
+            raise OSError("too many open files")
+        return hints(runs)
+
+    monkeypatch.setattr(watch, "_hints", fail_once)
+    provider.run(Stalling())
+    site.view(max_seconds=SHORT)(lambda: provider.create("anthropic"))
+    assert site.events()[-1][1].get("code") == "timeout"
+    assert failed
+    assert "watcher failed" in caplog.text
+
+
+FORKING = """
+import os, threading, time
+from flask import Flask
+from flask_stream import FlaskStream
+
+app = Flask(__name__)
+app.config["STREAM_MAX_SECONDS"] = 0.3
+pid = os.getpid()
+
+@app.get("/")
+@FlaskStream(app).response
+def view():
+    yield "first"
+    if os.getpid() == pid:
+        child = os.fork()
+        if child:
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        else:
+            ask()
+            os._exit(0)
+    while True:
+        time.sleep(0.01)
+        yield "and "
+
+def ask():
+    assert '"timeout"' in app.test_client().get("/").text
+    names = [thread.name for thread in threading.enumerate()]
+    assert names.count("flask-stream-watcher") == 1, names
+
+ask()
+"""
+
+
+def test_a_fork_has_a_watcher_of_its_own() -> None:
+    """Of its parent's it has the memory, and no thread."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING], capture_output=True, text=True, timeout=DEADLINE
+    )
+    assert done.returncode == 0, done.stderr
