@@ -1,0 +1,76 @@
+"""gunicorn's configuration for the soak: `site` with more views, and with a look inside."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+# What one run is made of, in `flask_stream`: nothing of it may be left.
+PARTS = {"Run", "Result", "Turn", "Connection", "Slot", "_Watched", "_Frames"}
+PARTS |= {"SDKStream", "SDKItems", "SDKManager", "RequestsStream"}
+
+
+def post_worker_init(worker: Any) -> None:
+    from flask import g
+
+    from flask_stream import Event, limits, relay, watch
+    from tests.servers import site
+
+    contexts: Counter[int] = Counter()
+
+    @site.app.teardown_appcontext
+    def tear_down_context(error: BaseException | None) -> None:
+        contexts[g.number] += 1
+
+    @site.app.get("/busy")
+    def busy() -> dict[str, Any]:
+        """What this process has to do, beside this request."""
+        return {
+            "requests": len(site._begun) - len(site._torn_down) - 1,
+            "runs": len(watch.watcher()._watched),
+            "places": limits._of_process[os.getpid()]._taken,
+            "watchers": sum(t.name == "flask-stream-watcher" for t in threading.enumerate()),
+        }
+
+    @site.app.get("/held")
+    def held() -> dict[str, Any]:
+        """What this process holds, beside what `/state` says."""
+        gc.collect()
+        with open("/proc/self/statm") as statm:
+            pages = int(statm.read().split()[1])
+        kinds = [type(found) for found in gc.get_objects()]
+        ours = [k.__name__ for k in kinds if str(k.__module__).startswith("flask_stream.")]
+        return {
+            "parts": Counter(name for name in ours if name in PARTS),
+            "resident": pages * os.sysconf("SC_PAGESIZE"),
+            "blocks": sys.getallocatedblocks(),
+            "tasks": len(os.listdir("/proc/self/task")),
+            "contexts": len(contexts),
+            "contexts_twice": [n for n, times in contexts.items() if times > 1],
+        }
+
+    def fail(after: int, prompt: str, wire: str) -> Iterator[str | Event]:
+        """The app's own code fails in the middle of an answer, or behind it."""
+        for number, event in enumerate(relay(site.answer(prompt, wire))):
+            yield event
+            if number == after:
+                break
+        raise ValueError("the app's own")
+
+    def answer_by_helper(prompt: str, wire: str) -> Any:
+        messages: Any = [{"role": "user", "content": prompt}]
+        if wire == "openai_responses":
+            return site.gpt.responses.stream(model="m", input=prompt)
+        if wire == "openai_chat":
+            return site.gpt.chat.completions.stream(model="m", messages=messages)
+        return site.claude.messages.stream(model="m", max_tokens=64, messages=messages)
+
+    site.add("/failing/<int:after>/<wire>/<prompt>", fail)
+    site.add("/helper/<wire>/<prompt>", answer_by_helper)
+    site.add("/text-of/<wire>/<prompt>", site.answer, format="text")
+    site.add("/json-of/<wire>/<prompt>", site.answer, format="json")

@@ -1,0 +1,243 @@
+"""A cancel that comes too late breaks no other stream, though it has the connection by then.
+
+A source is cancelled by shutting its socket down. A moment after the provider's last word that
+socket is back in the client's pool, and carries somebody else's stream.
+"""
+
+from __future__ import annotations
+
+import queue
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import pytest
+import requests
+
+from flask_stream.providers import Source, adapt, relay_source
+from flask_stream.run import ClientLeft, Run
+from tests.conftest import ROOT
+from tests.provider import PATHS, WIRES, Exchange, Provider, word_by_word
+from tests.servers.client import DEADLINE
+from tests.servers.talk import prompt_of
+
+pytestmark = pytest.mark.slow
+
+FINISHING, BUSY, CANCELLING = 6, 4, 2  # threads
+IN_TIME = 10  # beside every so many streams, another one is cancelled before its end
+
+# From the provider's last word to the cancel, in seconds: while the rest of the body is read,
+# as the connection is given back, and when it carries another stream.
+OFFSETS = (0.0, 0.0002, 0.001, 0.003, 0.006)
+
+_PIECES = {path: word_by_word(wire) for wire, path in PATHS.items()}
+
+
+def steps_for(prompt: str) -> int:
+    """How long the lighthouse's stairs are in the answer to a prompt."""
+    return 40 if prompt.startswith("busy") else 2
+
+
+def answer_to(prompt: str) -> str:
+    """What no other prompt is answered."""
+    steps = "has 214 steps.\n\n" * steps_for(prompt)
+    return f"The {prompt} at Tern Point {steps}Bring a lamp 🔦."
+
+
+class Storm:
+    """Streams that are cancelled as they end, among streams that go on all the time.
+
+    :param late: how many are to be cancelled late.
+    :ivar broken: what went wrong, for each stream that did.
+    :ivar counts: how often things happened.
+    :ivar ports: the connections.
+    """
+
+    def __init__(self, late: int, provider: Provider) -> None:
+        self.broken: list[str] = []
+        self.counts: Counter[str] = Counter()
+        self.ports: set[int] = set()
+        self._provider = provider.run(self._speak)
+        self._session = requests.Session()
+        self._calls: dict[str, Any] = {
+            "anthropic": provider.anthropic.messages,
+            "openai_chat": provider.openai.chat.completions,
+            "openai_responses": provider.openai.responses,
+        }
+        self._chance = random.Random("storm")
+        self._numbers = iter(range(1, late + 1))
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._cancels: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._silent: dict[str, threading.Event] = {}  # by prompt: the provider says no more
+
+    def _speak(self, exchange: Exchange) -> None:
+        self.ports.add(exchange.handler.client_address[1])
+        prompt = prompt_of(exchange)
+        chance = random.Random(prompt)
+        first, step, lamp, rest = _PIECES[exchange.path]
+        first, lamp, rest = (p.replace(b"lighthouse", prompt.encode()) for p in (first, lamp, rest))
+        exchange.start()
+        for piece in (first, *[step] * steps_for(prompt), lamp):
+            exchange.send(piece)
+            time.sleep(chance.uniform(0, 0.002))  # the pace of words; nothing is waited for
+        if prompt in self._silent:
+            self._silent[prompt].set()
+            if not exchange.gone(DEADLINE):
+                self.broken.append(f"{prompt}: the provider's connection was not closed")
+            return
+        exchange.send(rest)
+        time.sleep(chance.choice((0, 0, 0.001)))  # sometimes the body's end takes its time
+        exchange.end()
+
+    # -- one stream --
+
+    def _open(self, prompt: str) -> Source:
+        """Ask in one of all the ways there are."""
+        chance = random.Random(prompt)
+        wire = chance.choice(WIRES)
+        way = chance.choice(("create", "create", "stream", "requests"))
+        asked: dict[str, Any] = {"model": "m"}
+        if wire == "openai_responses":
+            asked["input"] = prompt
+        else:
+            asked["messages"] = [{"role": "user", "content": prompt}]
+        if wire == "anthropic":
+            asked["max_tokens"] = 64
+        if way == "requests":
+            url = self._provider.base + PATHS[wire]
+            source = adapt(self._session.post(url, json=asked, stream=True))
+        else:
+            streaming = {"stream": True} if way == "create" else {}
+            source = adapt(getattr(self._calls[wire], way)(**asked, **streaming))
+        assert source is not None
+        source.joins = True  # as where a view returns the stream
+        return source
+
+    def _stream(self, prompt: str, at_end_mark: Callable[[Source], None] | None = None) -> None:
+        """Read a stream to its end."""
+        source = self._open(prompt)
+        run = Run(relay_source(source), callbacks=[], sender=self)
+        run.open()
+        for event in run.events():
+            if event.kind == "done" and at_end_mark is not None:
+                at_end_mark(source)
+        told = run.result.error or run.result.outcome
+        if (told, run.result.text) != ("complete", answer_to(prompt)):
+            raise ValueError(f"{told}: {run.result.text!r}")
+
+    def _leave(self, prompt: str) -> None:
+        """Read a stream that falls silent, and then is cancelled."""
+        silent = self._silent[prompt] = threading.Event()
+        source = self._open(prompt)
+        run = Run(relay_source(source), callbacks=[], sender=self)
+
+        def cancel() -> None:
+            if silent.wait(DEADLINE):
+                run.ending = ClientLeft()
+                source.cancel()
+
+        self._cancels.put(cancel)
+        run.open()
+        with suppress(ClientLeft):
+            for _ in run.events():
+                pass
+        # The cancel may have overtaken the last words.
+        if run.result.outcome != "disconnected" or not answer_to(prompt).startswith(
+            run.result.text
+        ):
+            raise ValueError(f"{run.result.outcome}: {run.result.text!r}")
+        self.counts["in time"] += 1
+
+    def _cancel(self, source: Source, since: float) -> None:
+        time.sleep(max(0, since + self._chance.choice(OFFSETS) - time.monotonic()))
+        self.counts["behind the close" if source.closed else "before the close"] += 1
+        source.cancel()
+
+    # -- the threads --
+
+    def _finish(self) -> None:
+        def cancel_soon(source: Source) -> None:
+            self._cancels.put(partial(self._cancel, source, time.monotonic()))
+
+        while True:
+            with self._lock:
+                number = next(self._numbers, None)
+            if number is None or self.broken:
+                return
+            if number % IN_TIME == 0:
+                self._try(self._leave, f"left{number}")
+            self._try(self._stream, f"late{number}", cancel_soon)
+
+    def _go_on(self, who: int) -> None:
+        number = 0
+        while not self._over.is_set():
+            self._try(self._stream, f"busy{who}-{number}")
+            number += 1
+            self.counts["busy"] += 1
+
+    def _cancel_all(self) -> None:
+        while (cancel := self._cancels.get()) is not None:
+            self._try(cancel)
+
+    def _try(self, call: Callable[..., None], *arguments: Any) -> None:
+        try:
+            call(*arguments)
+        except Exception as error:
+            self.broken.append(f"{arguments[:1]}: {error!r} from {error.__cause__!r}")
+
+    def blow(self) -> None:
+        """Begin, and go on until all are cancelled."""
+        finishing = [threading.Thread(target=self._finish) for _ in range(FINISHING)]
+        others = [threading.Thread(target=self._go_on, args=(who,)) for who in range(BUSY)]
+        others += [threading.Thread(target=self._cancel_all) for _ in range(CANCELLING)]
+        for thread in (*finishing, *others):
+            thread.start()
+        for thread in finishing:
+            thread.join()
+        for _ in range(CANCELLING):
+            self._cancels.put(None)
+        self._over.set()
+        for thread in others:
+            thread.join()
+        self._session.close()
+
+
+def blow(late: int) -> Storm:
+    with Provider() as provider:
+        storm = Storm(late, provider)
+        storm.blow()
+        storm.counts["asked"] = len(provider.requests)
+    return storm
+
+
+def judge(late: int) -> None:
+    storm = blow(late)
+    counts = storm.counts
+    assert storm.broken == []
+    assert counts["in time"] == late // IN_TIME
+    # It was a storm: they came on both sides of the close, other streams went on meanwhile, and
+    # connections carried one stream after another.
+    assert counts["before the close"] + counts["behind the close"] == late
+    assert min(counts["before the close"], counts["behind the close"]) > late / 10, counts
+    assert counts["busy"] > late / 10, counts
+    assert len(storm.ports) < counts["asked"] * 0.75, (len(storm.ports), counts)
+
+
+def test_2000_late_cancels_among_busy_streams_break_no_other_stream() -> None:
+    judge(2000)
+
+
+def test_nor_do_they_under_gevent() -> None:
+    code = "from gevent import monkey; monkey.patch_all(); import tests.test_late_cancels as t;"
+    code += "t.judge(400)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-5000:]
