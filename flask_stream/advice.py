@@ -45,7 +45,8 @@ def of_server(environ: Environ, connection: Connection, heartbeat: float) -> Non
             )
     software = environ.get("SERVER_SOFTWARE") or ("uWSGI" if "uwsgi.version" in environ else None)
     # Flask's test client names no software: it is no server.
-    if software and connection.socket is None and not connection.is_http2:
+    named = "gunicorn.socket" in environ or "werkzeug.socket" in environ
+    if software and not named and not connection.is_http2:
         once(
             "socket",
             "This server (%s) does not name the client's socket in its WSGI environ, so there are "
@@ -112,18 +113,20 @@ def of_extensions(extensions: Mapping[str, Any]) -> None:
         if registry is not None and registry.has() and registry().in_transaction():
             once(
                 "sqlalchemy",
-                "A stream begins while its request's db.session is in a transaction, and so keeps "
-                "a database connection until the stream ends: streams will empty the pool. Call "
-                "db.session.commit() before the view returns the stream, and before it asks the "
-                "provider. (Flask-Login's user_loader begins a transaction, too.)",
+                "A stream begins while its request's db.session is in a transaction, and so may "
+                "keep a database connection until the stream ends: streams will empty the pool. "
+                "Call db.session.commit() before the view asks the provider. (Flask-Login's "
+                "user_loader begins a transaction, too.)",
             )
 
 
-def of_session() -> None:
-    """About a session that changed too late."""
-    once(
-        "session",
-        "The session was changed after a stream's first byte, when its cookie had been sent: the "
-        "change is lost. Change it in the view, before the stream is returned; in a generator, "
-        "before its first yield.",
-    )
+def of_session(sent: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """About a session that is no longer what was sent, or stored, with the response's head."""
+    with suppress(Exception):  # it, and what it holds, is not ours
+        if dict(now) != sent:
+            once(
+                "session",
+                "The session was changed after a stream's first byte, when its cookie had been "
+                "sent: the change is lost. Change it in the view, before the stream is returned; "
+                "in a generator, before its first yield.",
+            )

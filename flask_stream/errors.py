@@ -195,6 +195,7 @@ class StreamFailed(RunError):
     def __init__(self, message: str, code: str = "internal", retryable: bool = False) -> None:
         super().__init__(message, code=code, retryable=retryable)
 
+
 _FAILED_OF_STATUS: dict[int, type[StreamFailed]] = {
     status: type("StreamFailed", (StreamFailed, default_exceptions[status]), {})
     for status in (500, 502, 503, 504)

@@ -89,10 +89,8 @@ class Meta(Event):
     provider: str | None = None
     model: str | None = None
     response_id: str | None = None
-    # Of the relayed stream that this announces: its Result, and the source that it is read
-    # from. For the run only, never on the wire.
+    # The Result of the relayed stream that this announces; Python only, never on the wire.
     step: Result | None = field(default=None, repr=False, compare=False)
-    reading: Any = field(default=None, repr=False, compare=False)
 
     def payload(self) -> JSON:
         return _known(self)

@@ -9,17 +9,21 @@ from typing import Literal
 from . import advice
 from .errors import StreamFailed
 from .server import Environ, threads_of
+from .watch import Watcher, watcher
 
 
 class Slot:
     """The place of one stream among those of its process; given back once."""
 
-    def __init__(self, slots: _Slots) -> None:
+    def __init__(self, slots: _Slots, watcher: Watcher, environ: Environ) -> None:
         self._slots: _Slots | None = slots
+        self._watcher = watcher
+        watcher.attend(environ)
 
     def release(self) -> None:
         slots, self._slots = self._slots, None
         if slots is not None:
+            self._watcher.dismiss()
             slots.give_back()
 
 
@@ -28,12 +32,12 @@ class _Slots:
         self._lock = threading.Lock()
         self._taken = 0
 
-    def take(self, limit: int | None) -> Slot | None:
+    def take(self, limit: int | None) -> bool:
         with self._lock:
             if limit is not None and self._taken >= limit:
-                return None
+                return False
             self._taken += 1
-        return Slot(self)
+        return True
 
     def give_back(self) -> None:
         with self._lock:
@@ -53,15 +57,15 @@ def take(environ: Environ, setting: int | Literal["auto"] | None) -> Slot:
     pid = os.getpid()
     if pid not in _of_process:
         _of_process.setdefault(pid, _Slots())
-    slot = _of_process[pid].take(limit)
-    if slot is None:
+    slots = _of_process[pid]
+    if not slots.take(limit):
         advice.of_refusal(limit, setting)
         raise StreamFailed(
             "Too many answers are being written right now. Please try again in a moment.",
             code="overloaded",
             retryable=True,
         )
-    return slot
+    return Slot(slots, watcher(), environ)
 
 
 def _auto(environ: Environ) -> int | None:

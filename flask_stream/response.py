@@ -6,11 +6,12 @@ import json
 import logging
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 from weakref import ref
 
-from flask import Response, current_app, has_request_context, request, session, stream_with_context
+from flask import Response, current_app, request, session, stream_with_context
 from werkzeug.exceptions import ClientDisconnected, HTTPException, InternalServerError
 from werkzeug.wrappers import Response as WSGIResponse
 
@@ -186,15 +187,15 @@ class _Frames:
 
     def taking_write(self, start_response: Any) -> Any:
         """`start_response`, whose `write` (PEP 3333) the watcher may then use."""
-        if has_request_context():
+        with suppress(Exception):  # it is advice only, on an object that is not ours
             sent = dict(session)  # its cookie is in the headers by now
-            self._run.at_end.append(lambda: _check_session(sent))
+            self._run.at_end.append(lambda: advice.of_session(sent, session))
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
             write = start_response(status, headers, *exc_info)
             # What a middleware has made of them: gunicorn's `write` is a method of its response.
-            final = getattr(getattr(write, "__self__", None), "headers", headers)
-            encoding = _encoding(final)
+            final = getattr(getattr(write, "__self__", None), "headers", None)
+            encoding = _encoding(final if isinstance(final, list) else headers)
             if encoding != "identity":
                 advice.of_encoding(encoding)
             elif self._comment and callable(write) and self._connection.socket is not None:
@@ -209,11 +210,6 @@ def _encoding(headers: Iterable[tuple[str, str]]) -> str:
         if name.lower() == "content-encoding":
             return value.strip().lower()
     return "identity"
-
-
-def _check_session(sent: dict[str, Any]) -> None:
-    if has_request_context() and dict(session) != sent:
-        advice.of_session()
 
 
 def _run_for(value: Any, callbacks: list[Callback], began: float) -> Run | None:

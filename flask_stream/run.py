@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException
 
 from .errors import RETRYABLE, SAFE_MESSAGES, SDK_CLIENTS, RunError, code_of_abort, from_exception
 from .events import FLUSH, Done, Event, Failed, Meta, Start, Text, Usage
-from .providers import Source
+from .providers import Source, reader
 from .providers.surrogates import mended
 from .result import Result
 
@@ -61,7 +61,7 @@ class Run:
     :ivar lock: held from birth, free only while the run waits for its source, and never
         again after its end. Who has it may write to the client and knows the run to be alive.
     :ivar ending: set from outside: why the run is to end, at its source's next item.
-    :ivar source: the provider's stream that is being read, or was last.
+    :ivar sources: the providers' streams that are read, the last of them begun last.
     :ivar sent_at: when bytes last left; None while a write is under way.
     :ivar at_end: called when the run is over and nothing of it will be sent any more.
     """
@@ -82,7 +82,7 @@ class Run:
         self.lock = threading.Lock()
         self.lock.acquire()
         self.ending: RunError | ClientLeft | None = None
-        self.source: Source | None = None
+        self.sources: list[Source] = []
         self.began = time.monotonic() if began is None else began
         self.sent_at: float | None = time.monotonic()
         self.at_end: list[Callable[[], None]] = []
@@ -101,7 +101,7 @@ class Run:
     @property
     def more(self) -> bool:
         """Whether the next event is already there, so that a write may wait for it."""
-        return self.source is not None and self.source.more
+        return bool(self.sources) and self.sources[-1].more
 
     def open(self) -> None:
         """Take the first item, so that what fails up to there is an HTTP error.
@@ -109,10 +109,12 @@ class Run:
         :raises Exception: whatever the view's generator, or the provider, raises.
         """
         try:
-            self._next = next(self._events, _END)
+            self._take()
         except BaseException:
-            self._close()
-            self._finish()
+            try:
+                self._close()
+            finally:
+                self._finish()
             raise
         self._tell(stream_started)
 
@@ -139,31 +141,45 @@ class Run:
                 self._close()  # before its callbacks, as where the client leaves
             self._settle("failed" if self.result.error else "complete")
             yield self._terminal()
-            if self.source is not None:
-                self.source.finish()
+            if self.sources:
+                self.sources[-1].finish()
         finally:
             # Reached at the end, by ClientLeft, and by GeneratorExit where a write failed.
             self.close()
 
     def close(self) -> None:
         """End the run if it has not ended: the client has left. May be called again."""
-        self._close()
-        if isinstance(self.ending, RunError) and not self._settled:
-            self._fail(self.ending)  # nobody took the words, so nobody can be told
-        self._settle("failed" if self.result.error else "disconnected")
-        self._finish()
+        try:
+            self._close()
+            if isinstance(self.ending, RunError) and not self._settled:
+                self._fail(self.ending)  # nobody took the words, so nobody can be told
+            self._settle("failed" if self.result.error else "disconnected")
+        finally:
+            self._finish()
 
     def wake(self) -> None:
         """Have the run notice its `ending` now, where its source can be woken. Under its lock."""
-        if self.source is not None:
-            self.source.cancel()
+        for source in list(self.sources):
+            source.cancel()
+
+    def _take(self) -> None:
+        """The next item, if there is one."""
+        token = reader.set(self._reads)
+        try:
+            self._next = next(self._events, _END)
+        finally:
+            reader.reset(token)
+
+    def _reads(self, source: Source) -> None:
+        source.watched = True
+        self.sources = [*(other for other in self.sources if not other.closed), source]
 
     def _wait(self) -> None:
         """Take the source's next item: here, and only here, the watcher may act."""
         if self.ending is None:
             self.lock.release()
             try:
-                self._next = next(self._events, _END)
+                self._take()
             except Exception:
                 if self.ending is None:
                     raise
@@ -184,9 +200,6 @@ class Run:
         elif isinstance(event, Meta):
             if event.step is not None:
                 result.steps.append(event.step)
-            if event.reading is not None:
-                self.source = event.reading
-                self.source.watched = True
             if not event.payload():
                 return
         elif isinstance(event, Text) and self._first_text_at is None:
@@ -291,15 +304,18 @@ class Run:
                 close()
             except Exception:
                 logger.exception("Run %s: closing what the view returned failed", self.id)
-        if self.source is not None:
+        for source in self.sources:
             with suppress(Exception):
-                self.source.close()
+                source.close()
 
     def _finish(self) -> None:
         """Let everybody go who keeps something for the run; once."""
         self.over = True
         while self.at_end:
-            self.at_end.pop()()
+            try:
+                self.at_end.pop()()
+            except Exception:
+                logger.exception("Run %s: its clean-up failed", self.id)
 
 
 def failed_by(error: Exception, debug: bool) -> Failed:

@@ -88,7 +88,7 @@ class Connection:
             with suppress(OSError):
                 option = (socket.IPPROTO_TCP, _USER_TIMEOUT)
                 self._user_timeout = self.socket.getsockopt(*option)
-                self.socket.setsockopt(*option, max(1, round(seconds * 1000)))
+                self.socket.setsockopt(*option, min(max(1, round(seconds * 1000)), 2**31 - 1))
 
     def release(self) -> None:
         """Undo `limit`, and forget `beat`: the connection may live on for other requests."""
@@ -120,7 +120,8 @@ def worker_of(environ: Environ) -> Any:
     There is no public way to it. Its `handle_request` is on the stack of every request, in
     gunicorn 23 to 27, whichever the worker's class.
     """
-    if not str(environ.get("SERVER_SOFTWARE", "")).startswith("gunicorn"):
+    software = str(environ.get("SERVER_SOFTWARE", ""))  # which may be made to hide what it is
+    if "gunicorn.socket" not in environ and not software.startswith("gunicorn"):
         return None
     pid = os.getpid()
     if pid not in _workers:

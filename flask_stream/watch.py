@@ -67,6 +67,21 @@ class Watcher:
         self._worker: Any = None
         self._must_notify = False
         self._stopping_since: float | None = None
+        self._attended = 0
+
+    def attend(self, environ: Environ) -> None:
+        """A stream is on its way: its view is about to be called. Until `dismiss`.
+
+        A worker that is told to stop meanwhile gives all its requests the same time.
+        """
+        with self._lock:
+            self._attended += 1
+            self._worker = worker_of(environ) or self._worker
+            self._start()
+
+    def dismiss(self) -> None:
+        with self._lock:
+            self._attended -= 1
 
     def watch(self, run: Run, environ: Environ, connection: Connection, timing: Timing) -> None:
         """Look after `run` until it is over. Called by its own thread, in its request."""
@@ -76,12 +91,15 @@ class Watcher:
         self._must_notify = serves_one_at_a_time(environ)
         with self._lock:
             self._watched.add(watched)
-            if self._thread is None:
-                thread = threading.Thread(
-                    target=self._look_after_all, name="flask-stream-watcher", daemon=True
-                )
-                thread.start()
-                self._thread = thread
+            self._start()
+
+    def _start(self) -> None:
+        if self._thread is None:
+            thread = threading.Thread(
+                target=self._look_after_all, name="flask-stream-watcher", daemon=True
+            )
+            thread.start()
+            self._thread = thread
 
     def _leave(self, watched: _Watched) -> None:
         with self._lock:
@@ -89,11 +107,13 @@ class Watcher:
 
     def _look_after_all(self) -> None:
         idle = 0
+        # Not time.sleep, which people's tests replace.
+        clock = threading.Event()
         while True:
-            time.sleep(_TICK)
+            clock.wait(_TICK)
             with self._lock:
                 all_watched = list(self._watched)
-                idle = 0 if all_watched else idle + 1
+                idle = 0 if all_watched or self._attended else idle + 1
                 if idle >= _IDLE_TICKS:
                     self._thread = None
                     return
@@ -117,9 +137,10 @@ class Watcher:
             self._worker.notify()
 
     def _look_after(self, watched: _Watched, now: float, hinted: bool) -> None:
-        run, source = watched.run, watched.run.source
-        if source is not None and source.due is not None and now >= source.due:
-            source.cancel()  # the rest of its body takes too long
+        run = watched.run
+        for source in run.sources:
+            if source.due is not None and now >= source.due:
+                source.cancel()  # the rest of its body takes too long
         if run.ending is None:
             run.ending = self._deadline_passed(watched, now)
         if not run.lock.acquire(blocking=False):
@@ -134,18 +155,21 @@ class Watcher:
 
     def _meet(self, watched: _Watched, now: float, hinted: bool) -> None:
         """What is to be done for a run that waits. Under its lock."""
-        run, connection, source = watched.run, watched.connection, watched.run.source
+        run, connection = watched.run, watched.connection
         sent_at = run.sent_at or now
         try:
             if hinted and run.ending is None and connection.has_left():
                 run.ending = ClientLeft()
             if run.ending is not None:
                 run.wake()
-                return
-            asked_at = source.asked_at if source is not None else None
-            if source is not None and asked_at is not None:
+                if isinstance(run.ending, ClientLeft):
+                    return
+            for source in run.sources:
+                asked_at = source.asked_at
                 # Its words may have waited for their reader, too.
-                if now - max(asked_at, sent_at) >= watched.timing.idle:
+                if asked_at is not None and (
+                    now - max(asked_at, source.heard_at, sent_at) >= watched.timing.idle
+                ):
                     source.cancel(_silent(watched.timing.idle))
             due = max(sent_at, watched.beaten_at) + watched.timing.heartbeat
             if now >= due and connection.beat is not None and connection.can_take():

@@ -22,9 +22,10 @@ import pytest
 import requests
 
 from flask_stream.providers import Source, adapt, relay_source
+from flask_stream.providers.turn import Turn
 from flask_stream.run import ClientLeft, Run
 from tests.conftest import ROOT
-from tests.provider import PATHS, WIRES, Exchange, Provider, word_by_word
+from tests.provider import PATHS, TEXT, WIRES, Exchange, Provider, word_by_word
 from tests.servers.client import DEADLINE
 from tests.servers.talk import prompt_of
 
@@ -241,3 +242,69 @@ def test_nor_do_they_under_gevent() -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-5000:]
+
+
+# What gives a source's connection back to the pool: an object and its method.
+GIVES_BACK: dict[str, Callable[[Any], tuple[Any, str]]] = {
+    "create": lambda source: (source.stream.response, "close"),
+    "stream": lambda source: (source.stream.response, "close"),
+    "requests": lambda source: (source.response.raw._pool, "_put_conn"),
+}
+
+
+@pytest.mark.parametrize("way", GIVES_BACK)
+def test_nor_does_a_cancel_in_the_moment_in_which_the_connection_changes_hands(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    first, *rest = word_by_word("anthropic")
+    ports: list[int] = []
+    heard = threading.Event()
+
+    def script(exchange: Exchange) -> None:
+        ports.append(exchange.handler.client_address[1])
+        exchange.start()
+        exchange.send(first)
+        if len(ports) == 2:  # its reader has to wait: only then it would see the socket shut
+            heard.wait(DEADLINE)
+            exchange.gone(0.2)
+        exchange.send(b"".join(rest))
+        exchange.end()
+
+    provider.run(script)
+    session = requests.Session()
+    asked: Any = {"model": "m", "max_tokens": 64, "messages": []}
+
+    def ask() -> Any:
+        if way == "requests":
+            url = provider.base + PATHS["anthropic"]
+            source = adapt(session.post(url, json=asked, stream=True))
+        else:
+            streaming = {"stream": True} if way == "create" else {}
+            source = adapt(getattr(provider.anthropic.messages, way)(**asked, **streaming))
+        assert source is not None
+        source.open()
+        return source
+
+    source = ask()
+    owner, name = GIVES_BACK[way](source)
+    give_back = getattr(owner, name)
+    others: list[Source] = []
+
+    def give_back_and_meet_others(*args: Any) -> None:
+        """Two other threads' doings, before this one goes on."""
+        give_back(*args)
+        if not others:
+            others.append(ask())
+            source.cancel()
+
+    monkeypatch.setattr(owner, name, give_back_and_meet_others)
+    list(source.dicts(Turn()))
+    source.close()
+    said = ""
+    for d in others[0].dicts(Turn()):
+        heard.set()
+        said += d.get("delta", {}).get("text", "")
+    others[0].close()
+    session.close()
+    assert said == TEXT
+    assert ports == [ports[0]] * 2

@@ -21,12 +21,12 @@ from ..events import FLUSH, Event, Failed, Meta, Usage
 from ..result import Result
 from . import anthropic, openai_chat, openai_responses, plain
 from .over_requests import RequestsStream
-from .source import Source
+from .source import Source, reader
 from .surrogates import mended
 from .turn import DONE, JSON, Turn
 from .wire import SDKS, SDKItems, SDKManager, SDKStream, discard, error_of, response_of
 
-__all__ = ["Source", "adapt", "plain", "relay", "relay_source"]
+__all__ = ["Source", "adapt", "plain", "reader", "relay", "relay_source"]
 
 _READERS: dict[str, Callable[[Iterable[JSON], Turn], Iterator[Event]]] = {
     "anthropic": anthropic.read,
@@ -70,9 +70,12 @@ def relay(stream: Any, *, wire: str | None = None) -> Generator[Event, None, Res
 def relay_source(source: Source) -> Generator[Event, None, Result]:
     """`relay` for a source that is known already."""
     step, turn = Result(), Turn()
+    announce = reader.get()
+    if announce is not None:
+        announce(source)
     try:
         _open(source, step)
-        yield Meta(source.provider, step=step, reading=source)
+        yield Meta(source.provider, step=step)
         source.asked_at = time.monotonic()
         for event in mended(_read(source, turn)):
             asked_at, source.asked_at = source.asked_at, None

@@ -26,6 +26,8 @@ class RequestsStream(Source):
                 "Install it with: pip install 'flask-stream-sse[requests]'"
             ) from None
         self.response = response
+        self._released = False
+        self._watch_release(response.raw)
         self._body = _Body(response)
         self._client = SSEClient(cast(Iterator[bytes], self._body))
 
@@ -37,9 +39,25 @@ class RequestsStream(Source):
             if d is not None:
                 yield d
 
+    def _watch_release(self, raw: Any) -> None:
+        """Know of the connection's return to the pool before it happens.
+
+        urllib3 (2.8) forgets the connection only after it has given it back, when it may carry
+        somebody else's stream already.
+        """
+        release_conn = raw.release_conn
+
+        def release() -> None:
+            with self._lock:  # a cancel has it while it shuts the socket down
+                self._released = True
+            release_conn()
+
+        raw.release_conn = release
+
     def _wake(self) -> None:
-        with suppress(ValueError, RuntimeError):  # its connection is back in the pool
-            self.response.raw.shutdown()
+        if not self._released:
+            with suppress(ValueError, RuntimeError):  # it never had a connection of its own
+                self.response.raw.shutdown()
 
     def _close(self) -> None:
         self.response.close()

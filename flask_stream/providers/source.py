@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from contextvars import ContextVar
 
 from ..errors import ProviderError, from_exception
-from .turn import JSON, Turn
+from .turn import JSON, PAUSE, Turn
 
 # What may still follow the provider's last word, in seconds: usually the end of the chunked
 # body, which hands the connection back to the pool. Longer than that, it is closed instead.
 _DRAIN_SECONDS = 0.2
+
+# Set while a run reads: who is to know of each source that is read from then on. Not told by an
+# event, since a generator of the app's own may keep those of a relay to itself.
+reader: ContextVar[Callable[[Source], None] | None] = ContextVar("reader", default=None)
 
 
 class Source:
@@ -24,6 +29,7 @@ class Source:
         PAUSE before each wait, and `more` says whether the next dict is already there.
     :ivar asked_at: since when its reader has waited for an event, on the monotonic clock; None
         while the reader has other things to do.
+    :ivar heard_at: when the provider last sent something that is no ping.
     :ivar watched: set by a consumer that calls `cancel` once `due` has passed: a run. Where
         there is none, a timer does.
     :ivar due: when what is read behind the provider's last word has to be over, on the
@@ -36,6 +42,7 @@ class Source:
     joins = False
     more = False
     asked_at: float | None = None
+    heard_at = 0.0
     watched = False
     due: float | None = None
 
@@ -72,6 +79,8 @@ class Source:
                 except Exception as error:
                     self._lost(error, turn)
                     return
+                if d is not PAUSE and d.get("type") != "ping":
+                    self.heard_at = time.monotonic()
                 yield d
         finally:
             self.more = False

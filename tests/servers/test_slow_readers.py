@@ -18,15 +18,12 @@ SINGLE = {
 }
 
 
-@pytest.fixture(
-    scope="module",
-    params=matrix(*SINGLE, "gunicorn sync"),
-)
+@pytest.fixture(scope="module", params=matrix(*SINGLE))
 def single(
     request: pytest.FixtureRequest, speaking: Provider, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("slow")
-    arguments = SINGLE.get(request.param, [])
+    arguments = SINGLE[request.param]
     with running(request.param, speaking.base, folder, arguments=arguments) as server:
         yield server
 

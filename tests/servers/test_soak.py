@@ -115,7 +115,6 @@ def test_nothing_is_left_of_500_runs_with_random_faults(soaked: Server, provider
     assert after["pid"] == before["pid"]
     assert (before["parts"], after["parts"]) == ({}, {})
     more = {what: after[what] - before[what] for what in MORE}
-    print(more)
     assert [what for what in MORE if more[what] > MORE[what]] == [], more
     # Each request was torn down once, and each run told how it ended once: a run that was
     # asked for has begun where the provider did not refuse it.
