@@ -116,7 +116,8 @@ class FlaskStream:
         connection for dead. Below the shortest idle limit between the app and its readers.
     ``STREAM_IDLE_SECONDS`` (120)
         How long a provider may send no event (its pings are none) before the run is
-        ``failed: timeout``; and how long a client may take nothing before it is given up.
+        ``failed: timeout``; and how long a client may take nothing before it is given up
+        (Linux, TCP; behind a unix socket that is the proxy's to do).
     ``STREAM_MAX_SECONDS`` (None)
         How long a run may take from its view's call, before it is ``failed: timeout``.
     ``STREAM_SHUTDOWN_SECONDS`` ("auto")

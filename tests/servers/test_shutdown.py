@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
@@ -218,6 +219,38 @@ def test_a_server_that_is_stopped_lets_streams_finish_and_tells_the_others(
         assert "Traceback" not in server.log
         # Its worker has ended by itself, in time.
         assert "SIGKILL" not in server.log
+
+
+@pytest.mark.parametrize("worker", matrix("gunicorn gthread"))
+def test_a_view_that_still_waits_for_its_provider_is_given_no_more_time_than_others(
+    worker: str, speaking: Provider, tmp_path: Path
+) -> None:
+    """Its stream would have SHUTDOWN from its first byte, which is longer than it lives."""
+    asked, stopping = threading.Event(), threading.Event()
+
+    def answer_late(exchange: Exchange) -> None:
+        asked.set()
+        stopping.wait(DEADLINE)
+        exchange.gone(0.75 * SHUTDOWN)  # a while
+        exchange.start()
+        exchange.send(HEAD + word("late"))
+        exchange.gone(2 * DEADLINE)
+
+    speaking.run(answer_late)
+    settings = {"STREAM_SHUTDOWN_SECONDS": SHUTDOWN}
+    # The later of these arguments counts.
+    arguments = [f"--graceful-timeout={round(1.5 * SHUTDOWN)}"]
+    with running(worker, speaking.base, tmp_path, settings, arguments) as server:
+        with server.connect() as client:
+            answered = threading.Thread(target=client.ask, args=("POST", "/chat/late"))
+            answered.start()
+            assert asked.wait(DEADLINE)
+            server.send_signal(signal.SIGTERM)
+            stopping.set()
+            answered.join(DEADLINE)
+            events = events_of(client.whole(), comments=True)
+        assert said(events) == "late"
+        assert (events[-1][0], events[-1][1]["code"]) == ("failed", "shutdown")
 
 
 # -- max_requests -----------------------------------------------------------------------------
