@@ -291,7 +291,6 @@ def class_names(obj: object, *roots: str) -> set[str]:
 SDK_CLIENTS = ("httpx2", "httpcore2")
 _HTTP_CLIENTS = ("httpx2", "httpx", "httpcore2", "httpcore", "requests", "urllib3")
 
-
 _CANNOT_CONNECT = {"ConnectError", "ConnectionError", "NewConnectionError"}
 
 

@@ -224,6 +224,35 @@ def test_so_is_one_that_a_callback_changes(site: Site, told: Records) -> None:
     assert "session" in said
 
 
+def test_so_is_one_that_had_changed_in_time_too(site: Site, told: Records) -> None:
+    @site.view(on_finish=change_session)
+    def view() -> list[str]:
+        change_session()
+        return ["one "]
+
+    site.events()
+    ((_, said),) = told()
+    assert "session" in said
+
+
+def test_a_session_that_holds_what_cannot_be_compared_ends_no_stream(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Odd:
+        def __eq__(self, other: object) -> bool:
+            raise ValueError("neither true nor false")
+
+    site.app.before_request(lambda: session.update(odd=Odd()))
+    monkeypatch.setattr(site.app.session_interface, "save_session", lambda *_: None)
+
+    @site.view
+    def view() -> Iterator[str]:
+        yield "one "
+        session["odd"] = Odd()
+
+    assert site.events()[-1][0] == "done"
+
+
 def test_a_session_that_changes_in_time_is_not(site: Site, told: Records) -> None:
     @site.view
     def view() -> Iterator[str]:
