@@ -57,7 +57,10 @@ class _Watched:
 
 
 class Watcher:
-    """Looks after the runs of one process."""
+    """Looks after the runs of one process.
+
+    :ivar attended: how many streams there are: runs, and views that may give one.
+    """
 
     def __init__(self) -> None:
         # Both from the module as it is now: gevent may have put its own in their place.
@@ -67,21 +70,26 @@ class Watcher:
         self._worker: Any = None
         self._must_notify = False
         self._stopping_since: float | None = None
-        self._attended = 0
+        self.attended = 0
 
-    def attend(self, environ: Environ) -> None:
+    def attend(self, environ: Environ, most: int | None) -> bool:
         """A stream is on its way: its view is about to be called. Until `dismiss`.
 
         A worker that is told to stop meanwhile gives all its requests the same time.
+
+        :returns: False, and nothing is done, where there are `most` streams already.
         """
         with self._lock:
-            self._attended += 1
+            if most is not None and self.attended >= most:
+                return False
             self._worker = worker_of(environ) or self._worker
             self._start()
+            self.attended += 1
+        return True
 
     def dismiss(self) -> None:
         with self._lock:
-            self._attended -= 1
+            self.attended -= 1
 
     def watch(self, run: Run, environ: Environ, connection: Connection, timing: Timing) -> None:
         """Look after `run` until it is over. Called by its own thread, in its request."""
@@ -113,7 +121,7 @@ class Watcher:
             clock.wait(_TICK)
             with self._lock:
                 all_watched = list(self._watched)
-                idle = 0 if all_watched or self._attended else idle + 1
+                idle = 0 if all_watched or self.attended else idle + 1
                 if idle >= _IDLE_TICKS:
                     self._thread = None
                     return

@@ -11,7 +11,7 @@ import pytest
 from flask import Response, abort
 from werkzeug.test import TestResponse
 
-from flask_stream import StreamFailed, limits, server
+from flask_stream import StreamFailed, server, watch
 from tests.conftest import Site, events_of, said
 from tests.provider import TEXT, Provider, told
 from tests.servers.client import DEADLINE
@@ -20,7 +20,7 @@ from tests.servers.client import DEADLINE
 @pytest.fixture(autouse=True)
 def empty(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that carries no stream."""
-    monkeypatch.setattr(limits, "_of_process", {})
+    monkeypatch.setattr(watch, "_watchers", {})
 
 
 def limit(site: Site, streams: object) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_stream import Event, Result, Text, limits, relay
+from flask_stream import Event, Result, Text, relay, watch
 from tests.conftest import Site, said
 from tests.provider import TEXT, WORDS, Exchange, Provider, told
 from tests.servers.client import DEADLINE
@@ -106,7 +106,7 @@ class Interrupted(BaseException):
 def test_a_callback_that_is_interrupted_gives_the_place_back(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "_of_process", {})
+    monkeypatch.setattr(watch, "_watchers", {})
 
     def interrupt(result: Result) -> None:
         raise Interrupted
@@ -119,11 +119,11 @@ def test_a_callback_that_is_interrupted_gives_the_place_back(
     answer = site.ask()
     frames = iter(answer.response)
     next(frames)
-    (slots,) = limits._of_process.values()
-    assert slots._taken == 1
+    (watcher,) = watch._watchers.values()
+    assert watcher.attended == 1
     with suppress(Interrupted):
         answer.close()
-    assert slots._taken == 0
+    assert watcher.attended == 0
 
 
 @pytest.mark.parametrize("seconds", [10**7, 10**8])

@@ -18,7 +18,7 @@ PARTS |= {"SDKStream", "SDKItems", "SDKManager", "RequestsStream"}
 def post_worker_init(worker: Any) -> None:
     from flask import g
 
-    from flask_stream import Event, limits, relay, watch
+    from flask_stream import Event, relay, watch
     from tests.servers import site
 
     contexts: Counter[int] = Counter()
@@ -33,7 +33,7 @@ def post_worker_init(worker: Any) -> None:
         return {
             "requests": len(site._begun) - len(site._torn_down) - 1,
             "runs": len(watch.watcher()._watched),
-            "places": limits._of_process[os.getpid()]._taken,
+            "places": watch.watcher().attended,
             "watchers": sum(t.name == "flask-stream-watcher" for t in threading.enumerate()),
         }
 
