@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, NamedTuple, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, overload
 from weakref import WeakSet
 
 from flask import Flask, Response, current_app, got_request_exception, request
@@ -15,6 +15,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import Forbidden
 
 from . import limits, web
+from .complete import NO_JS
 from .errors import ConfigurationError, FlaskStreamError, SourceError
 from .formats import FORMATS, Format, choose
 from .response import (
@@ -27,6 +28,9 @@ from .response import (
 )
 from .run import Callback
 from .watch import Timing
+
+if TYPE_CHECKING:
+    from .complete import NoJs
 
 P = ParamSpec("P")
 C = TypeVar("C", bound=Callback)
@@ -82,6 +86,7 @@ class _Route(NamedTuple):
     on_finish: Callback | None
     idle_seconds: float | None
     max_seconds: float | None
+    no_js: NoJs | None
 
     def timing(self, config: Mapping[str, Any]) -> Timing:
         shutdown = config["STREAM_SHUTDOWN_SECONDS"]
@@ -176,6 +181,7 @@ class FlaskStream:
         on_finish: Callback | None = None,
         idle_seconds: float | None = None,
         max_seconds: float | None = None,
+        no_js: NoJs | None = None,
     ) -> Callable[[Callable[P, Any]], Streaming[P]]: ...
 
     def response(
@@ -187,6 +193,7 @@ class FlaskStream:
         on_finish: Callback | None = None,
         idle_seconds: float | None = None,
         max_seconds: float | None = None,
+        no_js: NoJs | None = None,
     ) -> Any:
         """Make a view's stream the response. Goes below the route decorator.
 
@@ -195,19 +202,26 @@ class FlaskStream:
             route, once, before the terminal event leaves, in the request's context.
         :param idle_seconds: this route's own ``STREAM_IDLE_SECONDS``.
         :param max_seconds: this route's own ``STREAM_MAX_SECONDS``.
+        :param no_js: makes the page for a form that is sent without JavaScript, in place of the
+            escaped text: called with the run's Result once it is complete, after all callbacks,
+            in the request's context. It returns whatever a view may; where that says no status,
+            a failed run's is that of its error. Of views that call each other, the outermost
+            that has one.
         :raises SourceError: the view is ``async def``.
         :raises FlaskStreamError: the view is a route already: the decorators are in the wrong
             order.
-        :raises ValueError: `format` is unknown, or a number of seconds is none.
+        :raises ValueError: `format` is unknown, a number of seconds is none, or `no_js` cannot
+            be called.
         """
         if format is not None and format not in FORMATS:
             raise ValueError(f"format is {format!r}, but it must be one of: {', '.join(FORMATS)}.")
         for name, seconds in (("idle_seconds", idle_seconds), ("max_seconds", max_seconds)):
             if seconds is not None and not _seconds(seconds):
                 raise ValueError(f"{name} is {seconds!r}, but it must be {_SECONDS}.")
-        route = _Route(
-            FORMATS[format] if format is not None else None, on_finish, idle_seconds, max_seconds
-        )
+        if no_js is not None:
+            _check_no_js(no_js, format)
+        fixed = FORMATS[format] if format is not None else None
+        route = _Route(fixed, on_finish, idle_seconds, max_seconds, no_js)
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
             self._refuse_view(view)
@@ -236,6 +250,16 @@ class FlaskStream:
         for app in self._apps:
             if view in app.view_functions.values():
                 raise _wrong_order(name)
+
+
+def _check_no_js(no_js: object, format: str | None) -> None:
+    if not callable(no_js) or inspect.iscoroutinefunction(no_js):
+        raise ValueError(
+            f"no_js is {no_js!r}, but it must be a function (no async def) that takes the Result "
+            'and returns a page: lambda result: render_template("answer.html", result=result).'
+        )
+    if format is not None:
+        raise ValueError(f"no_js would never be called: this route is always {format!r}.")
 
 
 def _wrong_order(name: str) -> FlaskStreamError:
@@ -283,6 +307,8 @@ def _dispatch(
             environ[SLOT] = limits.take(environ, config["STREAM_MAX_CONCURRENT"])
         if route.on_finish is not None:
             callbacks.append(route.on_finish)
+        if route.no_js is not None:
+            environ.setdefault(NO_JS, route.no_js)
         value = view(*args, **kwargs)
         return respond(value, format, callbacks, route.timing(config), began)
     except Exception as error:

@@ -12,16 +12,17 @@ from typing import Any
 from weakref import ref
 
 from flask import Response, current_app, request, session, stream_with_context
-from werkzeug.exceptions import ClientDisconnected, HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response as WSGIResponse
 
 from . import advice
+from .complete import COMPLETE_HEADERS, PAGE_FAILED, complete
 from .errors import SAFE_MESSAGES, RunError, SourceError, class_names, from_exception
 from .events import Event
 from .formats import Format, Html, Json, Streaming, body, prefers_html
 from .providers import Source, adapt, adapt_items, relay_source
 from .providers.wire import SDKS, discard
-from .run import Callback, ClientLeft, Run, failed_by
+from .run import Callback, Run, failed_by
 from .server import Connection
 from .watch import Timing, watcher
 
@@ -36,9 +37,6 @@ STREAM_HEADERS = {
     "Content-Encoding": "identity",
     "X-Content-Type-Options": "nosniff",
 }
-
-
-COMPLETE_HEADERS = {"Cache-Control": "no-store"}
 
 # In the request's environ.
 SLOT = "flask_stream.slot"  # its place among the process's streams, until a run has taken it
@@ -117,7 +115,7 @@ def respond(
         advice.of_server(request.environ, connection, timing.heartbeat)
         advice.of_extensions(current_app.extensions)
         if isinstance(format, Json | Html):
-            response = _whole(run, format)
+            response = complete(run, format)
         else:
             response = _streamed(run, format, connection, timing)
     except BaseException:
@@ -125,17 +123,6 @@ def respond(
         raise
     response.vary.add("Accept")
     return response
-
-
-def _whole(run: Run, format: Json | Html) -> Response:
-    try:
-        for _ in run.events():
-            pass
-    except ClientLeft:
-        raise ClientDisconnected() from None
-    rendered, status = format.render(run.result)
-    headers = COMPLETE_HEADERS
-    return current_app.response_class(rendered, status, headers, mimetype=format.mimetype)
 
 
 def _streamed(run: Run, format: Streaming, connection: Connection, timing: Timing) -> Response:
@@ -154,8 +141,7 @@ def _streamed(run: Run, format: Streaming, connection: Connection, timing: Timin
 
 def head_response(format: Format) -> Response:
     """The headers of an answer that nobody was asked for (HEAD)."""
-    complete = isinstance(format, Json | Html)
-    headers = COMPLETE_HEADERS if complete else STREAM_HEADERS
+    headers = COMPLETE_HEADERS if isinstance(format, Json | Html) else STREAM_HEADERS
     response = current_app.response_class(mimetype=format.mimetype, headers=headers)
     response.automatically_set_content_length = False  # it is not known before the answer is
     response.vary.add("Accept")
@@ -301,7 +287,7 @@ def as_http_error(error: Exception) -> Exception:
     answers renders itself as `{code, message, retryable}`, unless a page is preferred.
     """
     request.environ[_FAILED] = True
-    told = from_exception(error)
+    told = from_exception(error) if PAGE_FAILED not in request.environ else None
     if told is not None and told is not error:
         told.__cause__ = error
         error = told

@@ -75,6 +75,7 @@ def namespace(
     (tmp_path / "templates").mkdir()
     page = next(html for html in snippets("html") if "templates/index.html" in html)
     (tmp_path / "templates" / "index.html").write_text(page)
+    (tmp_path / "templates" / "answer.html").write_text("<h1>{{ text }}</h1>{{ error }}")
     db = sqlite3.connect(":memory:", check_same_thread=False)
     db.execute("create table answers (question, text, outcome)")
     names: dict[str, Any] = {"__name__": "readme", "db": db}
@@ -95,7 +96,7 @@ def ask(app: Flask, path: str) -> Any:
     )
 
 
-@pytest.mark.parametrize("path", ["/chat", "/gpt", "/local", "/careful", "/saved"])
+@pytest.mark.parametrize("path", ["/chat", "/gpt", "/local", "/careful", "/saved", "/on-a-page"])
 def test_the_views_answer(namespace: dict[str, Any], path: str) -> None:
     response = ask(namespace["app"], path)
     assert response.status_code == 200
@@ -107,6 +108,12 @@ def test_what_was_said_is_saved(namespace: dict[str, Any]) -> None:
     assert namespace["db"].execute("select * from answers").fetchall() == [
         ("Why?", text, "complete")
     ]
+
+
+def test_a_form_without_javascript_gets_the_page(namespace: dict[str, Any]) -> None:
+    client = namespace["app"].test_client()
+    response = client.post("/on-a-page", data={"question": "Why?"}, headers={"Accept": "text/html"})
+    assert (response.status_code, response.text) == (200, "<h1>Because.</h1>None")
 
 
 def overloaded(exchange: Exchange) -> None:

@@ -1,0 +1,87 @@
+"""Answers that leave once their run is over: JSON, and pages for forms without JavaScript."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Response, current_app, request
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import ClientDisconnected
+
+from .errors import FlaskStreamError
+from .formats import Html, Json
+from .formats.json import status_of
+from .providers.wire import discard
+from .run import ClientLeft, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask.typing import ResponseReturnValue
+
+    from .result import Result
+
+    NoJs = Callable[[Result], ResponseReturnValue]
+
+COMPLETE_HEADERS = {"Cache-Control": "no-store"}
+
+# In the request's environ.
+NO_JS = "flask_stream.no_js"  # makes the page
+PAGE_FAILED = "flask_stream.page_failed"  # it raised: what it did has nothing to do with the run
+
+
+def complete(run: Run, format: Json | Html) -> Response:
+    """The response for a run that is read to its end here.
+
+    :raises ClientDisconnected: the client has left.
+    :raises FlaskStreamError: what the route's own page is, Flask cannot send.
+    :raises Exception: what the route's own page raises.
+    """
+    try:
+        for _ in run.events():
+            pass
+    except ClientLeft:
+        raise ClientDisconnected() from None
+    no_js = request.environ.get(NO_JS)
+    if no_js is not None and isinstance(format, Html):
+        return _page(no_js, run.result)
+    rendered, status = format.render(run.result)
+    headers = COMPLETE_HEADERS
+    return current_app.response_class(rendered, status, headers, mimetype=format.mimetype)
+
+
+def _page(no_js: NoJs, result: Result) -> Response:
+    try:
+        value = no_js(result)
+        response = _response(no_js, value)
+    except Exception:
+        request.environ[PAGE_FAILED] = True
+        raise
+    if not _has_status(value):
+        response.status_code = status_of(result)
+    for name, header in COMPLETE_HEADERS.items():
+        response.headers.setdefault(name, header)
+    return response
+
+
+def _response(no_js: NoJs, value: Any) -> Response:
+    try:
+        return current_app.make_response(value)
+    except TypeError as error:
+        discard(value)  # a coroutine's warning would only repeat what is said here
+        name = getattr(no_js, "__qualname__", repr(no_js))
+        what = "None" if value is None else f"something of type {type(value).__name__}"
+        raise FlaskStreamError(
+            f"no_js={name} of endpoint {request.endpoint!r} returned {what}, which is no page. "
+            "Return what a view may: a string such as render_template()'s, a Response, a "
+            "redirect(), or one of them in a tuple with a status."
+        ) from error
+
+
+def _has_status(value: Any) -> bool:
+    """Whether what a view may return says which status it has; the rest has Flask's default."""
+    if isinstance(value, tuple):
+        value, second, *_ = value
+        if second is not None and not isinstance(second, Headers | dict | tuple | list):
+            return True
+    return callable(value)  # a Response, or another WSGI application
