@@ -16,7 +16,7 @@ export PORT
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help demo test test-tools interpreters lint test-js test-python test-other-pythons \
-	coverage build-client clean
+	coverage bench build-client clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-20s %s\n", $$1, $$2 }' Makefile
@@ -57,10 +57,13 @@ coverage: test-tools ## run the Python and browser tests, and list the lines the
 	$(BROWSER) $(VENV_PYTHON) -m coverage run -m pytest
 	$(VENV_PYTHON) -m coverage report
 
+bench: test-tools ## measure the client beside other ways to show a stream: a quarter of an hour
+	$(BROWSER) $(VENV_PYTHON) -m bench.client
+
 build-client: test-tools ## build flask_stream/static from js/src
 	cd js && npm run build
 
 clean: ## remove all that these targets made
-	rm -rf .venv .venv-* js/node_modules build dist *.egg-info tests/output
+	rm -rf .venv .venv-* js/node_modules js/dist build dist *.egg-info tests/output
 	rm -rf .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,7 +1,7 @@
 import js from "@eslint/js";
 
 export default [
-  { ignores: ["node_modules/"] },
+  { ignores: ["dist/", "node_modules/"] },
   js.configs.recommended,
   {
     // Unknown names are the type checker's to find: it knows the browser's and Node's.

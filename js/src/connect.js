@@ -1,7 +1,9 @@
 /** One run of a stream: from a request to its events and its one ending. */
 
-import { badResponse, cutOff, failure, refusal, unreachable } from "./errors.js";
-import { parse } from "./parse.js";
+import { badResponse, cutOff, failure, StreamError, unreachable } from "./errors.js";
+import { guarded } from "./guard.js";
+import { prepare } from "./request.js";
+import { overFetch, TERMINAL } from "./transport.js";
 
 /** @typedef {import("./parse.js").ParsedEvent} ParsedEvent */
 
@@ -13,19 +15,31 @@ import { parse } from "./parse.js";
  * All of fetch's own options, and:
  *
  * @typedef {object} OwnOptions
- * @property {string} [transport] "eventsource" reads a GET through EventSource, which cannot tell an
+ * @property {HeadersInit | (() => HeadersInit)} [headers] a function is asked when the run begins: for a token
+ *   that is renewed, for instance
+ * @property {string | null} [csrf] the token for `X-CSRFToken`, where neither the form nor a meta element has it
+ * @property {number} [silence] after so many milliseconds without a byte, heartbeats included, the connection
+ *   is given up as cut off: 60,000 unless told, 0 for never. More than twice the server's heartbeat.
+ *   EventSource shows no heartbeats, so there: never
+ * @property {string | null} [transport] "eventsource" reads a GET through EventSource, which cannot tell an
  *   HTTP error's status, sends no header of yours, and hears only of events whose names it knows: those
  *   of Flask-Stream's vocabulary and "message". Anything else is fetch.
  * @property {(state: State) => void} [onState] called at each change of state
  */
-/** @typedef {RequestInit & OwnOptions} StreamOptions */
+/** @typedef {Omit<RequestInit, "headers"> & OwnOptions} StreamOptions */
 
-const VOCABULARY = [
-  ...["start", "meta", "text", "reasoning", "refusal", "tool_call_start", "tool_call_delta", "tool_call"],
-  ...["tool_result", "source", "usage", "done", "failed", "message"],
-];
-const TERMINAL = new Set(["done", "failed"]);
-const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
+/**
+ * The run goes on by itself. To iterate it (once) is optional and may begin late; to leave that loop early
+ * stops it. The loop ends at the end of the run, and throws what `done` rejects with.
+ *
+ * @typedef {object} OwnRun
+ * @property {State} state
+ * @property {string} text the `text` events so far
+ * @property {Promise<any>} done resolves with the data of the `done` event, or with nothing when stopped;
+ *   rejects with a StreamError
+ * @property {() => void} stop ends the run here and closes its connection; what has arrived is kept
+ */
+/** @typedef {Readonly<OwnRun> & AsyncIterable<StreamEvent>} Run */
 
 /** After the last event the response is read to its end, so that the connection can be used again: for so long. */
 const LINGER_MS = 1000;
@@ -35,268 +49,131 @@ const LINGER_MS = 1000;
  *
  * @param {string | URL} url
  * @param {StreamOptions} [options]
+ * @returns {Run}
  */
-export function stream(url, options) {
-  return new Run(url, options);
-}
-
-/**
- * The run goes on by itself. To iterate it (once) is optional and may begin late; to leave that loop early
- * stops it. The loop ends at the end of the run, and throws what `done` rejects with.
- *
- * @implements {AsyncIterable<StreamEvent>}
- */
-export class Run {
+export function stream(url, { transport, onState, silence = 60_000, signal: outer, ...init } = {}) {
+  const request = prepare(url, init);
+  const connection = new AbortController();
+  const { signal } = connection;
   /** @type {State} */
-  #state = "connecting";
-  #text = "";
-  #over = false;
+  let state = "connecting";
+  let text = "";
+  let over = false;
   /** @type {StreamEvent[]} */
-  #unread = [];
-  #wake = () => {};
-  #connection = new AbortController();
+  const unread = [];
+  let wake = () => {};
   /** @type {(value?: any) => void} */
-  #resolve = () => {};
-  /** @type {(error: unknown) => void} */
-  #reject = () => {};
-  #onState;
-
-  /**
-   * @param {string | URL} url
-   * @param {StreamOptions} [options]
-   */
-  constructor(url, { transport, onState, signal, ...init } = {}) {
-    const request = prepare(url, init);
-    this.#onState = onState;
-    /**
-     * Resolves with the data of the `done` event, or with nothing when stopped; rejects with a StreamError.
-     *
-     * @type {Promise<any>}
-     */
-    this.done = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    this.done.catch(() => {}); // nobody has to look: the iteration and the state tell of it too
-
-    if (signal?.aborted) {
-      this.stop();
-      return;
-    }
-    const whileConnected = { signal: this.#connection.signal };
-    signal?.addEventListener("abort", () => this.stop(), whileConnected);
-    // A page that comes back from the back/forward cache finds its stream dead, in some browsers silently.
-    globalThis.addEventListener?.("pagehide", (event) => event.persisted && this.#fail(cutOff()), whileConnected);
-    this.#run(transport === "eventsource" ? overEventSource : overFetch, request);
-  }
-
-  get state() {
-    return this.#state;
-  }
-
-  /** The `text` events so far. */
-  get text() {
-    return this.#text;
-  }
-
-  /** Ends the run here and closes its connection; what has arrived is kept. */
-  stop() {
-    this.#end("stopped", () => this.#resolve());
-    this.#connection.abort();
-  }
-
-  async *[Symbol.asyncIterator]() {
-    try {
-      while (this.#unread.length || !this.#over) {
-        yield* this.#unread.splice(0);
-        if (!this.#unread.length && !this.#over) await new Promise((wake) => (this.#wake = () => wake(null)));
-      }
-      await this.done;
-    } finally {
-      this.stop();
-    }
-  }
+  let resolve;
+  /** @type {(error: StreamError) => void} */
+  let reject;
+  const done = new Promise((...settle) => ([resolve, reject] = settle));
+  done.catch(() => {}); // nobody has to look: the iteration and the state tell of it too
 
   /**
    * One connection is one run: a second request would run the prompt again. To go on from the last
    * event ID, on a server that keeps a log of the run, would be a loop around `connect`.
-   *
-   * @param {typeof overFetch} connect
-   * @param {Request} request
    */
-  async #run(connect, request) {
+  async function run() {
     try {
-      await connect(request, this.#connection.signal, {
-        onOpen: () => this.#over || this.#enter("waiting"),
-        onEvent: (event) => this.#receive(event),
+      const connect = transport === "eventsource" ? (await import("./more.js")).overEventSource : overFetch;
+      const why = await connect(request, signal, {
+        silence,
+        onOpen: () => over || enter("waiting"),
+        onEvent: receive,
       });
-      this.#fail(cutOff());
+      fail(state === "connecting" ? unreachable(why) : cutOff());
     } catch (error) {
-      this.#fail(error);
+      fail(error instanceof StreamError ? error : badResponse(/** @type {Error} */ (error).message));
     }
   }
 
   /** @param {ParsedEvent} parsed */
-  #receive({ type, data: json, lastEventId: id }) {
-    if (this.#over) return;
-    const data = decode(json);
-    if (data === undefined) return this.#fail(badResponse("The server sent an event that is not JSON."));
-    if (type === "text") this.#text += data?.text ?? "";
-    if (this.#state === "waiting" && (type === "text" || type === "refusal")) this.#enter("streaming");
-    this.#unread.push({ type, data, id });
-    if (TERMINAL.has(type)) this.#finish(type, data);
-    this.#wake();
+  function receive({ type, data: json, lastEventId: id }) {
+    if (over) return;
+    let data;
+    try {
+      data = JSON.parse(json);
+    } catch {
+      return fail(badResponse("The server sent an event that is not JSON."));
+    }
+    if (type === "text") text += data?.text ?? "";
+    if (state === "waiting" && (type === "text" || type === "refusal")) enter("streaming");
+    unread.push({ type, data, id });
+    if (TERMINAL.test(type)) finish(type, data);
+    wake();
   }
 
   /**
    * @param {string} type
    * @param {any} data
    */
-  #finish(type, data) {
-    const expected = data?.text_length ?? this.#text.length;
-    if (type === "failed") this.#end("failed", () => this.#reject(failure(data)));
-    else if (expected !== this.#text.length) this.#end("failed", () => this.#reject(cutOff()));
-    else this.#end("done", () => this.#resolve(data));
-    const timer = setTimeout(() => this.#connection.abort(), LINGER_MS);
-    this.#connection.signal.addEventListener("abort", () => clearTimeout(timer));
+  function finish(type, data) {
+    if (type === "failed") end("failed", failure(data));
+    else if ((data?.text_length ?? text.length) !== text.length) end("failed", cutOff());
+    else end("done", null, data);
+    setTimeout(() => connection.abort(), LINGER_MS);
   }
 
-  /** @param {unknown} error */
-  #fail(error) {
-    this.#end("failed", () => this.#reject(error));
-    this.#connection.abort();
+  /** @param {StreamError} error */
+  function fail(error) {
+    end("failed", error);
+    connection.abort();
+  }
+
+  function stop() {
+    end("stopped");
+    connection.abort();
   }
 
   /**
    * The first ending counts.
    *
-   * @param {State} state
-   * @param {() => void} settle
+   * @param {State} ending
+   * @param {StreamError | null} [error]
+   * @param {any} [value]
    */
-  #end(state, settle) {
-    if (this.#over) return;
-    this.#over = true;
-    settle();
-    this.#enter(state);
-    this.#wake();
+  function end(ending, error, value) {
+    if (over) return;
+    over = true;
+    if (error) reject(error);
+    else resolve(value);
+    enter(ending);
+    wake();
   }
 
-  /** @param {State} state */
-  #enter(state) {
-    this.#state = state;
+  /** @param {State} next */
+  function enter(next) {
+    state = next;
+    guarded(() => onState?.(next)); // an ending has yet to be cleaned up after
+  }
+
+  async function* events() {
     try {
-      this.#onState?.(state);
-    } catch (error) {
-      // The page's mistake is told, and the run goes on: an ending has yet to be cleaned up after.
-      (globalThis.reportError ?? console.error)(error);
+      while (unread.length || !over) {
+        if (unread.length) yield* unread.splice(0);
+        else await new Promise((go) => (wake = () => go(null)));
+      }
+      await done;
+    } finally {
+      stop();
     }
   }
-}
 
-/**
- * @param {string | URL} url
- * @param {RequestInit} init
- */
-function prepare(url, init) {
-  const request = new Request(url, { cache: "no-store", ...init, method: init.method?.toUpperCase() });
-  const { headers } = request;
-  if (!headers.has("Accept")) headers.set("Accept", "text/event-stream");
-  const token = csrfToken(request, init.body);
-  if (token && !headers.has("X-CSRFToken")) headers.set("X-CSRFToken", token);
-  return request;
-}
-
-/**
- * Flask-WTF's token: the form's own hidden field, which is in the body, or the page's meta element.
- * Only this origin's own pages may be given it.
- *
- * @param {Request} request
- * @param {RequestInit["body"]} body
- */
-function csrfToken(request, body) {
-  if (SAFE_METHODS.has(request.method)) return null;
-  if (new URL(request.url).origin !== globalThis.location?.origin) return null;
-  const field = body instanceof FormData || body instanceof URLSearchParams ? body.get("csrf_token") : null;
-  if (typeof field === "string") return field;
-  return document.querySelector('meta[name="csrf-token"]')?.getAttribute("content");
-}
-
-/**
- * @typedef {object} Listener
- * @property {() => void} onOpen
- * @property {(event: ParsedEvent) => void} onEvent
- */
-
-/**
- * Each transport resolves at the end of the stream, and rejects when there is none to read.
- *
- * @param {Request} request
- * @param {AbortSignal} signal
- * @param {Listener} listener
- * @returns {Promise<void>}
- */
-async function overFetch(request, signal, { onOpen, onEvent }) {
-  const response = await fetch(request, { signal }).catch(() => {
-    throw unreachable();
-  });
-  const refused = await refusal(response);
-  if (refused) throw refused;
-  onOpen();
-  for await (const event of parse(read(/** @type {ReadableStream} */ (response.body)))) onEvent(event);
-}
-
-/**
- * @param {ReadableStream<Uint8Array>} body
- * @returns {AsyncGenerator<Uint8Array, void, void>}
- */
-async function* read(body) {
-  const reader = body.getReader(); // Safari cannot iterate a ReadableStream
-  for (;;) {
-    // A connection that breaks is, to the reader, one that ended early: there was no terminal event.
-    const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }));
-    if (done || !value) return;
-    yield value;
+  if (outer?.aborted) {
+    stop();
+  } else {
+    outer?.addEventListener("abort", stop, { signal });
+    run();
   }
-}
-
-/** @type {typeof overFetch} */
-function overEventSource(request, signal, { onOpen, onEvent }) {
-  return new Promise((resolve, reject) => {
-    if (request.method !== "GET") throw badResponse("EventSource can only GET: leave the transport to fetch.");
-    const source = new EventSource(request.url, { withCredentials: request.credentials === "include" });
-    let opened = false;
-    signal.addEventListener("abort", () => {
-      source.close();
-      resolve();
-    });
-    source.onopen = () => {
-      opened = true;
-      onOpen();
-    };
-    // Closed at once, in both cases: EventSource would connect again, and the prompt would run twice.
-    source.onerror = () => {
-      source.close();
-      // It does not tell an HTTP error, or a page, from no answer at all.
-      const message = "The server did not answer with a stream, or could not be reached.";
-      reject(opened ? cutOff() : unreachable(message));
-    };
-    for (const name of VOCABULARY) {
-      source.addEventListener(name, ({ type, data, lastEventId }) => {
-        if (TERMINAL.has(type)) source.close();
-        onEvent({ type, data, lastEventId });
-      });
-    }
-  });
-}
-
-/**
- * @param {string} json
- * @returns {any} undefined when it is not JSON
- */
-function decode(json) {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
+  return {
+    get state() {
+      return state;
+    },
+    get text() {
+      return text;
+    },
+    done,
+    stop,
+    [Symbol.asyncIterator]: events,
+  };
 }

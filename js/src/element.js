@@ -1,58 +1,83 @@
-/** `<flask-stream>`: a stream in the page, with its words, its state and a Stop button. */
+/** `<flask-stream>`: a stream in the page, with its words, its state, and its Stop and Retry buttons. */
 
 import { stream } from "./connect.js";
 import { badResponse } from "./errors.js";
-import { closesDialog, submission } from "./form.js";
-import { Painter } from "./render.js";
+import { submission } from "./form.js";
+import { plainText } from "./text.js";
+import { beginTurn } from "./turn.js";
 
 /** @typedef {import("./connect.js").Run} Run */
 /** @typedef {import("./connect.js").State} State */
 /** @typedef {import("./connect.js").StreamOptions} StreamOptions */
 /** @typedef {import("./errors.js").StreamError} StreamError */
+/** @typedef {import("./text.js").MakeRenderer} MakeRenderer */
+/** @typedef {import("./turn.js").Turn} Turn */
 
-const RUNNING = new Set(["connecting", "waiting", "streaming", "reconnecting"]);
+/** @typedef {StreamOptions & { renderer?: MakeRenderer }} ElementOptions `renderer` is the page's own, for the text */
+
+const RUNNING = /ing$/; // connecting, waiting, streaming, reconnecting
 
 /**
  * Attributes: `src` (streamed with GET as soon as it is in the page) or `form` (the id of a form whose
- * submit is streamed), `method` (in place of GET or the form's own), `append` (each answer after the
- * last one, not in its place), `transport` ("eventsource", or fetch). For CSS it sets `data-state` and,
- * after a `done`, `data-stop-reason`.
+ * submit is streamed), `method` (in place of GET or the form's own), `render` ("markdown", or text), `append`
+ * (each answer after the last one, not in its place), `transport` ("eventsource", or fetch), `csrf` (the token),
+ * `with-credentials`, `smooth` (bursts are spread over up to 400 ms), `autoscroll` ("off": the end is not kept in
+ * view), `announce` ("answer": screen readers read the answer too, once it is whole; "off": nothing).
+ * For CSS it sets `data-state` and, after a `done`, `data-stop-reason`.
  *
- * Children marked `data-stream="output|status|stop"` are used where the page has them, else made.
+ * Children marked `data-stream="output|status|stop|retry"` are used where the page has them, else made;
+ * so is `reasoning`, else it is in the output.
  *
  * @fires stream:open - the server accepted the request
- * @fires stream:event - detail: `{ type, data, id }`
+ * @fires stream:event - detail: `{ type, data, id }`; cancelable: what the page shows itself
  * @fires stream:done - detail: the data of the `done` event
  * @fires stream:stop
- * @fires stream:error - detail: `{ status, code, message, retryable }`
+ * @fires stream:retry - detail: `{ attempt }`
+ * @fires stream:error - detail: `{ status, code, message, retryable, attempt }`
  */
 export class FlaskStreamElement extends HTMLElement {
   static observedAttributes = ["src"];
 
+  /**
+   * For every run. A page may have set it before this file was loaded.
+   *
+   * @type {ElementOptions}
+   */
+  options = /** @type {any} */ (this).options ?? {};
+
   /** @type {Run | null} */
   #run = null;
-  /** @type {Painter | null} */
-  #painter = null;
+  /** @type {Turn | null} */
+  #turn = null;
   /**
    * The `src` that has been run: to move the element does not run it again.
    *
    * @type {string | null}
    */
   #ran = null;
+  /** @type {[url: string | URL, options: StreamOptions] | null} */
+  #request = null;
+  #attempt = 0;
+  #hasBegun = false;
+  #timer = 0;
   #connection = new AbortController();
 
   constructor() {
     super();
-    this.addEventListener("click", (event) => {
+    this.addEventListener("click", ({ detail, target }) => {
       // The second click of a double click on Send, where Stop has come under the pointer.
-      if (event.detail > 1) return;
-      if (event.target instanceof Element && event.target.closest('[data-stream="stop"]')) this.stop();
+      if (detail > 1 || !(target instanceof Element)) return;
+      const name = target.closest("[data-stream]:not([data-wait])")?.getAttribute("data-stream");
+      if (name === "stop") this.stop();
+      if (name === "retry") this.retry();
     });
   }
 
   connectedCallback() {
     const whileConnected = { signal: this.#connection.signal };
-    this.getRootNode().addEventListener("submit", (event) => this.#onSubmit(event), whileConnected);
+    const root = this.getRootNode();
+    root.addEventListener("submit", (event) => this.#onSubmit(/** @type {SubmitEvent} */ (event)), whileConnected);
+    root.addEventListener("keydown", (event) => this.#onKey(/** @type {KeyboardEvent} */ (event)), whileConnected);
     // While the page is being parsed, the children that it supplies are still to come.
     if (document.readyState !== "loading") this.#begin();
     else document.addEventListener("DOMContentLoaded", () => this.#begin(), whileConnected);
@@ -66,43 +91,82 @@ export class FlaskStreamElement extends HTMLElement {
   }
 
   attributeChangedCallback() {
-    if (this.isConnected && document.readyState !== "loading") this.#runSrc();
+    if (this.#hasBegun && this.isConnected) this.#runSrc();
   }
 
   /**
    * Streams the answer of a URL into the output; a run that is still going on is stopped.
    *
    * @param {string | URL} url
-   * @param {StreamOptions} [options]
+   * @param {ElementOptions} [options]
    */
-  start(url, options) {
-    this.stop();
-    delete this.dataset.stopReason;
-    const run = stream(url, {
-      transport: this.getAttribute("transport") ?? undefined,
-      ...options,
-      onState: (state) => {
-        if (state === "waiting") this.#emit("stream:open");
-        if (RUNNING.has(state)) this.#show(state);
-        options?.onState?.(state);
-      },
-    });
-    this.#painter?.flush();
-    const { output } = this.#parts();
-    if (!this.hasAttribute("append")) output.replaceChildren();
-    this.#run = run;
-    this.#painter = new Painter(output);
-    this.#show(run.state);
-    this.#follow(run, this.#painter);
-    return run;
+  start(url, options = {}) {
+    return this.#start([url, options], 1);
   }
 
   stop() {
     this.#run?.stop();
   }
 
+  /** Sends the last request again; its answer takes the place of the one that failed. */
+  retry() {
+    if (!this.#request || this.#isRunning) return;
+    this.#emit("stream:retry", { attempt: this.#attempt + 1 });
+    this.#start(this.#request, this.#attempt + 1);
+  }
+
+  get #isRunning() {
+    return RUNNING.test(this.#run?.state ?? "");
+  }
+
+  /**
+   * @param {[url: string | URL, options: ElementOptions]} request
+   * @param {number} attempt
+   */
+  #start(request, attempt) {
+    this.stop();
+    delete this.dataset.stopReason;
+    const [url, given] = request;
+    const { renderer, ...options } = { ...this.options, ...given };
+    const run = stream(url, {
+      transport: this.getAttribute("transport"),
+      csrf: this.getAttribute("csrf"),
+      credentials: this.hasAttribute("with-credentials") ? "include" : undefined,
+      ...options,
+      onState: (state) => {
+        if (state === "waiting") this.#emit("stream:open");
+        if (RUNNING.test(state)) this.#show(state);
+        options.onState?.(state);
+      },
+    });
+    this.#turn?.flush();
+    const { output } = this.#parts();
+    const append = this.hasAttribute("append");
+    if (!append || attempt > 1) this.#turn?.remove();
+    if (!append) output.replaceChildren();
+    this.#run = run;
+    this.#request = request;
+    this.#attempt = attempt;
+    this.#turn = beginTurn(output, {
+      smooth: this.hasAttribute("smooth"),
+      follow: this.getAttribute("autoscroll") !== "off",
+      renderer: renderer ?? (this.getAttribute("render") === "markdown" ? markdown() : plainText),
+      reasoning: this.querySelector('[data-stream="reasoning"]'),
+    });
+    this.#show(run.state);
+    this.#follow(run, this.#turn);
+    return run;
+  }
+
   #begin() {
-    if (!this.#run) this.#show("idle");
+    this.#hasBegun = true;
+    if (!this.#run) {
+      const { state = "idle" } = this.dataset;
+      // One that comes with a state, in a saved page for instance, has had its run.
+      if (state !== "idle") this.#ran = this.getAttribute("src");
+      if (RUNNING.test(state)) this.#show("stopped", "Stopped");
+      else this.#show(/** @type {State} */ (state), this.#parts().status.textContent);
+    }
     this.#runSrc();
   }
 
@@ -120,12 +184,25 @@ export class FlaskStreamElement extends HTMLElement {
     const id = this.getAttribute("form");
     if (!id || form.getAttribute("id") !== id) return;
     const { submitter } = /** @type {SubmitEvent} */ (event);
-    if (closesDialog(form, submitter)) return;
-    if (this.#run && RUNNING.has(this.#run.state)) return event.preventDefault();
     // A form that cannot be read is left to the browser.
-    const { url, options } = submission(form, submitter, this.getAttribute("method"));
+    const sent = submission(form, submitter, this.getAttribute("method"));
+    if (!sent) return;
     event.preventDefault();
-    this.#tryToStart(url, options);
+    if (!this.#isRunning) this.#tryToStart(sent.url, sent.options);
+  }
+
+  /**
+   * Escape stops, where the reader is in the element or in its form, or nowhere.
+   *
+   * @param {KeyboardEvent} event
+   */
+  #onKey(event) {
+    const target = /** @type {HTMLInputElement} */ (event.target);
+    if (event.key !== "Escape" || event.defaultPrevented || event.isComposing || !this.#isRunning) return;
+    const form = target.form?.getAttribute("id");
+    if (target !== document.body && !this.contains(target) && (!form || form !== this.getAttribute("form"))) return;
+    event.preventDefault(); // it does one thing: a dialog stays open, a search field keeps its words
+    this.stop();
   }
 
   /**
@@ -145,22 +222,22 @@ export class FlaskStreamElement extends HTMLElement {
 
   /**
    * @param {Run} run
-   * @param {Painter} painter
+   * @param {Turn} turn
    */
-  async #follow(run, painter) {
+  async #follow(run, turn) {
     let last = null;
     let error = null;
     try {
       for await (const event of run) {
         last = event.data;
-        if (event.type === "text" || event.type === "refusal") painter.write(last?.text ?? "");
-        this.#emit("stream:event", event);
+        const loading = this.#emit("stream:event", event) && turn.show(event);
+        if (loading) await loading;
       }
     } catch (thrown) {
       error = /** @type {StreamError} */ (thrown);
     }
+    await turn.finish(run.state);
     if (run !== this.#run) return; // another start took its place
-    painter.flush();
     if (error) {
       this.#fail(error);
     } else if (run.state === "done") {
@@ -175,38 +252,61 @@ export class FlaskStreamElement extends HTMLElement {
   }
 
   /** @param {StreamError} error */
-  #fail({ status, code, message, retryable }) {
+  #fail({ status, code, message, retryable, retryAfter }) {
     this.#show("failed", message);
-    this.#emit("stream:error", { status, code, message, retryable });
+    if (retryable) this.#offerRetry(retryAfter);
+    this.#emit("stream:error", { status, code, message, retryable, attempt: this.#attempt });
+  }
+
+  /** @param {number} wait seconds that the server wants to pass before */
+  #offerRetry(wait) {
+    const { retry } = this.#parts();
+    retry.hidden = false;
+    retry.toggleAttribute("disabled", wait > 0);
+    retry.dataset.wait = String(Math.ceil(wait));
+    if (wait > 0) this.#timer = setTimeout(() => this.#offerRetry(wait - 1), 1000);
+    else delete retry.dataset.wait;
   }
 
   /**
    * @param {State} state
-   * @param {string} [words] for the status; while running, one text for all states: a screen reader reads each change
+   * @param {string | null} words for the status; while running, one text for all states: a screen reader reads
+   *   each change
    */
-  #show(state, words = "") {
-    const running = RUNNING.has(state);
-    const { output, status, stop } = this.#parts();
+  #show(state, words = "Generating…") {
+    const running = RUNNING.test(state);
+    const { output, status, stop, retry } = this.#parts();
     this.dataset.state = state;
     output.setAttribute("aria-busy", String(running));
-    // Hidden, it would lose the focus to the page's beginning.
-    if (!running && stop.matches(":focus")) {
+    clearTimeout(this.#timer);
+    // Hidden, a button would lose the focus to the page's beginning.
+    if ((running ? retry : stop).matches(":focus")) {
       if (!output.hasAttribute("tabindex")) output.tabIndex = -1;
       output.focus({ preventScroll: true });
     }
     stop.hidden = !running;
-    if (running) words = "Generating…";
+    retry.hidden = true;
     if (status.textContent !== words) status.textContent = words;
   }
 
   #parts() {
     const output = this.#part("output", "div");
     const status = this.#part("status", "p");
-    const stop = this.#part("stop", "button");
-    if (!status.hasAttribute("role")) status.setAttribute("role", "status");
-    stop.setAttribute("type", "button");
-    if (!stop.hasChildNodes()) stop.textContent = "Stop";
-    return { output, status, stop };
+    const announce = this.getAttribute("announce");
+    if (announce === "answer") output.setAttribute("aria-live", "polite");
+    if (announce !== "off" && !status.hasAttribute("role")) status.setAttribute("role", "status");
+    return { output, status, stop: this.#button("stop", "Stop"), retry: this.#button("retry", "Retry") };
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} words
+   */
+  #button(name, words) {
+    const button = this.#part(name, "button");
+    button.setAttribute("type", "button");
+    if (!button.hasChildNodes()) button.textContent = words;
+    return button;
   }
 
   /**
@@ -215,19 +315,36 @@ export class FlaskStreamElement extends HTMLElement {
    * @returns {HTMLElement}
    */
   #part(name, tag) {
-    const supplied = /** @type {HTMLElement | null} */ (this.querySelector(`[data-stream="${name}"]`));
-    if (supplied) return supplied;
-    const part = document.createElement(tag);
-    part.dataset.stream = name;
-    this.append(part);
+    /** @type {HTMLElement | null} */
+    let part = this.querySelector(`[data-stream="${name}"]`);
+    if (!part) {
+      part = document.createElement(tag);
+      part.dataset.stream = name;
+      this.append(part);
+    }
     return part;
   }
 
   /**
    * @param {string} type
    * @param {unknown} [detail]
+   * @returns {boolean} false where the page has prevented what the element does of itself
    */
   #emit(type, detail) {
-    this.dispatchEvent(new CustomEvent(type, { bubbles: true, detail }));
+    return this.dispatchEvent(new CustomEvent(type, { bubbles: true, cancelable: type === "stream:event", detail }));
+  }
+}
+
+/**
+ * Loaded when a page wants it; without it the words are still to be read.
+ *
+ * @returns {Promise<MakeRenderer>}
+ */
+async function markdown() {
+  try {
+    return (await import("./markdown.js")).markdown();
+  } catch (error) {
+    reportError(error);
+    return plainText;
   }
 }

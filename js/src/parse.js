@@ -24,16 +24,28 @@
  * @param {ParseOptions} [options]
  * @returns {AsyncGenerator<ParsedEvent, void, void>}
  */
-export async function* parse(chunks, { onRetry, onId } = {}) {
+export async function* parse(chunks, options) {
+  const eventsOf = parser(options);
+  for await (const chunk of chunks) yield* eventsOf(chunk);
+  // What is left at the end of the stream is discarded: the standard dispatches only at a blank line.
+}
+
+/**
+ * The same, a chunk at a time: to wait for each event takes longer than to read it.
+ *
+ * @param {ParseOptions} [options]
+ */
+export function parser({ onRetry, onId } = {}) {
   const splitLines = lineSplitter();
   const interpret = lineInterpreter(onRetry, onId);
-  for await (const chunk of chunks) {
+
+  /** @param {Uint8Array} chunk */
+  return function* eventsOf(chunk) {
     for (const line of splitLines(chunk)) {
       const event = interpret(line);
       if (event) yield event;
     }
-  }
-  // What is left at the end of the stream is discarded: the standard dispatches only at a blank line.
+  };
 }
 
 /**
@@ -89,25 +101,17 @@ function lineInterpreter(onRetry, onId) {
   }
 
   /**
-   * @param {string} field
-   * @param {string} value
-   */
-  function process(field, value) {
-    if (field === "data") data += value + "\n";
-    else if (field === "event") type = value;
-    else if (field === "id" && !value.includes("\0")) id = value;
-    else if (field === "retry" && /^[0-9]+$/.test(value)) onRetry?.(Number(value));
-  }
-
-  /**
    * @param {string} line
    * @returns {ParsedEvent | null} an event, when this line completes one
    */
   return function interpret(line) {
     if (line === "") return dispatch();
-    const colon = line.indexOf(":");
-    if (colon === -1) process(line, "");
-    else process(line.slice(0, colon), line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1));
-    return null; // a comment, a line that begins with a colon, is a field without a name
+    // A comment, a line that begins with a colon, is a field without a name.
+    const [, field, value] = /** @type {RegExpMatchArray} */ (line.match(/^([^:]*):? ?(.*)/s));
+    if (field === "data") data += value + "\n";
+    else if (field === "event") type = value;
+    else if (field === "id" && !value.includes("\0")) id = value;
+    else if (field === "retry" && /^[0-9]+$/.test(value)) onRetry?.(Number(value));
+    return null;
   };
 }

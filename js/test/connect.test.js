@@ -37,6 +37,17 @@ function reaches(state, start) {
   });
 }
 
+async function endless(t, ...frames) {
+  let left = () => {};
+  const gone = new Promise((resolve) => (left = resolve));
+  const { url } = await serve(t, (_request, response) => {
+    response.on("close", left);
+    if (frames.length) open(response);
+    response.write(frames.join("") || ":\n");
+  });
+  return { url, gone };
+}
+
 describe("a complete answer", () => {
   test("gives its events, its text, and the data of done", async (t) => {
     const { url } = await serve(t, streaming(...ANSWER));
@@ -141,7 +152,7 @@ describe("what is sent", () => {
     async function tokenSent(t, options, { origin, meta } = {}) {
       const { url, requests } = await serve(t, streaming(...ANSWER));
       globalThis.location = { origin: origin ?? new URL(url).origin };
-      globalThis.document = { querySelector: () => (meta ? { getAttribute: () => meta } : null) };
+      globalThis.document = { querySelector: () => (meta ? { content: meta } : null) };
       t.after(() => {
         delete globalThis.location;
         delete globalThis.document;
@@ -149,25 +160,23 @@ describe("what is sent", () => {
       await stream(url, options).done;
       return requests[0].headers["x-csrftoken"];
     }
-    const fields = new URLSearchParams({ csrf_token: "from the form" });
-    const formData = new FormData();
-    formData.set("csrf_token", "from the form");
-
-    test("comes from the form's field", async (t) => {
-      assert.equal(await tokenSent(t, { method: "POST", body: fields }, { meta: "from the page" }), "from the form");
+    test("is the one that was given", async (t) => {
+      const options = { method: "POST", csrf: "given" };
+      assert.equal(await tokenSent(t, options, { meta: "from the page" }), "given");
     });
-    test("comes from a multipart form's field", async (t) => {
-      assert.equal(await tokenSent(t, { method: "POST", body: formData }), "from the form");
-    });
-    test("comes from the page when there is no form", async (t) => {
+    test("comes from the page", async (t) => {
       assert.equal(await tokenSent(t, { method: "POST", body: "{}" }, { meta: "from the page" }), "from the page");
+    });
+    test("of a form's own field stays in the body, where it counts first", async (t) => {
+      const body = new URLSearchParams({ csrf_token: "from the form" });
+      assert.equal(await tokenSent(t, { method: "POST", body }), undefined);
     });
     test("is not sent with GET", async (t) => {
       assert.equal(await tokenSent(t, {}, { meta: "from the page" }), undefined);
     });
     test("is not sent to another origin", async (t) => {
       const elsewhere = { origin: "http://127.0.0.2", meta: "from the page" };
-      assert.equal(await tokenSent(t, { method: "POST", body: fields }, elsewhere), undefined);
+      assert.equal(await tokenSent(t, { method: "POST", csrf: "given" }, elsewhere), undefined);
     });
     test("of one's own is kept", async (t) => {
       const options = { method: "POST", headers: { "X-CSRFToken": "mine" } };
@@ -365,17 +374,6 @@ describe("a failure", () => {
 
 describe("stop", () => {
   /** A server that sends that much, and then nothing; `left` resolves when its client has gone. */
-  async function endless(t, ...frames) {
-    let left = () => {};
-    const gone = new Promise((resolve) => (left = resolve));
-    const { url } = await serve(t, (_request, response) => {
-      response.on("close", left);
-      if (frames.length) open(response);
-      response.write(frames.join("") || ":\n");
-    });
-    return { url, gone };
-  }
-
   test("closes the connection and keeps the text", async (t) => {
     const { url, gone } = await endless(t, START, HELLO);
     const run = await reaches("streaming", (onState) => stream(url, { onState }));
@@ -460,19 +458,82 @@ describe("stop", () => {
   });
 });
 
-test("a page that goes into the back/forward cache with its stream open shows a cut", async (t) => {
-  const page = new EventTarget();
-  globalThis.addEventListener = page.addEventListener.bind(page);
-  t.after(() => delete globalThis.addEventListener);
-  const { url } = await serve(t, (_request, response) => {
-    open(response);
-    response.write(START + HELLO);
+describe("a silent connection", () => {
+  const BEAT = ":\n\n";
+
+  test("is given up as cut off", async (t) => {
+    const { url, gone } = await endless(t, START, HELLO);
+    const run = await reaches("streaming", (onState) => stream(url, { onState, silence: 200 }));
+    assert.equal((await failureOf(run)).code, "cut");
+    assert.equal(run.text, "Hello ");
+    await gone;
   });
-  const run = await reaches("streaming", (onState) => stream(url, { onState }));
-  page.dispatchEvent(new Event("pagehide"));
-  assert.equal(run.state, "streaming", "a page that is unloaded for good shows nothing any more");
-  page.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: true }));
-  assert.equal((await failureOf(run)).code, "cut");
+
+  test("is none while there are heartbeats", async (t) => {
+    const { url } = await serve(t, (_request, response) => {
+      open(response);
+      response.write(START);
+      let left = 20;
+      const timer = setInterval(() => {
+        response.write(left-- ? BEAT : ANSWER.slice(1).join(""));
+        if (left < 0) clearInterval(timer);
+      }, 50);
+    });
+    await stream(url, { silence: 500 }).done;
+  });
+
+  test("is not given up where the page says so, nor while the headers are still to come", async (t) => {
+    t.mock.timers.enable({ apis: ["setInterval", "Date"] });
+    const { url } = await endless(t, START);
+    const run = await reaches("waiting", (onState) => stream(url, { onState, silence: 0 }));
+    const { url: mute, requests } = await serve(t, () => {});
+    const waiting = stream(mute);
+    t.mock.timers.tick(24 * 3600 * 1000);
+    await new Promise((turn) => setImmediate(turn));
+    assert.deepEqual([run.state, waiting.state, requests.length <= 1], ["waiting", "connecting", true]);
+    run.stop();
+    waiting.stop();
+  });
+
+  for (const type of ["pageshow", "visibilitychange", "online"]) {
+    test(`has half the time after ${type}, as it may have died unnoticed`, async (t) => {
+      const page = new EventTarget();
+      globalThis.addEventListener = page.addEventListener.bind(page);
+      t.after(() => delete globalThis.addEventListener);
+      t.mock.timers.enable({ apis: ["setInterval", "Date"] });
+      const { url } = await endless(t, START, HELLO);
+      const run = await reaches("streaming", (onState) => stream(url, { onState }));
+      page.dispatchEvent(new Event(type));
+      for (let elapsed = 0; elapsed < 24; elapsed += 6) t.mock.timers.tick(6000);
+      await new Promise((turn) => setImmediate(turn));
+      assert.equal(run.state, "streaming");
+      for (let elapsed = 0; elapsed < 12; elapsed += 6) t.mock.timers.tick(6000);
+      assert.equal((await failureOf(run)).code, "cut");
+    });
+  }
+
+  test("of a page that was frozen is not given up: Chromium holds what comes until the end", async (t) => {
+    const page = new EventTarget();
+    globalThis.addEventListener = page.addEventListener.bind(page);
+    t.after(() => delete globalThis.addEventListener);
+    t.mock.timers.enable({ apis: ["setInterval", "Date"] });
+    const { url } = await endless(t, START, HELLO);
+    const run = await reaches("streaming", (onState) => stream(url, { onState }));
+    for (const type of ["freeze", "pageshow", "visibilitychange"]) page.dispatchEvent(new Event(type));
+    for (let elapsed = 0; elapsed < 600; elapsed += 6) t.mock.timers.tick(6000);
+    await new Promise((turn) => setImmediate(turn));
+    assert.equal(run.state, "streaming");
+    run.stop();
+  });
+});
+
+test("headers may be a function, which is asked at each run", async (t) => {
+  const { url, requests } = await serve(t, streaming(...ANSWER));
+  let token = 0;
+  const headers = () => ({ Authorization: `Bearer ${++token}` });
+  await stream(url, { headers }).done;
+  await stream(url, { headers }).done;
+  assert.deepEqual(requests.map((request) => request.headers.authorization), ["Bearer 1", "Bearer 2"]);
 });
 
 test("no rejection was left unhandled, though nobody looked at most", async (t) => {

@@ -63,10 +63,11 @@ def test_the_wheel_holds_the_package_with_its_client_and_nothing_else(wheel):
     assert {
         "flask_stream/static/flask-stream.js",
         "flask_stream/static/flask-stream.css",
+        "flask_stream/static/flask-stream-markdown.LICENSE.txt",  # of what it has of marked
         "flask_stream/py.typed",
     } <= names
-    modules = {path.relative_to(REPO).as_posix() for path in REPO.glob("flask_stream/**/*.py")}
-    assert modules <= names
+    files = [*REPO.glob("flask_stream/**/*.py"), *REPO.glob("flask_stream/static/*")]
+    assert {path.relative_to(REPO).as_posix() for path in files} <= names
     assert {name.split("/")[0] for name in names} == {
         "flask_stream",
         f"flask_stream_sse-{version('flask-stream-sse')}.dist-info",

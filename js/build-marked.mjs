@@ -1,0 +1,59 @@
+/**
+ * Takes of marked what the markdown renderer needs: its lexer, without the modes and ways in that are never used.
+ *
+ * marked's package is one file, in which a bundler cannot tell the lexer from the rest. Its source map has the modules
+ * that it was made of.
+ */
+
+import { readFile } from "node:fs/promises";
+
+const map = new URL(`${import.meta.resolve("marked")}.map`);
+/** @type {{ sources: string[], sourcesContent: string[] }} */
+const { sources, sourcesContent } = JSON.parse(await readFile(map, "utf8"));
+const ENTRY = "../src/entry.ts";
+const modules = new Map(sources.map((path, i) => [path, sourcesContent[i]]));
+modules.set(ENTRY, 'export { _Lexer as Lexer } from "./Lexer.ts"');
+
+/**
+ * @param {string} table
+ * @returns {string[]} the names in one of marked's tables of rules
+ */
+function namesIn(table) {
+  const rule = new RegExp(`^(?:export )?const ${table} = \\{[^]*?^\\}`, "m");
+  const [body] = modules.get("../src/rules.ts")?.match(rule) ?? [];
+  if (!body) throw new Error(`marked has no table «${table}» any more.`);
+  return Array.from(body.matchAll(/^ {2}(\w+)[:,]/gm), ([, name]) => name);
+}
+
+/** Names that only this bundle knows, which cost less when they are short. Those in one word may be the page's too. */
+const names = [
+  ...namesIn("other"),
+  ...namesIn("inlineNormal"),
+  ..."codeBlockStyle emStrongMask infiniteLoopError inlineQueue inRawBlock lastPossibleDelCloserIndex".split(" "),
+  ..."lastPossibleEmStrongCloserIndex linkEmitted linkInText linkParenPossible startBlock startInline".split(" "),
+].filter((name) => /[A-Z_]/.test(name));
+export const mangleProps = new RegExp(`^(?:${names.join("|")})$`);
+
+/** @param {string} source a module of marked */
+function lean(source) {
+  return source
+    .replace(/^ {2}(?:static \w|lex\()[^]*?^ {2}\}\n/gm, "")
+    .replace(/^const \w*(?:Pedantic|Breaks)\w*\b.*\n(?:[ }].*\n)*/gm, "")
+    .replace(/^ +(?:pedantic|breaks): (?:block|inline)(?:Pedantic|Breaks),\n/gm, "")
+    .replace(/^ +pedantic\w+: \/.*\n/gm, "")
+    .replaceAll("this.options.pedantic", "false");
+}
+
+export const lexerOfMarked = {
+  name: "lexer-of-marked",
+  /** @param {import("esbuild").PluginBuild} build */
+  setup(build) {
+    const namespace = "marked";
+    build.onResolve({ filter: /^marked$/ }, () => ({ path: ENTRY, namespace }));
+    build.onResolve({ filter: /^\.\//, namespace }, ({ path }) => ({ path: `../src/${path.slice(2)}`, namespace }));
+    build.onLoad({ filter: /^/, namespace }, ({ path }) => ({
+      contents: lean(modules.get(path) ?? ""),
+      loader: "ts",
+    }));
+  },
+};

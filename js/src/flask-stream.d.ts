@@ -1,0 +1,207 @@
+/** The types of flask-stream.js, for those who import it. Written by hand: `npm run types` holds them to the sources. */
+
+/** Tokens: of the whole run so far. Input counts cached tokens, output counts reasoning. */
+export interface Usage {
+  input_tokens?: number;
+  output_tokens?: number;
+  cache_read_tokens?: number;
+  cache_write_tokens?: number;
+  reasoning_tokens?: number;
+}
+
+/** The data of the `done` event. */
+export interface Done {
+  stop_reason: "stop" | "length" | "tool_calls" | "refusal" | "pause" | "stopped" | "other";
+  /** In UTF-16 code units, as JavaScript counts. */
+  text_length: number;
+  provider_stop_reason?: string;
+  usage?: Usage;
+}
+
+/** The data of the `failed` event. */
+export interface Failed {
+  /** One of Flask-Stream's, or the app's own. */
+  code: string;
+  /** Safe to show. */
+  message: string;
+  retryable: boolean;
+}
+
+/**
+ * The data of each event, by the event's name. An app adds its own `Data(name, data)`:
+ *
+ *     declare module "flask-stream" {
+ *       interface StreamEvents {
+ *         progress: { done: number; of: number };
+ *       }
+ *     }
+ */
+export interface StreamEvents {
+  start: { id: string };
+  meta: { provider?: string; model?: string; response_id?: string };
+  text: { text: string };
+  /** The model's thinking, or its summary. */
+  reasoning: { text: string };
+  refusal: { text: string };
+  /** `server`: the provider runs the tool itself. */
+  tool_call_start: { id: string; name: string; server?: true };
+  /** A piece of JSON text. */
+  tool_call_delta: { id: string; arguments: string };
+  /** `arguments` are null, and `raw` is there, where they are not JSON. */
+  tool_call: { id: string; name: string; arguments: unknown; raw?: string; server?: true };
+  tool_result: { id: string; result: unknown; name?: string; is_error?: true };
+  source: { url?: string; title?: string; cited_text?: string; document?: string };
+  usage: Usage;
+  done: Done;
+  failed: Failed;
+}
+
+/** One event; its `type` says what its `data` is. */
+export type StreamEvent = {
+  [Type in keyof StreamEvents]: {
+    readonly type: Type;
+    readonly data: StreamEvents[Type];
+    /** The last event ID. */
+    readonly id: string;
+  };
+}[keyof StreamEvents];
+
+export type State = "idle" | "connecting" | "waiting" | "streaming" | "reconnecting" | "done" | "stopped" | "failed";
+
+/** What a run fails with. Known by its `name`, since the class itself is not exported. */
+export interface StreamError extends Error {
+  readonly name: "StreamError";
+  /**
+   * "cut": the connection ended before the answer did; "network": the server could not be reached;
+   * "bad_response": it sent something else; "no_content": it does not run this request again;
+   * "auth": nobody is signed in; "http": another HTTP error. Or the server's own.
+   */
+  readonly code: string;
+  /** Fit to be shown to the reader. */
+  readonly message: string;
+  /** Whether asking again may help. */
+  readonly retryable: boolean;
+  /** The HTTP status, where there is one to tell. */
+  readonly status: number | null;
+  /** Seconds that the server wants to pass before the next try; 0 where it did not say. */
+  readonly retryAfter: number;
+}
+
+/** All of fetch's own options, and: */
+export interface StreamOptions extends Omit<RequestInit, "headers"> {
+  /** A function is asked when the run begins: for a token that is renewed, for instance. */
+  headers?: HeadersInit | (() => HeadersInit);
+  /** The token for `X-CSRFToken`, where neither the form nor `<meta name="csrf-token">` has it. */
+  csrf?: string | null | undefined;
+  /**
+   * After so many milliseconds without a byte, heartbeats included, the connection is given up as cut off:
+   * 60,000 unless told, 0 for never. More than twice the server's heartbeat. Not with EventSource.
+   */
+  silence?: number;
+  /**
+   * "eventsource" reads a GET through EventSource, which cannot tell an HTTP error's status, sends no header
+   * of yours, and hears no events of the app's own.
+   */
+  transport?: "fetch" | "eventsource" | null | undefined;
+  /** Called at each change of state. */
+  onState?: (state: State) => void;
+}
+
+/**
+ * One answer on its way. It goes on by itself: to iterate it (once) is optional and may begin late; to leave
+ * that loop early stops it. The loop ends at the end of the run, and throws what `done` rejects with.
+ */
+export interface Run extends AsyncIterable<StreamEvent> {
+  readonly state: State;
+  /** The `text` events so far. */
+  readonly text: string;
+  /**
+   * Resolves with the data of the `done` event, or with nothing when stopped; rejects with a StreamError.
+   * Never an unhandled rejection: nobody has to look.
+   */
+  readonly done: Promise<Done | undefined>;
+  /** Ends the run here and closes its connection; what has arrived is kept. */
+  stop(): void;
+}
+
+/** Begins a run. A mistake in the arguments throws here; whatever goes wrong later rejects `done`. */
+export function stream(url: string | URL, options?: StreamOptions): Run;
+
+/** A server-sent event, as it came. */
+export interface ParsedEvent {
+  /** The `event` field, or "message". */
+  type: string;
+  /** The `data` fields, joined with line feeds. */
+  data: string;
+  lastEventId: string;
+}
+
+export interface ParseOptions {
+  /** Called for each valid `retry` field. */
+  onRetry?: (milliseconds: number) => void;
+  /** Called when a blank line commits a new last event ID, with or without an event. */
+  onId?: (id: string) => void;
+}
+
+/** Any server-sent events, from bytes to events, as the WHATWG HTML standard has it. */
+export function parse(
+  chunks: AsyncIterable<Uint8Array>,
+  options?: ParseOptions,
+): AsyncGenerator<ParsedEvent, void, void>;
+
+/** What shows one piece of an answer. */
+export interface Renderer {
+  /** Gets what is new, at most once a frame. */
+  write(text: string): void;
+  /** Called once, when no more comes. */
+  end(): void;
+}
+
+/** Called for each text part of an answer, with the element that it is to fill. */
+export type MakeRenderer = (part: HTMLElement) => Renderer;
+
+export interface ElementOptions extends StreamOptions {
+  /** The page's own, for the text: flask-stream-markdown.js makes one. */
+  renderer?: MakeRenderer;
+}
+
+/** `<flask-stream>`: a stream in the page, with its words, its state, and its Stop and Retry buttons. */
+export class FlaskStreamElement extends HTMLElement {
+  /** For every run of this element. */
+  options: ElementOptions;
+  /** Streams the answer of a URL into the output; a run that is still going on is stopped. */
+  start(url: string | URL, options?: ElementOptions): Run;
+  stop(): void;
+  /** Sends the last request again; its answer takes the place of the one that failed. */
+  retry(): void;
+}
+
+/** The detail of `stream:error`. */
+export interface ErrorDetail {
+  /** The HTTP status, where there is one to tell. */
+  status: number | null;
+  code: string;
+  message: string;
+  retryable: boolean;
+  /** 1, and one more with each Retry. */
+  attempt: number;
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "flask-stream": FlaskStreamElement;
+  }
+
+  /** They bubble: from the element to `document` and `window`. */
+  interface GlobalEventHandlersEventMap {
+    /** The server has accepted the request. */
+    "stream:open": CustomEvent<null>;
+    /** Cancelable: what the page prevents, the element does not show. */
+    "stream:event": CustomEvent<StreamEvent>;
+    "stream:done": CustomEvent<Done>;
+    "stream:stop": CustomEvent<null>;
+    /** The reader wants the request to be sent again. */
+    "stream:retry": CustomEvent<{ attempt: number }>;
+    "stream:error": CustomEvent<ErrorDetail>;
+  }
+}

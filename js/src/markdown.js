@@ -1,0 +1,20 @@
+/** Markdown, drawn while it arrives. Built to a file of its own, `flask-stream-markdown.js`. */
+
+import { Answer } from "./markdown/answer.js";
+
+/**
+ * @typedef {object} MarkdownOptions
+ * @property {boolean} [images] whether pictures are shown, from wherever the answer says; otherwise they are links
+ * @property {(code: string, language: string) => Node | null | undefined} [highlight] called once for each
+ *   finished code block; what it gives is shown instead of the plain code
+ * @property {(tex: string, display: boolean) => Node} [math] makes what is shown for a formula between `$`, `$$`,
+ *   `\(` or `\[`; without it they are text
+ */
+
+/**
+ * @param {MarkdownOptions} [options]
+ * @returns {(part: HTMLElement) => { write(text: string): void, end(): void }} a renderer
+ */
+export function markdown(options = {}) {
+  return (part) => new Answer(part, options);
+}

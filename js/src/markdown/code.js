@@ -1,0 +1,103 @@
+/** Code blocks: the language, a button that copies, and the code, which a page may highlight. */
+
+import { rewrite } from "./brush.js";
+import { decode } from "./entities.js";
+
+const COPIED_FOR = 2000;
+
+/**
+ * A block on the page.
+ *
+ * @typedef {object} Code
+ * @property {HTMLElement} wrapper
+ * @property {HTMLElement} label
+ * @property {HTMLElement} element
+ * @property {Text} plain
+ * @property {string} language
+ * @property {string} [highlighted] the text that the page has been asked to highlight
+ */
+
+/** @type {WeakMap<Node, Code>} */
+const codes = new WeakMap();
+
+/** @param {Node | undefined} node */
+export const codeIn = (node) => node && codes.get(node);
+
+/**
+ * @param {import("./brush.js").Brush} brush
+ * @param {string} text
+ * @param {string | undefined} info what stands behind the opening fence
+ * @returns {Code}
+ */
+export function drawCode(brush, text, info) {
+  const wrapper = brush.element("div", "code block");
+  const code = codes.get(wrapper) ?? build(wrapper);
+  // The space that ends the name may be written as a character reference.
+  const language = decode(info ?? "").split(/\s/)[0];
+  if (language !== code.language) {
+    code.language = code.label.textContent = language;
+    code.element.className = language && `language-${language}`;
+  }
+  rewrite(code.plain, text);
+  if (code.highlighted !== undefined && code.highlighted !== text) {
+    code.highlighted = undefined;
+    code.element.replaceChildren(code.plain);
+  }
+  return code;
+}
+
+/** @param {HTMLElement} wrapper */
+function build(wrapper) {
+  const [header, label, button, pre, element] = ["div", "span", "button", "pre", "code"].map((name) =>
+    document.createElement(name),
+  );
+  const plain = document.createTextNode("");
+  wrapper.dataset.code = button.dataset.copy = "";
+  /** @type {HTMLButtonElement} */ (button).type = "button";
+  button.textContent = "Copy";
+  button.addEventListener("click", () => copy(button, element, plain.data));
+  header.append(label, button);
+  element.append(plain);
+  pre.tabIndex = 0; // for those who scroll it by keyboard
+  pre.append(element);
+  wrapper.append(header, pre);
+  /** @type {Code} */
+  const code = { wrapper, label, element, plain, language: "" };
+  codes.set(wrapper, code);
+  return code;
+}
+
+/**
+ * @param {HTMLElement} button
+ * @param {HTMLElement} element
+ * @param {string} text
+ */
+async function copy(button, element, text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // No clipboard (the page came over plain HTTP) or no permission: what is selected can be copied by hand at least.
+    getSelection()?.selectAllChildren(element);
+    if (!document.execCommand("copy")) return;
+  }
+  button.textContent = "Copied";
+  setTimeout(() => (button.textContent = "Copy"), COPIED_FOR);
+}
+
+/**
+ * Has the page highlight what is finished, once.
+ *
+ * @param {Code} code
+ * @param {string} source
+ * @param {(code: string, language: string) => Node | null | undefined} hook
+ */
+export function highlight(code, source, hook) {
+  if (code.highlighted === code.plain.data) return;
+  code.highlighted = code.plain.data;
+  try {
+    const node = hook(source, code.language);
+    if (node) code.element.replaceChildren(node);
+  } catch (error) {
+    reportError(error);
+  }
+}

@@ -1,0 +1,230 @@
+/** Blocks into nodes, made one by one: no string of the answer is ever read as HTML. */
+
+import { attribute, fill, isStale, isTooDeep } from "./brush.js";
+import { drawCode, highlight } from "./code.js";
+import { close, holdEnd } from "./complete.js";
+import { drawCheckbox, drawFormula, drawSpans, unlinkLast } from "./spans.js";
+
+/**
+ * @typedef {import("./brush.js").Brush} Brush
+ * @typedef {import("./growing.js").Growing} Growing
+ * @typedef {import("./lex.js").Token} Token
+ */
+
+/** The closing fence is there. */
+export const CLOSED_FENCE = /^\s*(`{3,}|~{3,})[^\n]*\n(?:[^]*\n)? {0,3}\1[`~]*\s*$/;
+
+export class Drawing {
+  #lexed;
+  #options;
+  #mark;
+
+  /**
+   * @param {import("./lex.js").Lexed} lexed
+   * @param {import("../markdown.js").MarkdownOptions} options
+   */
+  constructor(lexed, options) {
+    this.#lexed = lexed;
+    this.#options = options;
+    // Another link definition, or a title of one, may change any text; the last two bits are for what else does.
+    this.#mark = Object.values(lexed.links).reduce((sum, { title }) => sum + 4 + 4 * (title?.length ?? 0), 0);
+  }
+
+  /**
+   * @param {Brush} brush
+   * @param {Token} token
+   * @param {boolean} open whether more may come at its end
+   * @param {Growing | null} [growing] for a list or a table of which the first items are there
+   * @returns {ChildNode | undefined} what shows it
+   */
+  block(brush, token, open, growing = null) {
+    const { type, raw, tokens = [] } = token;
+    if (isTooDeep()) {
+      brush.text(raw);
+      return;
+    }
+    switch (type) {
+      case "text":
+        this.#inline(brush, tokens, this.#source(tokens, open, true), open);
+        return;
+      case "paragraph": {
+        const source = this.#source(tokens, open, true);
+        if (open && !source && !tokens.length) return; // all of it is held back
+        return this.#element(brush, "p", raw, open, (inside) => this.#inline(inside, tokens, source, open));
+      }
+      case "heading": {
+        const unended = open && !raw.endsWith("\n");
+        return this.#element(brush, `h${token.depth}`, raw, unended, (inside) => this.#cell(inside, tokens, unended));
+      }
+      case "hr":
+        return brush.element("hr");
+      case "blockquote":
+        return this.#element(brush, type, raw, open, (inside) => this.#blocks(inside, tokens, open));
+      case "list": {
+        const list = brush.element(token.ordered ? "ol" : "ul");
+        const draw = (/** @type {Brush} */ inside) => {
+          for (const item of token.items.slice(growing?.skip)) this.#item(inside, item, open && item === token.items.at(-1));
+        };
+        if (growing) fill(list, draw, growing.last);
+        else if (this.#isStale(list, raw, open)) {
+          fill(list, draw);
+          attribute(list, "start", token.ordered && token.start !== 1 ? String(token.start) : null);
+        }
+        return list;
+      }
+      case "checkbox":
+        drawCheckbox(brush, token);
+        return;
+      case "html": {
+        const text = brush.element("p", type);
+        text.dataset.html = "";
+        fill(text, (inside) => inside.text(raw.trimEnd()));
+        return text;
+      }
+      case "table":
+        return this.#table(brush, token, open && !raw.endsWith("\n"), growing);
+      case "math":
+        return drawFormula(brush, token, this.#options);
+      case "code":
+        return this.#code(brush, token, open);
+    }
+  }
+
+  /**
+   * @param {Brush} brush
+   * @param {string} name
+   * @param {string} source
+   * @param {boolean} open
+   * @param {(inside: Brush) => void} draw
+   * @param {boolean} [loose]
+   */
+  #element(brush, name, source, open, draw, loose = false) {
+    const element = brush.element(name);
+    if (this.#isStale(element, source, open, loose)) fill(element, draw);
+    return element;
+  }
+
+  /**
+   * @param {Node} element
+   * @param {string} source
+   * @param {boolean} open
+   * @param {boolean} [loose]
+   */
+  #isStale(element, source, open, loose) {
+    return isStale(element, source, this.#mark + Number(open) + 2 * Number(loose));
+  }
+
+  /**
+   * @param {Brush} brush
+   * @param {Token[]} tokens
+   * @param {boolean} open
+   */
+  #blocks(brush, tokens, open) {
+    for (const token of tokens) this.block(brush, token, open && token === tokens.at(-1));
+  }
+
+  /**
+   * @param {Brush} brush
+   * @param {Token} item
+   * @param {boolean} open
+   */
+  #item(brush, item, open) {
+    const draw = (/** @type {Brush} */ inside) => this.#blocks(inside, item.tokens ?? [], open);
+    this.#element(brush, "li", item.raw, open, draw, item.loose);
+  }
+
+  /**
+   * @param {Brush} brush
+   * @param {Token} token
+   * @param {boolean} open
+   * @param {Growing | null} growing
+   */
+  #table(brush, { raw, header, rows }, open, growing) {
+    const wrapper = brush.element("div", "table box");
+    wrapper.dataset.scroll = "";
+    wrapper.tabIndex = 0; // for those who scroll it by keyboard
+    attribute(wrapper, "role", "group");
+    attribute(wrapper, "aria-label", "Table");
+    if (growing || this.#isStale(wrapper, raw, open)) {
+      /** @type {(table: Brush, name: string, group: Token[][], last?: ChildNode) => void} */
+      const draw = (table, name, group, last) => {
+        const rest = (/** @type {Brush} */ inside) => {
+          for (const row of group) this.#row(inside, row, open && row === (rows.at(-1) ?? header));
+        };
+        fill(table.element(name), rest, last);
+      };
+      fill(wrapper, (inside) =>
+        fill(inside.element("table"), (table) => {
+          draw(table, "thead", [header]);
+          if (rows.length) draw(table, "tbody", rows, growing?.last);
+        }),
+      );
+    }
+    return wrapper;
+  }
+
+  /**
+   * @param {Brush} brush
+   * @param {Token[]} row
+   * @param {boolean} open
+   */
+  #row(brush, row, open) {
+    const last = row.filter(({ text }) => text).at(-1);
+    fill(brush.element("tr"), (inside) => {
+      for (const cell of row) {
+        const isOpen = open && cell === last;
+        const draw = (/** @type {Brush} */ inside) => this.#cell(inside, cell.tokens ?? [], isOpen);
+        const element = this.#element(inside, cell.header ? "th" : "td", cell.text, isOpen, draw);
+        element.style.textAlign = cell.align ?? "";
+      }
+    });
+  }
+
+  /**
+   * @param {Brush} brush
+   * @param {Token} token
+   * @param {boolean} open
+   */
+  #code(brush, { raw, text, lang }, open) {
+    const source = text.replace(/\n$/, "");
+    const code = drawCode(brush, text && `${source}\n`, lang);
+    const hook = this.#options.highlight;
+    if (hook && (!open || CLOSED_FENCE.test(raw))) highlight(code, source, hook);
+    return code.wrapper;
+  }
+
+  /**
+   * @param {Token[]} tokens
+   * @param {boolean} open
+   * @param {boolean} [header] whether its last line may become the head of a table
+   */
+  #source(tokens, open, header = false) {
+    const source = this.#lexed.sourceOf(tokens);
+    return open ? holdEnd(source, header) : source;
+  }
+
+  /**
+   * @param {Brush} brush
+   * @param {Token[]} tokens
+   * @param {boolean} open
+   */
+  #cell(brush, tokens, open) {
+    this.#inline(brush, tokens, this.#source(tokens, open), open);
+  }
+
+  /**
+   * @param {Brush} brush
+   * @param {Token[]} before a checkbox, or nothing
+   * @param {string} source
+   * @param {boolean} open
+   */
+  #inline(brush, before, source, open) {
+    let tokens = this.#lexed.inline(source);
+    if (open) {
+      const closed = close(source, tokens, !!this.#options.math);
+      if (closed !== source) tokens = this.#lexed.inline(closed);
+      unlinkLast(tokens);
+    }
+    drawSpans(brush, [...before, ...tokens], this.#options);
+  }
+}

@@ -1,0 +1,162 @@
+/** What stands in a line: emphasis, code, links, pictures. */
+
+import { attribute, fill, isStale, isTooDeep } from "./brush.js";
+import { decode } from "./entities.js";
+import { address, isAllowed } from "./urls.js";
+
+/**
+ * @typedef {import("./brush.js").Brush} Brush
+ * @typedef {import("./lex.js").Token} Token
+ * @typedef {import("../markdown.js").MarkdownOptions} MarkdownOptions
+ */
+
+/**
+ * @param {Brush} brush
+ * @param {Token[]} tokens
+ * @param {MarkdownOptions} options
+ * @param {boolean} [inLink]
+ */
+export function drawSpans(brush, tokens, options, inLink = false) {
+  for (const token of tokens) {
+    const draw = (/** @type {Brush} */ inside) => drawSpans(inside, token.tokens ?? [], options, inLink);
+    switch (isTooDeep() ? "raw" : token.type) {
+      case "strong":
+      case "em":
+      case "del":
+        fill(brush.element(token.type), draw);
+        break;
+      case "codespan":
+        fill(brush.element("code"), (inside) => inside.text(token.text));
+        break;
+      case "br":
+        brush.element("br");
+        break;
+      case "checkbox":
+        drawCheckbox(brush, token);
+        break;
+      case "link":
+        drawLink(brush, token, options, inLink);
+        break;
+      case "image":
+        drawPicture(brush, token, options, inLink);
+        break;
+      case "math":
+        drawFormula(brush, token, options);
+        break;
+      case "text":
+        brush.text(decode(token.text));
+        break;
+      case "raw":
+        brush.text(token.raw);
+        break;
+      default: // an escaped character, or raw HTML: as it stands
+        brush.text(token.text);
+    }
+  }
+}
+
+/**
+ * @param {Brush} brush
+ * @param {Token} token
+ * @param {MarkdownOptions} options
+ * @param {boolean} inLink
+ */
+function drawLink(brush, { href, title, text, tokens = [], autolink }, options, inLink) {
+  const url = address(href, autolink);
+  const draw = (/** @type {Brush} */ inside) =>
+    autolink ? inside.text(text) : drawSpans(inside, tokens, options, true);
+  if (inLink || !isAllowed(url, document.baseURI)) draw(brush);
+  else drawAnchor(brush, url, title, draw);
+}
+
+/**
+ * @param {Brush} brush
+ * @param {string | null} url
+ * @param {string | null | undefined} title
+ * @param {(inside: Brush) => void} draw
+ */
+function drawAnchor(brush, url, title, draw) {
+  const link = /** @type {HTMLAnchorElement} */ (brush.element("a"));
+  attribute(link, "href", url);
+  attribute(link, "rel", "noopener nofollow");
+  attribute(link, "title", title ? decode(title) : null);
+  fill(link, draw);
+}
+
+/**
+ * @param {Brush} brush
+ * @param {Token} token
+ * @param {MarkdownOptions} options
+ * @param {boolean} inLink
+ */
+function drawPicture(brush, { href, title, tokens = [] }, { images }, inLink) {
+  const url = address(href);
+  const alt = plain(tokens);
+  const allowed = isAllowed(url, document.baseURI, true);
+  if (!allowed || (!images && inLink)) {
+    brush.text(alt);
+  } else if (!images) {
+    drawAnchor(brush, url, title, (inside) => inside.text(alt || String(url)));
+  } else {
+    const picture = /** @type {HTMLImageElement} */ (brush.element("img"));
+    picture.referrerPolicy = "no-referrer"; // before there is anything to ask for
+    picture.loading = "lazy";
+    attribute(picture, "alt", alt);
+    attribute(picture, "title", title ? decode(title) : null);
+    attribute(picture, "src", url);
+  }
+}
+
+/**
+ * @param {Token[]} tokens
+ * @returns {string}
+ */
+function plain(tokens) {
+  return tokens
+    .map(({ type, text, tokens: inside }) =>
+      type === "br" ? "\n" : inside ? plain(inside) : type === "text" ? decode(text) : text,
+    )
+    .join("");
+}
+
+/**
+ * @param {Brush} brush
+ * @param {Token} token
+ */
+export function drawCheckbox(brush, { checked }) {
+  const box = /** @type {HTMLInputElement} */ (brush.element("input"));
+  box.type = "checkbox";
+  box.disabled = true;
+  attribute(box, "checked", checked ? "" : null);
+  brush.text(" ");
+}
+
+/**
+ * @param {Brush} brush
+ * @param {Token} token
+ * @param {MarkdownOptions} options
+ */
+export function drawFormula(brush, { raw, tex, display }, { math }) {
+  const formula = brush.element("span", "math");
+  formula.dataset.math = display ? "display" : "";
+  if (math && isStale(formula, raw)) {
+    try {
+      formula.replaceChildren(math(tex, display));
+    } catch (error) {
+      reportError(error);
+      formula.textContent = raw;
+    }
+  }
+  return formula;
+}
+
+/**
+ * An address at the end of what has arrived is no link yet: it may go on.
+ *
+ * @param {Token[]} tokens
+ */
+export function unlinkLast(tokens) {
+  const last = tokens.at(-1);
+  if (last?.type === "link" && last.autolink && !last.raw.startsWith("<")) tokens[tokens.length - 1] = { ...last, type: "escape" };
+  else if (last?.tokens) unlinkLast(last.tokens);
+}

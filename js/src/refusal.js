@@ -1,0 +1,64 @@
+/** Why a response is no event stream, in words. */
+
+/** @typedef {ConstructorParameters<typeof import("./errors.js").StreamError>} ErrorFacts */
+
+const SIGN_IN = "You are not signed in. Sign in, then ask again.";
+
+/**
+ * @param {Response} response
+ * @returns {Promise<ErrorFacts>}
+ */
+export async function refusal(response) {
+  const { status } = response;
+  if (!response.ok) return httpError(response);
+  // The server's answer to a request for a run that it began before: EventSource would stop here too.
+  if (status === 204) return ["no_content", "The server does not run this request again. Ask again.", false, status];
+  const contentType = mimeType(response);
+  if (response.redirected && contentType === "text/html") return ["auth", SIGN_IN, false, status];
+  const type = contentType || "something without a type";
+  return ["bad_response", `The server sent ${type} where a stream was expected.`, false, status];
+}
+
+/** @param {Response} response */
+function mimeType({ headers }) {
+  return headers.get("Content-Type")?.split(";")[0].trim().toLowerCase();
+}
+
+/**
+ * The words of a JSON body are shown, whoever wrote it: ours and most APIs say `message`, Werkzeug's `description`.
+ *
+ * @param {Response} response
+ * @returns {Promise<ErrorFacts>}
+ */
+async function httpError(response) {
+  const { status } = response;
+  const body = await response.json().catch(() => null);
+  /** @param {any} value */
+  const words = (value) => (typeof value === "string" ? value : "");
+  const message = words(body?.message) || words(body?.description);
+  const mayPass = status >= 500 || status === 408 || status === 429;
+  return [
+    (message && words(body.code)) || (status === 401 ? "auth" : "http"),
+    message || httpMessage(status),
+    message && typeof body.retryable === "boolean" ? body.retryable : mayPass,
+    status,
+    seconds(response.headers.get("Retry-After")),
+  ];
+}
+
+/** @param {number} status */
+function httpMessage(status) {
+  if (status === 401) return SIGN_IN;
+  if (status === 429) return "Too many requests. Wait a moment, then ask again.";
+  return `The server answered with an error (HTTP ${status}).`;
+}
+
+/**
+ * A number of seconds, or a date (RFC 9110, section 10.2.3).
+ *
+ * @param {string | null} value
+ */
+function seconds(value) {
+  const given = value === null || /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000;
+  return Math.max(0, given) || 0;
+}

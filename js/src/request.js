@@ -1,0 +1,37 @@
+/** What is sent: fetch's request, with what a stream and a Flask app need in its headers. */
+
+/** @typedef {import("./connect.js").StreamOptions} StreamOptions */
+
+const SAFE_METHODS = /^(GET|HEAD|OPTIONS)$/;
+
+/**
+ * @param {string | URL} url
+ * @param {StreamOptions} options
+ */
+export function prepare(url, { headers: given, csrf, ...init }) {
+  const request = new Request(url, {
+    cache: "no-store",
+    ...init,
+    headers: typeof given === "function" ? given() : given,
+    method: init.method?.toUpperCase(),
+  });
+  const { headers } = request;
+  if (!headers.has("Accept")) headers.set("Accept", "text/event-stream");
+  const token = csrfToken(request, csrf);
+  if (token && !headers.has("X-CSRFToken")) headers.set("X-CSRFToken", token);
+  return request;
+}
+
+/**
+ * Flask-WTF's token: the one given, or the page's meta element's. (A form's own hidden field is in its body.)
+ * Only this origin's own pages may be given it.
+ *
+ * @param {Request} request
+ * @param {string | null | undefined} given
+ */
+function csrfToken({ method, url }, given) {
+  if (SAFE_METHODS.test(method) || new URL(url).origin !== globalThis.location?.origin) return null;
+  /** @type {HTMLMetaElement | null} */
+  const meta = document.querySelector("meta[name=csrf-token]");
+  return given ?? meta?.content;
+}

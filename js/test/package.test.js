@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+import { build } from "esbuild";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+const STATIC = fileURLToPath(new URL("../../flask_stream/static/", import.meta.url));
+
+const BUILT = [
+  "flask-stream-markdown.LICENSE.txt",
+  "flask-stream-markdown.d.ts",
+  "flask-stream-markdown.js",
+  "flask-stream-more.js",
+  "flask-stream.css",
+  "flask-stream.d.ts",
+  "flask-stream.js",
+];
+
+/** Gives what it printed; a command that fails, fails the test with all that it said. */
+async function run(command, args, cwd) {
+  const options = { cwd, maxBuffer: 1e8, timeout: 120_000 };
+  return promisify(execFile)(command, args, options).then(
+    ({ stdout }) => stdout,
+    ({ message, stdout, stderr }) => assert.fail(`${message}\n${stdout}\n${stderr}`),
+  );
+}
+
+const tool = (name, args, cwd) => run(join(ROOT, "node_modules/.bin", name), args, cwd);
+const text = (...path) => readFile(join(...path), "utf8");
+
+let folder; // a project that has installed the package
+let tarball;
+let packed;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "flask-stream-"));
+  const json = await run("npm", ["pack", "--json", "--foreground-scripts=false", "--pack-destination", folder], ROOT);
+  [packed] = JSON.parse(json);
+  tarball = join(folder, packed.filename);
+  await writeFile(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  await run("npm", ["install", "--offline", "--no-audit", "--no-fund", "--ignore-scripts", tarball], folder);
+});
+
+after(() => rm(folder, { recursive: true, force: true }));
+
+const installed = (...path) => join(folder, "node_modules/flask-stream", ...path);
+
+describe("the npm package", () => {
+  test("holds the built files, what there is to read, and nothing else", () => {
+    const paths = packed.files.map(({ path }) => path).sort();
+    assert.deepEqual(paths, ["LICENSE", "README.md", ...BUILT.map((name) => `dist/${name}`), "package.json"]);
+  });
+
+  test("has the files of the Python package, byte by byte", async () => {
+    for (const name of BUILT) assert.equal(await text(installed("dist", name)), await text(STATIC, name), name);
+    assert.equal(await text(installed("LICENSE")), await text(ROOT, "../LICENSE"));
+  });
+
+  test("needs nothing of others, and has marked's licence beside what it has of marked", async () => {
+    const { dependencies, peerDependencies } = JSON.parse(await text(installed("package.json")));
+    assert.deepEqual({ dependencies, peerDependencies }, { dependencies: undefined, peerDependencies: undefined });
+    const [notice] = (await text(installed("dist/flask-stream-markdown.js"))).split("\n");
+    assert.match(notice, /^\/\*! Contains marked.* flask-stream-markdown\.LICENSE\.txt \*\/$/);
+    const licence = await text(installed("dist/flask-stream-markdown.LICENSE.txt"));
+    for (const words of ["MarkedJS", "Permission is hereby granted", "John Gruber"]) assert.ok(licence.includes(words));
+  });
+
+  test("has the version that the changelog and the Python package have", async () => {
+    const [, newest] = /^## \[(\d[^\]]*)\]/m.exec(await text(ROOT, "../CHANGELOG.md"));
+    assert.equal(packed.version, newest);
+  });
+
+  test("is as publint wants it", () => tool("publint", ["--strict", tarball], folder));
+
+  test("resolves with its types wherever ES modules do", () =>
+    // A style sheet has no types to resolve.
+    tool("attw", ["--profile", "esm-only", "--exclude-entrypoints", "flask-stream.css", "--", tarball], folder));
+});
+
+describe("where it is installed", () => {
+  const STRICTEST = ["--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess"];
+  const OPTIONS = ["--noEmit", "--ignoreConfig", "--target", "es2022", "--lib", "es2022,dom,dom.asynciterable"];
+
+  for (const [module, resolution] of [
+    ["nodenext", "nodenext"],
+    ["esnext", "bundler"],
+  ]) {
+    test(`its types hold, with moduleResolution ${resolution}`, async () => {
+      await cp(join(ROOT, "test/types.test.ts"), join(folder, "use.ts"));
+      const flags = ["--module", module, "--moduleResolution", resolution, "--types", ""];
+      await tool("tsc", [...OPTIONS, ...STRICTEST, ...flags, "use.ts"], folder);
+    });
+  }
+
+  test("what its README shows compiles", async () => {
+    const readme = await text(installed("README.md"));
+    const snippets = [...readme.matchAll(/^```(js|ts)\n(.*?)^```/gms)];
+    assert.equal(snippets.length, 4);
+    const css = 'declare module "flask-stream/flask-stream.css" {}\n'; // which bundlers bring
+    await writeFile(join(folder, "css.d.ts"), css);
+    const names = [];
+    for (const [index, [, language, code]] of snippets.entries()) {
+      names.push(`readme-${index}.${language}`);
+      await writeFile(join(folder, names[index]), code);
+    }
+    const flags = ["--allowJs", "--checkJs", "--module", "esnext", "--moduleResolution", "bundler", "--types", ""];
+    await tool("tsc", [...OPTIONS, "--strict", "--strictNullChecks", "false", ...flags, "css.d.ts", ...names], folder);
+  });
+
+  test("a bundler keeps the element of a bare import, and makes chunks of what is loaded later", async () => {
+    const contents = 'import "flask-stream"; import "flask-stream/flask-stream.css";';
+    const { outputFiles } = await build({
+      stdin: { contents, resolveDir: folder },
+      bundle: true,
+      splitting: true,
+      format: "esm",
+      outdir: join(folder, "bundle"),
+      write: false,
+    });
+    const holding = (pattern) => outputFiles.filter((file) => pattern.test(file.text)).map(({ path }) => path);
+    assert.deepEqual(holding(/customElements/), [join(folder, "bundle/stdin.js")]);
+    assert.deepEqual(holding(/@media/), [join(folder, "bundle/stdin.css")]);
+    assert.equal(holding(/flask-stream-markdown\.LICENSE\.txt/).length, 1);
+    assert.ok(!holding(/flask-stream-markdown\.LICENSE\.txt/).includes(join(folder, "bundle/stdin.js")));
+  });
+
+  test("Markdown can be imported in Node; the element's file says what is missing there", async () => {
+    const code = `
+      const { markdown } = await import("flask-stream/markdown");
+      const error = await import("flask-stream").catch((error) => error);
+      console.log(typeof markdown, String(error));`;
+    const said = await run(process.execPath, ["--input-type=module", "--eval", code], folder);
+    assert.match(said, /^function ReferenceError: (HTMLElement|CSSStyleSheet) is not defined\n$/);
+  });
+});
+
+describe("the types that are written by hand", () => {
+  const interfaceOf = (types, name) => new RegExp(`interface ${name} \\{\n(.*?)\n {0,2}\\}\n`, "s").exec(types)[1];
+  const fieldsOf = (body) => [...body.matchAll(/(?:^|[{;] ?|^ +)(\w+\??):/gm)].map(([, field]) => field);
+
+  test("have the events of the project's README, with their fields", async () => {
+    const types = await text(ROOT, "src/flask-stream.d.ts");
+    const declared = interfaceOf(types, "StreamEvents").replaceAll(/\/\*\*.*?\*\//g, "");
+    const events = Object.fromEntries(
+      [...declared.matchAll(/^ {4}?(\w+): (.*);$|^ {2}(\w+): (.*);$/gm)].map((match) => {
+        const [name, type] = match.slice(1).filter(Boolean);
+        return [name, fieldsOf(type.startsWith("{") ? type : interfaceOf(types, type).replaceAll(/\/\*\*.*?\*\//g, ""))];
+      }),
+    );
+    const rows = [...(await text(ROOT, "../README.md")).matchAll(/^\| (`\w+`(?: \/ `\w+`)*) \| `\{(.*?)\}`/gm)];
+    const table = Object.fromEntries(rows.map(([, name, fields]) => [name.slice(1, -1), fields.split(", ")]));
+    assert.deepEqual(events, table);
+  });
+
+  test("have the events that the element fires", async () => {
+    const names = (source) => [...new Set(source.match(/"stream:\w+"/g))].sort();
+    const fired = names(await text(ROOT, "src/element.js"));
+    assert.ok(fired.includes('"stream:done"'));
+    assert.deepEqual(names(await text(ROOT, "src/flask-stream.d.ts")), fired);
+  });
+});
