@@ -1,4 +1,4 @@
-"""The example app of Flask-Stream: a chat, and a race between streaming and waiting."""
+"""The example app of Flask-Stream: a chat, a race, a tool loop, and a page without our client."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask
 
-from . import chat, database, provider, race, security, source
+from . import chat, database, plain, provider, race, security, source, tools
 from .extensions import stream
 
 
@@ -26,5 +26,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 
     app.register_blueprint(chat.bp)
     app.register_blueprint(race.bp)
+    app.register_blueprint(tools.bp)
+    app.register_blueprint(plain.bp)
     app.register_blueprint(source.bp)
     return app

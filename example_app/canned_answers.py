@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from .canned_wire import Block, text_block
+
 T = TypeVar("T")
-Trick = Literal["cut", "error", "rate limit", "hold", "none"]
+Trick = Literal["cut", "error", "rate limit", "slow start", "hold", "none"]
 
 WHY_STREAM = """\
 Because waiting feels longer than reading. A language model writes about as fast as \
@@ -37,10 +39,8 @@ who closes the tab while you pay for every token.
 Those are a few dozen small decisions, all invisible when they are right. With the \
 decorator they are made once, and your view stays three lines long."""
 
-HAIKU = """\
-A cursor, blinking.
-One word, and then another:
-nobody waits now."""
+# Two spaces at the end of a line are a line break in Markdown.
+HAIKU = "A cursor, blinking.  \nOne word, and then another:  \nnobody waits now."
 
 GREETING = """\
 Hello! Before you ask: I am no language model, only a small server inside this example \
@@ -72,6 +72,74 @@ LONG_PARTS = (
     "when they have gone. It was good manners before there were any machines.",
 )
 
+MARKDOWN = """\
+## Markdown, as it is written
+
+A model writes *Markdown*, and a page that shows **all** of it at the end has it easy. Here each \
+block is made while its words arrive: you never see a raw `**` that waits for its partner.
+
+### What there is
+
+1. Headings, like the one above
+2. Lists, with numbers or without
+   - and lists in lists,
+   - as deep as a model likes
+3. Links, to [the standard](https://html.spec.whatwg.org/multipage/server-sent-events.html) \
+for instance, and ~~old~~ struck out words
+
+### Code, with its language
+
+```python
+@app.post("/chat")
+@stream.response
+def chat():
+    question = request.form["question"]
+    return claude.messages.create(
+        model="claude-haiku-5-5",
+        max_tokens=1024,
+        messages=[{"role": "user", "content": question}],
+        stream=True,
+    )
+```
+
+A block that is still open is a block already; its copy button copies what is there.
+
+### A table
+
+| Where it waits | What the reader sees | Seconds |
+|:---------------|:---------------------|--------:|
+| Streamed       | the first words      |     0.6 |
+| All at once    | nothing at all       |     8.4 |
+
+### A list of tasks
+
+- [x] Show the first word at once
+- [x] Say how it ended
+- [ ] Guess what you will ask next
+
+> A model can also write HTML. <b onclick="alert(1)">It stays what it is</b>: text.
+
+And a rule to end with:
+
+---
+
+That was all of it."""
+
+SLOW_START = """\
+That was a slow start: six seconds without a word, as when a model thinks first, or its \
+provider is busy.
+
+Meanwhile the page showed three dots, a screen reader was told once that something is being \
+written, and Stop would have worked at any moment. In a longer silence the server also sends \
+a heartbeat every 15 seconds, so that no proxy on the way takes the connection for dead."""
+
+LET_THROUGH = """\
+This time you were let through. A moment ago the provider refused the same question with \
+HTTP 429 and a Retry-After header. The page said so, and kept its Retry button shut for as \
+long as it was told to. Nothing asked again by itself: only you do.
+
+Ask the same once more, and it is refused once more."""
+
 FALLBACK = """\
 You asked: “{question}”
 
@@ -87,9 +155,13 @@ _TRICKS: tuple[tuple[str, Trick], ...] = (
     (r"\brate[ -]?limit", "rate limit"),
     (r"\bcut\b", "cut"),
     (r"\berror\b", "error"),
+    (r"\bslow\b", "slow start"),
     (r"\bhold\b", "hold"),
 )
 _TOPICS = (
+    (r"\bmarkdown\b", MARKDOWN),
+    (r"\brate[ -]?limit", LET_THROUGH),
+    (r"\bslow\b", SLOW_START),
     (r"\blong\b", "\n\n".join(LONG_PARTS)),
     (r"\b(haiku|poem|verse)\b", HAIKU),
     (r"\bhow\b.*\b(work|words|page|stream)", HOW_IT_WORKS),
@@ -101,19 +173,35 @@ _TOPICS = (
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer in the pieces it is sent in, and what is to go wrong on the way."""
+    """An answer in the blocks it is sent in, and what is to go wrong on the way."""
 
-    pieces: tuple[str, ...]
-    trick: Trick
+    blocks: tuple[Block, ...]
+    trick: Trick = "none"
+    stop_reason: str = "end_turn"
+
+    @property
+    def text(self) -> str:
+        """All that the user would read."""
+        return "".join(block.text for block in self.blocks)
+
+    @property
+    def size(self) -> int:
+        """How many deltas it comes to, which is what the canned provider counts as tokens."""
+        return sum(len(block.deltas) for block in self.blocks)
 
 
 def answer_to(prompt: str) -> Answer:
     """Choose what to say to `prompt`, and how."""
     text = _first_match(prompt, _TOPICS)
-    trick = _first_match(prompt, _TRICKS)
+    trick = trick_of(prompt)
     if text is None:
-        text = WHY_STREAM if trick else FALLBACK.format(question=_shortened(prompt))
-    return Answer(pieces=_pieces(text), trick=trick or "none")
+        text = FALLBACK.format(question=_shortened(prompt)) if trick == "none" else WHY_STREAM
+    return Answer((text_block(text),), trick)
+
+
+def trick_of(prompt: str) -> Trick:
+    """Tell what is to go wrong."""
+    return _first_match(prompt, _TRICKS) or "none"
 
 
 def _first_match(prompt: str, table: tuple[tuple[str, T], ...]) -> T | None:
@@ -126,8 +214,3 @@ def _first_match(prompt: str, table: tuple[tuple[str, T], ...]) -> T | None:
 def _shortened(prompt: str) -> str:
     words = " ".join(prompt.split())
     return words if len(words) <= 80 else words[:79].rstrip() + "…"
-
-
-def _pieces(text: str) -> tuple[str, ...]:
-    """Cut at most six letters at a time, about what a model's tokens come to in English."""
-    return tuple(re.findall(r"\s*\S{1,6}", text))

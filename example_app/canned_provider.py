@@ -21,13 +21,15 @@ from typing import Any
 
 from .canned_answers import Answer, answer_to
 from .canned_log import Log
-from .canned_wire import count_tokens, frame, new_message, text_of
+from .canned_research import research
+from .canned_wire import JSON, count_tokens, frame, new_message, prompt_of
 
 DELAY = 0.033  # seconds between two pieces: some thirty tokens a second
 START_DELAYS = 18  # a model thinks about 0.6 s before its first word
+SLOW_START_DELAYS = 180  # six seconds
 HOLD_AFTER = 6  # pieces
 HOLD_SECONDS = 60.0  # so that a held answer that nobody releases does end
-RETRY_AFTER = 20
+RETRY_AFTER_DELAYS = 600  # 20 seconds
 
 
 class ClientLeft(Exception):
@@ -45,10 +47,12 @@ class CannedProvider(ThreadingTCPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.delay = delay
+        self.retry_after = max(1, round(delay * RETRY_AFTER_DELAYS))
         self.log = Log(log_file)
         self.releases = 0
         self._lock = threading.Lock()
         self._requests = 0
+        self._refused: dict[str, float] = {}  # prompts, and since when
 
     def start(self) -> None:
         """Serve from a daemon thread."""
@@ -59,6 +63,16 @@ class CannedProvider(ThreadingTCPServer):
         with self._lock:
             self._requests += 1
             return self._requests
+
+    def refuses(self, prompt: str) -> bool:
+        """Refuse a prompt, until it is asked again after `retry_after` seconds."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._refused.get(prompt, now) >= self.retry_after:
+                del self._refused[prompt]
+                return False
+            self._refused.setdefault(prompt, now)
+            return True
 
     def release(self) -> None:
         """Let every answer go on that waits now."""
@@ -92,15 +106,16 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing on stderr: what matters is in the log."""
 
     def _answer(self, body: Mapping[str, Any]) -> None:
-        messages = body["messages"]
-        prompt = text_of(messages[-1])
-        answer = answer_to(prompt)
+        messages, tools = body["messages"], body.get("tools")
+        prompt = prompt_of(messages)
+        answer = research(messages, tools[0]["name"]) if tools else answer_to(prompt)
         self._request = self.server.next_request()
         self._record("request", prompt=prompt, trick=answer.trick)
-        if answer.trick == "rate limit":
+        if answer.trick == "rate limit" and self.server.refuses(prompt):
             self._record("refused")
             message = "This request would exceed your rate limit of 0 requests a minute."
-            self._send_error(429, "rate_limit_error", message, {"retry-after": str(RETRY_AFTER)})
+            headers = {"retry-after": str(self.server.retry_after)}
+            self._send_error(429, "rate_limit_error", message, headers)
         elif not body.get("stream"):
             message = "The canned provider only streams: pass stream=True."
             self._send_error(400, "invalid_request_error", message)
@@ -118,37 +133,45 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self._send_event("message_start", message=new_message(self._request, model, input_tokens))
         self._send_event("ping")
-        self._wait(self.server.delay * START_DELAYS)
-        block = {"type": "text", "text": ""}
-        self._send_event("content_block_start", index=0, content_block=block)
-        self._send_pieces(answer)
-        if answer.trick == "cut":
+        slow = answer.trick == "slow start"
+        self._wait(self.server.delay * (SLOW_START_DELAYS if slow else START_DELAYS))
+        whole = self._send_blocks(answer)
+        if whole:
+            self._finish(answer)
+        elif answer.trick == "cut":
             self._record("cut")
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
-        elif answer.trick == "error":
+        else:
             self._record("error")
             overloaded = {"type": "overloaded_error", "message": "Overloaded"}
             self._send_event("error", error=overloaded)
             self._end_body()
-        else:
-            self._finish(output_tokens=len(answer.pieces))
 
-    def _send_pieces(self, answer: Answer) -> None:
-        broken = answer.trick in ("cut", "error")
-        pieces = answer.pieces[: len(answer.pieces) // 2] if broken else answer.pieces
-        for number, piece in enumerate(pieces, 1):
-            delta = {"type": "text_delta", "text": piece}
-            self._send_event("content_block_delta", index=0, delta=delta)
-            self._record("piece", number=number)
-            if answer.trick == "hold" and number == HOLD_AFTER:
-                self._hold()
-            self._wait(self.server.delay * random.uniform(0.5, 1.5))
+    def _send_blocks(self, answer: Answer) -> bool:
+        """Send the answer; or half of it, and give False."""
+        end = answer.size // 2 if answer.trick in ("cut", "error") else None
+        number = 0
+        for index, block in enumerate(answer.blocks):
+            self._send_event("content_block_start", index=index, content_block=block.start)
+            for delta in block.deltas:
+                if number == end:
+                    return False
+                number += 1
+                self._send_delta(index, delta, number)
+                if answer.trick == "hold" and number == HOLD_AFTER:
+                    self._hold()
+            self._send_event("content_block_stop", index=index)
+        return True
 
-    def _finish(self, output_tokens: int) -> None:
-        delta = {"stop_reason": "end_turn", "stop_sequence": None}
-        self._send_event("content_block_stop", index=0)
-        self._send_event("message_delta", delta=delta, usage={"output_tokens": output_tokens})
+    def _send_delta(self, index: int, delta: JSON, number: int) -> None:
+        self._send_event("content_block_delta", index=index, delta=delta)
+        self._record("piece", number=number)
+        self._wait(self.server.delay * random.uniform(0.5, 1.5))
+
+    def _finish(self, answer: Answer) -> None:
+        delta = {"stop_reason": answer.stop_reason, "stop_sequence": None}
+        self._send_event("message_delta", delta=delta, usage={"output_tokens": answer.size})
         self._send_event("message_stop")
         self._end_body()
         self._record("complete")

@@ -3,8 +3,53 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+JSON = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A content block: what `content_block_start` carries, and the deltas that follow."""
+
+    start: JSON
+    deltas: tuple[JSON, ...]
+
+    @property
+    def text(self) -> str:
+        """The words of a text block, to be read by the user."""
+        return "".join(delta["text"] for delta in self.deltas if delta["type"] == "text_delta")
+
+
+def text_block(text: str, citation: JSON | None = None) -> Block:
+    """Say `text`; a citation comes before the words that it stands behind."""
+    deltas = tuple({"type": "text_delta", "text": piece} for piece in pieces(text))
+    if citation is None:
+        return Block({"type": "text", "text": ""}, deltas)
+    cited = {"type": "citations_delta", "citation": citation}
+    return Block({"type": "text", "text": "", "citations": []}, (cited, *deltas))
+
+
+def thinking_block(text: str) -> Block:
+    """Think aloud."""
+    deltas = tuple({"type": "thinking_delta", "thinking": piece} for piece in pieces(text))
+    signature = {"type": "signature_delta", "signature": "Y2FubmVk"}
+    return Block({"type": "thinking", "thinking": "", "signature": ""}, (*deltas, signature))
+
+
+def tool_use_block(id: str, name: str, input: JSON) -> Block:
+    """Call one of the app's tools."""
+    parts = ["", *re.findall(".{1,12}", json.dumps(input, ensure_ascii=False))]
+    deltas = tuple({"type": "input_json_delta", "partial_json": part} for part in parts)
+    return Block({"type": "tool_use", "id": id, "name": name, "input": {}}, deltas)
+
+
+def pieces(text: str) -> list[str]:
+    """Cut at most six letters at a time, about what a model's tokens come to in English."""
+    return re.findall(r"\s*\S{1,6}", text)
 
 
 def frame(type_: str, fields: Mapping[str, object]) -> bytes:
@@ -27,14 +72,24 @@ def new_message(request: int, model: str, input_tokens: int) -> dict[str, object
     }
 
 
-def text_of(message: Mapping[str, Any]) -> str:
-    """Give a message's text, whether its content is a string or a list of blocks."""
+def blocks_of(message: Mapping[str, Any], type_: str) -> list[JSON]:
+    """Give a message's blocks of that type, whether its content is a string or a list of blocks."""
     content = message["content"]
-    if isinstance(content, str):
-        return content
-    return " ".join(block.get("text", "") for block in content)
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return [block for block in blocks if block["type"] == type_]
+
+
+def text_of(message: Mapping[str, Any]) -> str:
+    """Give a message's text."""
+    return " ".join(block["text"] for block in blocks_of(message, "text"))
+
+
+def prompt_of(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Give the user's last words: behind them there may be tool calls and their results."""
+    asked = (text_of(message) for message in reversed(messages) if message["role"] == "user")
+    return next(filter(None, asked), "")
 
 
 def count_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
     """Guess as one does for English: four letters to the token."""
-    return sum(1 + len(text_of(message)) // 4 for message in messages)
+    return sum(1 + len(json.dumps(message["content"])) // 4 for message in messages)

@@ -23,7 +23,8 @@ SUGGESTIONS = [
 ]
 # The canned provider plays a trick for each of these.
 CANNED_SUGGESTIONS = [
-    "A long answer",
+    "A long answer in Markdown",
+    "A slow start",
     "An answer that is cut off",
     "An error half way",
     "A rate limit",
@@ -41,20 +42,28 @@ def page() -> str:
     )
 
 
+def show_saved(_: Result) -> Any:
+    """Answer a form that was sent without JavaScript: with the page, which has the answer now."""
+    return redirect(url_for(".page", _anchor="latest"))
+
+
 @bp.post("/chat")
-@stream.response
+@stream.response(no_js=show_saved)
 def answer() -> Any:
-    question = request.form.get("question", "").strip()
+    question = (request.form.get("suggestion") or request.form.get("question", "")).strip()
     if not question:
         abort(400, "Type a question first.")
-    turn = conversation.ask(question)
+    conversation.forget_failed(question)
     g.asked_at = monotonic()
+    # A question that the provider refuses raises here, and leaves no turn behind.
+    answer = get_provider().ask(conversation.messages(question))
+    turn = conversation.ask(question)
 
+    @after_this_stream
     def save(result: Result) -> None:
         conversation.answer(turn, result, g.get("first_word_ms"))
 
-    after_this_stream(save)
-    return get_provider().ask(conversation.messages())
+    return answer
 
 
 @stream_first_text.connect

@@ -26,6 +26,16 @@ def turns() -> list[sqlite3.Row]:
         ).fetchall()
 
 
+def forget_failed(question: str) -> None:
+    """Remove the last turn if its answer to this question failed: it is asked again."""
+    with connect() as db:
+        db.execute(
+            "DELETE FROM turn WHERE question = ? AND outcome = 'failed'"
+            " AND id = (SELECT max(id) FROM turn WHERE conversation = ?)",
+            [question, session.get("conversation")],
+        )
+
+
 def ask(question: str) -> int:
     """Save a question, and give its turn's id."""
     if "conversation" not in session:
@@ -58,11 +68,11 @@ def answer(turn: int, result: Result, first_word_ms: int | None) -> None:
         )
 
 
-def messages() -> Messages:
+def messages(question: str) -> Messages:
     """Give the conversation as a provider wants it: no empty answers, the new question last."""
     found: Messages = []
     for turn in turns():
         found.append({"role": "user", "content": turn["question"]})
         if turn["answer"]:
             found.append({"role": "assistant", "content": turn["answer"]})
-    return found
+    return [*found, {"role": "user", "content": question}]

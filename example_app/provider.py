@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache, partial
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import anthropic
@@ -13,18 +14,133 @@ import openai
 from flask import Flask, current_app
 
 from . import canned_provider
+from .notes import Note
 
 Messages = list[Any]  # of {"role": …, "content": …}, which both SDKs take
 
 
 @dataclass(frozen=True)
-class Provider:
-    """A model, and how to ask it: `ask` gives the SDK's own stream."""
+class Tool:
+    """A function that the model may ask for; its parameters are a JSON schema."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+class Provider(ABC):
+    """A model, and how to ask it. What differs from one SDK to the other is in here."""
 
     name: str
     model: str
-    ask: Callable[[Messages], Any]
-    canned: bool = False
+    canned = False
+    cites = False  # whether the stream itself names the notes that the answer is from
+
+    @abstractmethod
+    def ask(self, messages: Messages, tools: Sequence[Tool] = ()) -> Any:
+        """Give the SDK's own stream."""
+
+    @abstractmethod
+    def tool_results(self, found: Mapping[str, list[Note]]) -> Messages:
+        """Give what the next request has to hold: the notes found, by the call's id."""
+
+
+class Claude(Provider):
+    name = "Anthropic"
+    cites = True
+
+    def __init__(self, client: anthropic.Anthropic, model: str) -> None:
+        self.client = client
+        self.model = model
+
+    def ask(self, messages: Messages, tools: Sequence[Tool] = ()) -> Any:
+        with_tools: dict[str, Any] = {}
+        if tools:
+            with_tools = {
+                "tools": [
+                    {"name": t.name, "description": t.description, "input_schema": t.parameters}
+                    for t in tools
+                ],
+                "thinking": {"type": "adaptive", "display": "summarized"},
+            }
+        return self.client.messages.create(
+            model=self.model, max_tokens=2048, stream=True, messages=messages, **with_tools
+        )
+
+    def tool_results(self, found: Mapping[str, list[Note]]) -> Messages:
+        results = [
+            {
+                "type": "tool_result",
+                "tool_use_id": id,
+                "content": [_search_result(note) for note in notes] or "Nothing was found.",
+                "is_error": not notes,
+            }
+            for id, notes in found.items()
+        ]
+        return [{"role": "user", "content": results}]
+
+
+def _search_result(note: Note) -> dict[str, Any]:
+    return {
+        "type": "search_result",
+        "source": note.url,
+        "title": note.title,
+        "content": [{"type": "text", "text": note.text}],
+        "citations": {"enabled": True},
+    }
+
+
+class OpenAI(Provider):
+    name = "OpenAI"
+
+    def __init__(self, client: openai.OpenAI, model: str) -> None:
+        self.client = client
+        self.model = model
+
+    def ask(self, messages: Messages, tools: Sequence[Tool] = ()) -> Any:
+        with_tools: dict[str, Any] = {}
+        if tools:
+            with_tools = {"tools": [{"type": "function", "function": asdict(t)} for t in tools]}
+        return self.client.chat.completions.create(
+            model=self.model,
+            stream=True,
+            stream_options={"include_usage": True},
+            messages=messages,
+            **with_tools,
+        )
+
+    def tool_results(self, found: Mapping[str, list[Note]]) -> Messages:
+        return [
+            {
+                "role": "tool",
+                "tool_call_id": id,
+                "content": "\n\n".join(f"{n.title} ({n.url}): {n.text}" for n in notes)
+                or "Nothing was found.",
+            }
+            for id, notes in found.items()
+        ]
+
+
+class Canned(Claude):
+    name = "canned answers"
+    canned = True
+
+    def __init__(self) -> None:
+        self.model = "canned-1"
+
+    def ask(self, messages: Messages, tools: Sequence[Tool] = ()) -> Any:
+        # The address is asked for here, at a question, so that each worker starts its own.
+        self.client = _canned_client(canned_provider.address())
+        return super().ask(messages, tools)
+
+
+@cache
+def _canned_client(url: str) -> anthropic.Anthropic:
+    # No retries, since a mishap asked for is to be seen; no proxy, since this is loopback.
+    http_client = anthropic.DefaultHttpxClient(trust_env=False)
+    return anthropic.Anthropic(
+        base_url=url, api_key="canned", max_retries=0, http_client=http_client
+    )
 
 
 def init_app(app: Flask) -> None:
@@ -42,36 +158,10 @@ def choose(environ: Mapping[str, str]) -> Provider:
     """Choose by the keys in `environ`."""
     if key := environ.get("ANTHROPIC_API_KEY"):
         model = environ.get("ANTHROPIC_MODEL") or "claude-haiku-5-5"
-        claude = anthropic.Anthropic(api_key=key)
-        return Provider("Anthropic", model, partial(_ask_claude, claude, model))
+        return Claude(anthropic.Anthropic(api_key=key), model)
     key, base_url = environ.get("OPENAI_API_KEY"), environ.get("OPENAI_BASE_URL")
     if key or base_url:
         model = environ.get("OPENAI_MODEL") or "gpt-5.4-mini"
         # A server of one's own seldom wants a key, but the SDK does.
-        client = openai.OpenAI(api_key=key or "none", base_url=base_url or None)
-        return Provider("OpenAI", model, partial(_ask_openai, client, model))
-    return Provider("canned answers", "canned-1", _ask_canned, canned=True)
-
-
-def _ask_claude(claude: anthropic.Anthropic, model: str, messages: Messages) -> Any:
-    return claude.messages.create(model=model, max_tokens=1024, stream=True, messages=messages)
-
-
-def _ask_openai(client: openai.OpenAI, model: str, messages: Messages) -> Any:
-    return client.chat.completions.create(
-        model=model, stream=True, stream_options={"include_usage": True}, messages=messages
-    )
-
-
-def _ask_canned(messages: Messages) -> Any:
-    # The address is asked for here, at a question, so that each worker starts its own.
-    return _ask_claude(_canned_client(canned_provider.address()), "canned-1", messages)
-
-
-@cache
-def _canned_client(url: str) -> anthropic.Anthropic:
-    # No retries, since a mishap asked for is to be seen; no proxy, since this is loopback.
-    http_client = anthropic.DefaultHttpxClient(trust_env=False)
-    return anthropic.Anthropic(
-        base_url=url, api_key="canned", max_retries=0, http_client=http_client
-    )
+        return OpenAI(openai.OpenAI(api_key=key or "none", base_url=base_url or None), model)
+    return Canned()

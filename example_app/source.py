@@ -11,6 +11,8 @@ bp = Blueprint("source", __name__)
 PAGES = {
     "chat": ("chat.py", "templates/chat.html", "static/chat.js", "conversation.py"),
     "race": ("race.py", "templates/race.html", "static/race.js"),
+    "tools": ("tools.py", "templates/tools.html", "static/tools.js", "provider.py", "notes.py"),
+    "plain": ("plain.py", "templates/plain.html", "static/plain.js"),
 }
 
 

@@ -10,14 +10,22 @@ let asked = { question: "", at: 0, firstWord: undefined };
 
 // The element reads the form when it accepts a submit, so this is the moment of asking.
 form.addEventListener("formdata", ({ formData }) => {
-  asked = { question: formData.get("question").trim(), at: performance.now() };
-  element.classList.toggle("noted", asked.question !== "");
-  if (!asked.question) return;
+  const suggestion = formData.get("suggestion");
+  const question = suggestion ?? formData.get("question").trim();
+  asked = { question, at: performance.now() };
+  element.classList.toggle("noted", question !== "");
+  if (!question) return;
+  forgetFailed(question);
   document.querySelector(".welcome").hidden = true;
+  document.querySelector(".suggestions").open = false;
   document.querySelector(".new").hidden = false;
-  append("question", asked.question);
-  field.value = "";
+  append("question", question);
+  if (!suggestion) field.value = "";
   toTheEnd();
+});
+element.addEventListener("stream:retry", () => {
+  conversation.querySelector(".note:last-child")?.remove();
+  asked = { question: asked.question, at: performance.now() };
 });
 
 element.addEventListener("stream:event", ({ detail: { type } }) => {
@@ -33,8 +41,8 @@ element.addEventListener("stream:stop", () => {
 element.addEventListener("stream:error", ({ detail }) => {
   if (!asked.question) return;
   note("failed", { ending: detail.message });
-  // Without a word of an answer, one may well want to ask again.
-  if (asked.firstWord === undefined) field.value ||= asked.question;
+  // Where there is no Retry, one may want to mend the question.
+  if (!detail.retryable && asked.firstWord === undefined) field.value ||= asked.question;
 });
 
 function note(outcome, { usage, ending }) {
@@ -57,6 +65,28 @@ function append(name, text) {
   return paragraph;
 }
 
+// As on the server, a question that failed and is asked again takes its own place.
+function forgetFailed(question) {
+  const last = [...conversation.querySelectorAll(".question")].at(-1);
+  if (last?.textContent !== question || conversation.lastElementChild.dataset.outcome !== "failed") return;
+  while (last.nextSibling) last.nextSibling.remove();
+  last.remove();
+}
+
+// Saved answers come as the text that they are, to be read without JavaScript too.
+async function renderSaved() {
+  const { markdown } = await import(element.dataset.markdownUrl);
+  const makeRenderer = markdown();
+  for (const part of conversation.querySelectorAll("[data-saved]")) {
+    const text = part.textContent;
+    part.textContent = "";
+    part.removeAttribute("data-saved");
+    const renderer = makeRenderer(part);
+    renderer.write(text);
+    renderer.end();
+  }
+}
+
 // Where there is a mouse; on a phone it would open the keyboard over the page.
 function focusField() {
   if (matchMedia("(hover: hover)").matches) field.focus({ preventScroll: true });
@@ -72,12 +102,8 @@ field.addEventListener("keydown", (event) => {
   form.requestSubmit();
 });
 
-for (const button of document.querySelectorAll("[data-question]")) {
-  button.addEventListener("click", () => {
-    field.value = button.textContent;
-    form.requestSubmit();
-  });
+if (conversation.children.length) {
+  await renderSaved();
+  toTheEnd();
 }
-
-if (conversation.children.length) toTheEnd();
 focusField();

@@ -66,7 +66,9 @@ const form = document.querySelector("#race");
 const verdict = document.querySelector("#verdict");
 const element = document.querySelector("flask-stream");
 const whole = document.querySelector("[data-answer]");
-const button = form.querySelector("button");
+const button = form.querySelector("[type=submit]");
+const stop = form.querySelector("[data-stop]");
+let waiting = new AbortController();
 const problem = document.createElement("p");
 problem.className = "problem";
 problem.setAttribute("role", "status");
@@ -79,10 +81,19 @@ form.addEventListener("submit", (event) => {
   if (streamed.running || waited.running) return event.preventDefault();
   button.setAttribute("aria-disabled", "true"); // disabled, it would lose the focus
   verdict.textContent = "";
+  stop.hidden = false;
   streamed.start();
   waited.start();
-  askForAll(new FormData(form));
+  waiting = new AbortController();
+  askForAll(new FormData(form), waiting.signal);
 });
+
+stop.addEventListener("click", () => {
+  element.stop();
+  waiting.abort();
+});
+// By the Escape key, for instance.
+element.addEventListener("stream:stop", () => waiting.abort());
 
 element.addEventListener("stream:event", (event) => {
   if (event.detail.type === "text") streamed.firstWord();
@@ -94,11 +105,11 @@ for (const type of ["stream:done", "stream:stop", "stream:error"]) {
   });
 }
 
-async function askForAll(body) {
+async function askForAll(body, signal) {
   whole.textContent = problem.textContent = "";
   try {
     const headers = { Accept: "application/json" };
-    const response = await fetch(form.action, { method: "POST", headers, body });
+    const response = await fetch(form.action, { method: "POST", headers, body, signal });
     const { text, error, message } = await response.json();
     if (text) waited.firstWord();
     whole.textContent = text ?? "";
@@ -106,7 +117,7 @@ async function askForAll(body) {
       problem.textContent = error?.message || message || `The server answered with an error (HTTP ${response.status}).`;
     }
   } catch (error) {
-    problem.textContent = `No answer: ${error.message}`;
+    problem.textContent = signal.aborted ? "Stopped" : `No answer: ${error.message}`;
   }
   waited.end(problem.textContent === "");
   finish();
@@ -114,6 +125,8 @@ async function askForAll(body) {
 
 function finish() {
   if (streamed.running || waited.running) return;
+  if (stop.matches(":focus")) button.focus(); // hidden, it would lose the focus
+  stop.hidden = true;
   button.removeAttribute("aria-disabled");
   if (streamed.complete && waited.complete && streamed.first && waited.first) {
     const head = (waited.first - streamed.first).toFixed(1);

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Page
 
 from example_app import canned_provider, create_app
 from example_app.canned_provider import CannedProvider
-
-KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OPENAI_API_KEY", "OPENAI_BASE_URL")
+from tests.example.browsing import watched
+from tests.example.server import KEYS, Server
 
 
 @pytest.fixture
@@ -32,3 +34,26 @@ def app(canned: CannedProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.delenv(key, raising=False)
     monkeypatch.setattr(canned_provider, "address", lambda: canned.url)
     return create_app({"DATABASE": str(tmp_path / "chat.sqlite3"), "TESTING": True})
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app on a real gunicorn."""
+    server = Server(tmp_path_factory.mktemp("example"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    """A page of a new visitor, which must neither throw nor do what its policy forbids."""
+    with browser.new_context(base_url=server.url) as context:
+        page = context.new_page()
+        complaints = watched(page)
+        yield page
+    assert complaints == []

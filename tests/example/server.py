@@ -14,8 +14,9 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
-from tests.example.conftest import KEYS
 from tests.example.waiting import wait_for
+
+KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OPENAI_API_KEY", "OPENAI_BASE_URL")
 
 ROOT = Path(__file__).parents[2]
 _loopback = build_opener(ProxyHandler({}))
@@ -55,13 +56,21 @@ class Server:
 
     def log(self, prompt: str) -> list[str]:
         """What the provider noted of the last request with this prompt, oldest first."""
+        entries = self._entries()
+        asked = [entry["request"] for entry in entries if entry.get("prompt") == prompt]
+        return [entry["event"] for entry in entries if entry["request"] in asked[-1:]]
+
+    def times_asked(self, prompt: str) -> int:
+        """How many requests the provider had for this prompt."""
+        return sum(entry.get("prompt") == prompt for entry in self._entries())
+
+    def _entries(self) -> list[dict[str, Any]]:
         try:
             with _loopback.open(f"{self._provider}/__log") as response:
                 entries: list[dict[str, Any]] = json.load(response)
         except URLError:  # it is started by the first question
             return []
-        asked = [entry["request"] for entry in entries if entry.get("prompt") == prompt]
-        return [entry["event"] for entry in entries if entry["request"] in asked[-1:]]
+        return entries
 
     def release(self) -> None:
         """Let the provider go on with the answers that it holds."""

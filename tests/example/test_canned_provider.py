@@ -11,8 +11,10 @@ from typing import Any
 import anthropic
 import pytest
 
-from example_app.canned_answers import HAIKU, LONG_PARTS, answer_to
-from example_app.canned_provider import HOLD_AFTER, RETRY_AFTER, CannedProvider
+from example_app.canned_answers import HAIKU, LET_THROUGH, LONG_PARTS, answer_to
+from example_app.canned_provider import HOLD_AFTER, SLOW_START_DELAYS, CannedProvider
+from example_app.canned_wire import pieces
+from tests.example.said import first_half, whole
 from tests.example.waiting import wait_for
 
 
@@ -59,7 +61,7 @@ def test_an_answer_has_the_events_of_the_messages_wire_in_their_order(
     assert text_of(events) == HAIKU
     assert events[0].message.model == "canned-1"
     assert events[-2].delta.stop_reason == "end_turn"
-    assert events[-2].usage.output_tokens == len(answer_to("A haiku, please").pieces)
+    assert events[-2].usage.output_tokens == len(pieces(HAIKU))
 
 
 def test_the_sdks_own_accumulation_gives_the_same_message(claude: anthropic.Anthropic) -> None:
@@ -77,7 +79,7 @@ def test_a_long_answer_is_sent_whole(claude: anthropic.Anthropic) -> None:
 
 
 def test_an_unknown_question_is_answered_by_what_this_is() -> None:
-    said = "".join(answer_to("What is the tallest mountain?").pieces)
+    said = whole("What is the tallest mountain?")
 
     assert said.startswith("You asked: “What is the tallest mountain?”")
     assert "ANTHROPIC_API_KEY" in said
@@ -98,8 +100,7 @@ def test_cut_drops_the_connection_in_mid_answer(
     ):
         seen.extend(stream)
 
-    pieces = answer_to("cut").pieces
-    assert text_of(seen) == "".join(pieces[: len(pieces) // 2])
+    assert text_of(seen) == first_half("cut")
     assert happenings(canned)[-1] == "cut"
 
 
@@ -112,11 +113,34 @@ def test_error_sends_an_overloaded_error_in_mid_answer(claude: anthropic.Anthrop
     assert caught.value.type == "overloaded_error"
 
 
-def test_rate_limit_is_an_http_429_with_retry_after(claude: anthropic.Anthropic) -> None:
-    with pytest.raises(anthropic.RateLimitError) as caught:
+def test_a_rate_limit_refuses_until_its_time_is_over_and_then_again(
+    canned: CannedProvider, claude: anthropic.Anthropic
+) -> None:
+    canned.retry_after = 60
+    for _ in range(2):
+        with pytest.raises(anthropic.RateLimitError) as caught:
+            ask(claude, "rate limit")
+        assert caught.value.response.headers["retry-after"] == "60"
+
+    canned.retry_after = 0
+    with ask(claude, "rate limit") as stream:
+        assert text_of(stream) == LET_THROUGH
+    canned.retry_after = 60
+    with pytest.raises(anthropic.RateLimitError):
         ask(claude, "rate limit")
 
-    assert caught.value.response.headers["retry-after"] == str(RETRY_AFTER)
+
+def test_a_slow_start_keeps_the_first_word_waiting(
+    canned: CannedProvider, claude: anthropic.Anthropic
+) -> None:
+    with ask(claude, "slow") as stream:
+        assert text_of(stream).startswith("That was a slow start")
+
+    asked, first_word = (
+        next(entry["at"] for entry in canned.log.entries() if entry["event"] == event)
+        for event in ("request", "piece")
+    )
+    assert first_word - asked >= canned.delay * SLOW_START_DELAYS
 
 
 def test_a_request_without_stream_is_told_what_to_pass(claude: anthropic.Anthropic) -> None:
@@ -136,7 +160,7 @@ def test_hold_stops_after_the_first_words_until_it_is_released(
         canned.release()
         rest = list(stream)
 
-    assert text_of(begun + rest) == "".join(answer_to("hold").pieces)
+    assert text_of(begun + rest) == whole("hold")
     wait_for(lambda: happenings(canned)[-1] == "complete")
 
 

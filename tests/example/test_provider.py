@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ import pytest
 from example_app import canned_provider
 from example_app.canned_answers import HAIKU
 from example_app.canned_provider import CannedProvider
-from example_app.provider import choose
+from example_app.provider import Claude, Tool, choose
+from example_app.tools import SEARCH
 
 ASKED = [{"role": "user", "content": "A haiku, please"}]
 
@@ -51,6 +53,23 @@ def test_anthropic_is_asked_with_the_key_for_a_stream(
         words = [event.delta.text for event in stream if event.type == "content_block_delta"]
 
     assert "".join(words) == HAIKU
+
+
+@pytest.mark.parametrize("tools", [[], [SEARCH]])
+def test_claude_is_given_tools_in_its_own_form_and_thinks_with_them(tools: list[Tool]) -> None:
+    messages = SimpleNamespace(create=lambda **given: given)
+    given = Claude(SimpleNamespace(messages=messages), "mine").ask(ASKED, tools)
+
+    assert (given["model"], given["messages"], given["stream"]) == ("mine", ASKED, True)
+    assert given.get("tools", []) == [
+        {
+            "name": tool.name,
+            "description": tool.description,
+            "input_schema": tool.parameters,
+        }
+        for tool in tools
+    ]
+    assert ("thinking" in given) == bool(tools)
 
 
 class _Completions(BaseHTTPRequestHandler):

@@ -1,0 +1,29 @@
+// The app's own events: one line with a bar for each search. All else is the element's.
+
+const form = document.querySelector("#research");
+const element = document.querySelector("flask-stream");
+const searches = document.querySelector("[data-progress]");
+
+element.addEventListener("stream:open", () => searches.replaceChildren());
+
+element.addEventListener("stream:event", ({ detail: { type, data } }) => {
+  if (type !== "progress") return;
+  const line = lineFor(data.query);
+  line.querySelector("progress").value = data.done / data.of;
+  line.querySelector("span").textContent = `“${data.query}”: ${data.done} of ${data.of} notes`;
+});
+
+function lineFor(query) {
+  let line = [...searches.children].find((line) => line.dataset.query === query);
+  if (!line) {
+    line = document.createElement("li");
+    line.dataset.query = query;
+    line.append(document.createElement("progress"), document.createElement("span"));
+    searches.append(line);
+  }
+  return line;
+}
+
+form.addEventListener("submit", ({ submitter }) => {
+  if (submitter?.name === "suggestion") form.elements.question.value = submitter.value;
+});

@@ -1,0 +1,80 @@
+"""The tool loop: before it answers, the model may search our notes."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from time import sleep
+from typing import Any
+
+from flask import Blueprint, abort, render_template, request
+
+from flask_stream import Data, Event, Source, StreamFailed, ToolCall, ToolResult, relay
+
+from .extensions import stream
+from .notes import NOTES, Note, best
+from .provider import Tool, get_provider
+
+bp = Blueprint("tools", __name__, url_prefix="/tools")
+
+SEARCH = Tool(
+    name="search_notes",
+    description="Search a few notes about streaming from a server to the browser.",
+    parameters={
+        "type": "object",
+        "properties": {"query": {"type": "string", "description": "A few words"}},
+        "required": ["query"],
+    },
+)
+MAX_TURNS = 6  # a model that never stops searching would cost money for ever
+SECONDS_A_NOTE = 0.1
+
+SUGGESTIONS = [
+    "What happens when the connection breaks?",
+    "How does a proxy get in the way?",
+    "Who notices that the reader leaves?",
+]
+CANNED_SUGGESTIONS = ["A search that finds nothing", "An answer that is cut off"]
+
+
+@bp.get("")
+def page() -> str:
+    provider = get_provider()
+    return render_template(
+        "tools.html",
+        provider=provider,
+        suggestions=SUGGESTIONS + (CANNED_SUGGESTIONS if provider.canned else []),
+    )
+
+
+@bp.post("/run")
+@stream.response
+def run() -> Iterator[Any]:
+    question = (request.form.get("suggestion") or request.form.get("question", "")).strip()
+    if not question:
+        abort(400, "Type a question first.")
+    provider = get_provider()
+    messages = [{"role": "user", "content": question}]
+    for _ in range(MAX_TURNS):
+        result = yield from relay(provider.ask(messages, [SEARCH]))
+        if not result.tool_calls:
+            return
+        messages.append(result.message)
+        found = {}
+        for call in result.tool_calls:
+            found[call.id] = yield from search(call)
+            if not provider.cites:
+                yield from (Source(note.url, note.title) for note in found[call.id])
+        messages += provider.tool_results(found)
+    raise StreamFailed("The model searched again and again, and never answered.", "no_answer")
+
+
+def search(call: ToolCall) -> Generator[Event, None, list[Note]]:
+    """Run the tool, and show the page how far it has come: a real one may take its time."""
+    query = str((call.arguments or {}).get("query", ""))
+    for number, _ in enumerate(NOTES, 1):
+        sleep(SECONDS_A_NOTE)
+        yield Data("progress", {"query": query, "done": number, "of": len(NOTES)})
+    found = best(NOTES, query)
+    titles = [note.title for note in found]
+    yield ToolResult(call.id, titles or "Nothing was found.", call.name, is_error=not found)
+    return found
