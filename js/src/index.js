@@ -1,6 +1,7 @@
 /** What pages import; importing it defines the element. */
 
 import { FlaskStreamElement } from "./element.js";
+import "./sheet.js";
 
 export { stream } from "./connect.js";
 export { parse } from "./parse.js";

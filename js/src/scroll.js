@@ -6,7 +6,7 @@ const BOTTOM_SLACK = 2;
 /**
  * Each read of a position makes the browser lay out the page: what is known is not read again.
  *
- * @param {HTMLElement} content
+ * @param {Element} content
  * @returns {(paint: () => void) => void} paints what makes the content grow, and follows
  */
 export function follower(content) {
@@ -33,8 +33,7 @@ export function follower(content) {
 
   return (paint) => {
     const followed = scrollersAround(content).filter(follows);
-    // Else the browser looks through all blocks, at each scroll, for one to hold on to.
-    content.style.overflowAnchor = followed.length ? "none" : "";
+    content.toggleAttribute("data-follow", followed.length > 0);
     paint();
     for (const box of followed) {
       const end = endOf(box);

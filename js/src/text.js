@@ -9,9 +9,6 @@
  */
 /** @typedef {(part: HTMLElement) => Renderer} MakeRenderer */
 
-/** @type {CSSStyleSheet | undefined} */
-let lineFeeds;
-
 /** From so many characters on, a blank line ends a block. A browser walks all blocks at each frame, so: not too few. */
 const BLOCK_LENGTH = 1500;
 
@@ -22,13 +19,6 @@ const BLOCK_LENGTH = 1500;
  * @type {MakeRenderer}
  */
 export function plainText(part) {
-  if (!lineFeeds) {
-    // Weaker than any rule of the page's own. No style attribute: in a saved page a strict policy blocks it.
-    lineFeeds = new CSSStyleSheet();
-    lineFeeds.replaceSync(":where([data-plain]){white-space:pre-wrap}");
-  }
-  const { adoptedStyleSheets } = /** @type {Document | ShadowRoot} */ (part.getRootNode());
-  if (!adoptedStyleSheets.includes(lineFeeds)) adoptedStyleSheets.push(lineFeeds);
   part.dataset.plain = "";
   let carried = ""; // a blank line may come in two pieces
   let last = block("");

@@ -1,0 +1,126 @@
+"""Browsers of the readers, and a real gunicorn for them to ask."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright
+
+from tests.browser.real_server import RealServer, Wire
+from tests.conftest import CHROMIUM_ARGUMENTS
+from tests.servers.running import stop, until
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session", params=["chromium", "firefox"])
+def any_browser(
+    request: pytest.FixtureRequest, browser: Browser, playwright: Playwright
+) -> Iterator[Browser]:
+    """The browsers that this machine has."""
+    if request.param == "chromium":
+        yield browser
+        return
+    firefox = os.environ.get("FIREFOX") or shutil.which("firefox") or shutil.which("firefox-esr")
+    if firefox is None:
+        pytest.skip("no Firefox: neither FIREFOX nor the PATH names one")
+    # Through WebDriver BiDi, which any Firefox speaks; playwright's own build is not needed.
+    launched = playwright.firefox.launch(channel="moz-firefox", executable_path=firefox)
+    yield launched
+    launched.close()
+
+
+@pytest.fixture(scope="session")
+def everyday_browser(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browser]:
+    """Chromium without playwright's own settings: tabs behind others are hidden, and pages that
+    are left stay in the back/forward cache.
+    """
+    profile = tmp_path_factory.mktemp("profile")
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    process = subprocess.Popen(
+        [
+            *(str(chromium), "--headless", "--remote-debugging-port=0"),
+            *(f"--user-data-dir={profile}", *CHROMIUM_ARGUMENTS, "about:blank"),
+        ],
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        port = until(lambda: _first_line(profile / "DevToolsActivePort"), "Chromium did not start")
+        url = f"http://127.0.0.1:{port}"
+        connected = browser.browser_type.connect_over_cdp(url, no_defaults=True)
+        yield connected
+        connected.close()
+    finally:
+        stop(process)
+
+
+def _first_line(file: Path) -> str:
+    # Its second line is written last.
+    lines = file.read_text().splitlines() if file.exists() else []
+    return lines[0] if len(lines) > 1 else ""
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
+    """One gunicorn for all the tests of a file that do not end it."""
+    with RealServer(tmp_path_factory.mktemp("real")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def beating(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
+    """A gunicorn with a short heartbeat."""
+    with RealServer(tmp_path_factory.mktemp("beating"), {"STREAM_HEARTBEAT": 0.2}) as server:
+        yield server
+
+
+@pytest.fixture
+def wire(real: RealServer) -> Iterator[Wire]:
+    """What stands between browser and gunicorn, to be cut."""
+    wire = Wire(real.port)
+    yield wire
+    wire.close()
+
+
+@pytest.fixture
+def prompt() -> str:
+    """One that no other test asks."""
+    return f"prompt{next(_numbers)}"
+
+
+@pytest.fixture
+def timed_page(any_browser: Browser) -> Iterator[Page]:
+    """A page whose timers the test can put forward, and which may neither throw nor be stopped by
+    its policy.
+    """
+    with any_browser.new_context() as context:
+        page = context.new_page()
+        page.clock.install()
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        yield page
+        if page.url.startswith("http"):
+            assert page.evaluate("window.violations ?? []") == []
+    assert errors == []
+
+
+@pytest.fixture
+def everyday_page(everyday_browser: Browser) -> Iterator[Page]:
+    """A tab of a browser as readers have it, whose real frames stop while it is hidden."""
+    (context,) = everyday_browser.contexts
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    for each in context.pages[1:]:  # the first is what keeps the browser's window open
+        each.close()
+    assert errors == []

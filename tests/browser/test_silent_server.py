@@ -1,0 +1,147 @@
+"""Connections that die without a word, and those that only seem to.
+
+A prompt costs money: in each test the server counts how often it was asked.
+"""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.on_page import (
+    CUT_OFF,
+    HOUR,
+    WAYS,
+    Way,
+    each_way,
+    element,
+    expect_asked,
+    expect_state,
+    output,
+    retry,
+    status,
+    text_of,
+)
+from tests.browser.real_server import RealServer, Wire, behind, passing
+from tests.servers.running import until
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def page(timed_page: Page) -> Page:
+    return timed_page
+
+
+# A server that falls silent
+
+
+def be_quick(page: Page, silence: int) -> None:
+    """Set after how many milliseconds of silence the element gives a connection up."""
+    element(page).evaluate("(element, silence) => { element.options = { silence } }", silence)
+
+
+fetching = pytest.mark.parametrize("way", [WAYS["post"], WAYS["get"]], ids=["post", "get"])
+
+
+@fetching
+def test_a_connection_that_falls_silent_is_given_up(
+    page: Page, real: RealServer, wire: Wire, prompt: str, way: Way
+) -> None:
+    page.goto(wire.url + real.page(way.page(prompt)))
+    be_quick(page, 1000)
+    wire.stop_behind = behind(b'"one "}\n\n')
+    way.ask(page)
+    answer = real.talk.to(prompt).say("one ")
+    expect(output(page)).to_have_text("one ")
+    expect_state(page, "failed")
+    expect(status(page)).to_have_text(CUT_OFF)
+    answer.wait_until_app_left()
+    expect_asked(page, real, prompt, way.method)
+    wire.stop_behind = passing
+    retry(page, real, prompt)
+    expect_asked(page, real, prompt, way.method, way.method)
+
+
+@fetching
+def test_a_minute_of_silence_is_enough_unless_told(
+    page: Page, real: RealServer, wire: Wire, prompt: str, way: Way
+) -> None:
+    page.goto(wire.url + real.page(way.page(prompt)))
+    wire.stop_behind = behind(b'"one "}\n\n')
+    way.ask(page)
+    answer = real.talk.to(prompt).say("one ")
+    expect(output(page)).to_have_text("one ")
+    page.clock.run_for(45_000)  # three heartbeats, none of which has come
+    expect_state(page, "streaming")
+    page.clock.run_for(30_000)
+    expect_state(page, "failed")
+    expect(status(page)).to_have_text(CUT_OFF)
+    answer.wait_until_app_left()
+    expect_asked(page, real, prompt, way.method)
+
+
+@fetching
+def test_heartbeats_keep_a_silent_answer_alive(
+    page: Page, beating: RealServer, prompt: str, way: Way
+) -> None:
+    wire = Wire(beating.port)
+    beats = 0
+
+    def count_beats(response: bytes) -> None:
+        nonlocal beats
+        beats = response.count(b": \n\n")
+
+    page.goto(wire.url + beating.page(way.page(prompt)))
+    be_quick(page, 2000)
+    wire.stop_behind = count_beats
+    way.ask(page)
+    answer = beating.talk.to(prompt).say("one ")
+    expect(output(page)).to_have_text("one ")
+    until(lambda: beats >= 15, "there are no heartbeats")  # three seconds
+    expect_state(page, "streaming")
+    answer.say("two").finish()
+    expect_state(page, "done")
+    assert text_of(page) == "one two"
+    expect_asked(page, beating, prompt, way.method)
+    wire.close()
+
+
+@each_way
+def test_a_page_that_was_asleep_goes_on_with_a_healthy_stream(
+    page: Page, real: RealServer, prompt: str, way: Way
+) -> None:
+    page.goto(real.url + real.page(way.page(prompt)))
+    way.ask(page)
+    answer = real.talk.to(prompt).say("one ")
+    expect(output(page)).to_have_text("one ")
+    page.clock.fast_forward(HOUR)  # each timer that is due fires once, as after sleep
+    answer.say("two ")
+    expect(output(page)).to_have_text("one two ")
+    expect_state(page, "streaming")
+    answer.finish()
+    expect_state(page, "done")
+    expect_asked(page, real, prompt, way.method)
+
+
+@fetching
+@pytest.mark.parametrize("sign", ["asleep", "online"])
+def test_a_connection_that_died_meanwhile_is_given_up_half_a_minute_later(
+    page: Page, real: RealServer, wire: Wire, prompt: str, way: Way, sign: str
+) -> None:
+    page.goto(wire.url + real.page(way.page(prompt)))
+    wire.stop_behind = behind(b'"one "}\n\n')
+    way.ask(page)
+    real.talk.to(prompt).say("one ")
+    expect(output(page)).to_have_text("one ")
+    if sign == "asleep":
+        page.clock.fast_forward(HOUR)
+    else:
+        for offline in (True, False):
+            page.context.set_offline(offline)
+            page.wait_for_function("offline => navigator.onLine !== offline", arg=offline)
+    expect_state(page, "streaming")
+    page.clock.run_for(40_000)
+    expect_state(page, "failed")
+    expect(status(page)).to_have_text(CUT_OFF)
+    expect_asked(page, real, prompt, way.method)
