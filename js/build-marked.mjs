@@ -25,13 +25,14 @@ function namesIn(table) {
   return Array.from(body.matchAll(/^ {2}(\w+)[:,]/gm), ([, name]) => name);
 }
 
-/** Names that only this bundle knows, which cost less when they are short. Those in one word may be the page's too. */
+/** Names of properties that only this bundle knows, which cost less when they are short. */
 const names = [
-  ...namesIn("other"),
-  ...namesIn("inlineNormal"),
-  ..."codeBlockStyle emStrongMask infiniteLoopError inlineQueue inRawBlock lastPossibleDelCloserIndex".split(" "),
-  ..."lastPossibleEmStrongCloserIndex linkEmitted linkInText linkParenPossible startBlock startInline".split(" "),
-].filter((name) => /[A-Z_]/.test(name));
+  // Those in one word may be the page's too.
+  ...[...namesIn("other"), ...namesIn("inlineNormal")].filter((name) => /[A-Z_]/.test(name)),
+  ..."autolink codeBlockStyle emStrongMask escaped highlighted infiniteLoopError inlineQueue inRawBlock".split(" "),
+  ..."lastPossibleDelCloserIndex lastPossibleEmStrongCloserIndex linkEmitted linkInText linkParenPossible".split(" "),
+  ..."loose ordered sourceOf startBlock startInline task wrapper".split(" "),
+];
 export const mangleProps = new RegExp(`^(?:${names.join("|")})$`);
 
 /** @param {string} source a module of marked */
@@ -41,7 +42,9 @@ function lean(source) {
     .replace(/^const \w*(?:Pedantic|Breaks)\w*\b.*\n(?:[ }].*\n)*/gm, "")
     .replace(/^ +(?:pedantic|breaks): (?:block|inline)(?:Pedantic|Breaks),\n/gm, "")
     .replace(/^ +pedantic\w+: \/.*\n/gm, "")
-    .replaceAll("this.options.pedantic", "false");
+    .replaceAll("options || _defaults", "options")
+    .replace(/this\.options\.(?:pedantic|breaks|silent)/g, "false")
+    .replaceAll("this.options.gfm", "true");
 }
 
 export const lexerOfMarked = {

@@ -55,10 +55,10 @@ async function bundle(entry) {
     minify: true,
     format: "esm",
     charset: "utf8",
-    target: ["es2022", "chrome111", "firefox111", "safari16.4"],
+    target: ["es2022", "chrome112", "firefox111", "safari16.4"],
     write: false,
     plugins: [besides, lexerOfMarked],
-    mangleProps,
+    mangleProps: entry === "markdown.js" ? mangleProps : undefined,
     logLevel: "warning",
   });
   const [{ contents, text }] = outputFiles;

@@ -3,7 +3,7 @@
 import { badResponse, cutOff, failure, StreamError, unreachable } from "./errors.js";
 import { guarded } from "./guard.js";
 import { prepare } from "./request.js";
-import { overFetch, TERMINAL } from "./transport.js";
+import { lost, overFetch, TERMINAL } from "./transport.js";
 
 /** @typedef {import("./parse.js").ParsedEvent} ParsedEvent */
 
@@ -75,7 +75,7 @@ export function stream(url, { transport, onState, silence = 60_000, signal: oute
    */
   async function run() {
     try {
-      const connect = transport === "eventsource" ? (await import("./more.js")).overEventSource : overFetch;
+      const connect = transport === "eventsource" ? (await import("./more.js").catch(lost)).overEventSource : overFetch;
       const why = await connect(request, signal, {
         silence,
         onOpen: () => over || enter("waiting"),
@@ -94,7 +94,7 @@ export function stream(url, { transport, onState, silence = 60_000, signal: oute
     try {
       data = JSON.parse(json);
     } catch {
-      return fail(badResponse("The server sent an event that is not JSON."));
+      return fail(badResponse("The server sent no JSON."));
     }
     if (type === "text") text += data?.text ?? "";
     if (state === "waiting" && (type === "text" || type === "refusal")) enter("streaming");
@@ -155,7 +155,7 @@ export function stream(url, { transport, onState, silence = 60_000, signal: oute
       }
       await done;
     } finally {
-      stop();
+      if (!over) stop(); // the loop was left
     }
   }
 

@@ -3,6 +3,7 @@
 import { stream } from "./connect.js";
 import { badResponse } from "./errors.js";
 import { submission } from "./form.js";
+import { markdown } from "./load.js";
 import { plainText } from "./text.js";
 import { beginTurn } from "./turn.js";
 
@@ -105,14 +106,21 @@ export class FlaskStreamElement extends HTMLElement {
   }
 
   stop() {
+    if (!this.#isRunning) return;
     this.#run?.stop();
+    this.#show("stopped", "Stopped"); // at once: a file that the answer needs may still be on its way
   }
 
   /** Sends the last request again; its answer takes the place of the one that failed. */
   retry() {
     if (!this.#request || this.#isRunning) return;
-    this.#emit("stream:retry", { attempt: this.#attempt + 1 });
-    this.#start(this.#request, this.#attempt + 1);
+    const attempt = this.#attempt + 1;
+    this.#emit("stream:retry", { attempt });
+    this.#tryToStart(this.#request, attempt);
+  }
+
+  get #isMarkdown() {
+    return this.getAttribute("render") === "markdown";
   }
 
   get #isRunning() {
@@ -124,7 +132,7 @@ export class FlaskStreamElement extends HTMLElement {
    * @param {number} attempt
    */
   #start(request, attempt) {
-    this.stop();
+    this.#run?.stop();
     delete this.dataset.stopReason;
     const [url, given] = request;
     const { renderer, ...options } = { ...this.options, ...given };
@@ -134,8 +142,8 @@ export class FlaskStreamElement extends HTMLElement {
       credentials: this.hasAttribute("with-credentials") ? "include" : undefined,
       ...options,
       onState: (state) => {
-        if (state === "waiting") this.#emit("stream:open");
         if (RUNNING.test(state)) this.#show(state);
+        if (state === "waiting") this.#emit("stream:open");
         options.onState?.(state);
       },
     });
@@ -150,7 +158,7 @@ export class FlaskStreamElement extends HTMLElement {
     this.#turn = beginTurn(output, {
       smooth: this.hasAttribute("smooth"),
       follow: this.getAttribute("autoscroll") !== "off",
-      renderer: renderer ?? (this.getAttribute("render") === "markdown" ? markdown() : plainText),
+      renderer: renderer ?? (this.#isMarkdown ? markdown() : plainText),
       reasoning: this.querySelector('[data-stream="reasoning"]'),
     });
     this.#show(run.state);
@@ -160,6 +168,8 @@ export class FlaskStreamElement extends HTMLElement {
 
   #begin() {
     this.#hasBegun = true;
+    // Now, since a server that does one thing at a time would send it behind the answer.
+    if (this.#isMarkdown) markdown();
     if (!this.#run) {
       const { state = "idle" } = this.dataset;
       // One that comes with a state, in a saved page for instance, has had its run.
@@ -174,7 +184,7 @@ export class FlaskStreamElement extends HTMLElement {
     const src = this.getAttribute("src");
     if (!src || src === this.#ran) return;
     this.#ran = src;
-    this.#tryToStart(src, { method: this.getAttribute("method") ?? "GET" });
+    this.#tryToStart([src, { method: this.getAttribute("method") ?? "GET" }]);
   }
 
   /** @param {Event} event */
@@ -188,7 +198,7 @@ export class FlaskStreamElement extends HTMLElement {
     const sent = submission(form, submitter, this.getAttribute("method"));
     if (!sent) return;
     event.preventDefault();
-    if (!this.#isRunning) this.#tryToStart(sent.url, sent.options);
+    if (!this.#isRunning) this.#tryToStart(sent);
   }
 
   /**
@@ -199,21 +209,20 @@ export class FlaskStreamElement extends HTMLElement {
   #onKey(event) {
     const target = /** @type {HTMLInputElement} */ (event.target);
     if (event.key !== "Escape" || event.defaultPrevented || event.isComposing || !this.#isRunning) return;
-    const form = target.form?.getAttribute("id");
+    const form = (target.form ?? target.closest?.("form"))?.getAttribute("id");
     if (target !== document.body && !this.contains(target) && (!form || form !== this.getAttribute("form"))) return;
     event.preventDefault(); // it does one thing: a dialog stays open, a search field keeps its words
     this.stop();
   }
 
   /**
-   * A mistake in the page's attributes is shown: there is no caller to throw it to.
+   * A mistake of the page's is shown: there is no caller to throw it to.
    *
-   * @param {string | URL} url
-   * @param {StreamOptions} options
+   * @param {[url: string | URL, options: StreamOptions]} request
    */
-  #tryToStart(url, options) {
+  #tryToStart(request, attempt = 1) {
     try {
-      this.start(url, options);
+      this.#start(request, attempt);
     } catch (error) {
       this.#run = null; // its ending is not to be shown in place of this one
       this.#fail(badResponse(/** @type {Error} */ (error).message));
@@ -263,9 +272,11 @@ export class FlaskStreamElement extends HTMLElement {
     const { retry } = this.#parts();
     retry.hidden = false;
     retry.toggleAttribute("disabled", wait > 0);
-    retry.dataset.wait = String(Math.ceil(wait));
-    if (wait > 0) this.#timer = setTimeout(() => this.#offerRetry(wait - 1), 1000);
-    else delete retry.dataset.wait;
+    delete retry.dataset.wait;
+    if (wait > 0) {
+      retry.dataset.wait = `${wait}`;
+      this.#timer = setTimeout(() => this.#offerRetry(wait - 1), 1000);
+    }
   }
 
   /**
@@ -277,7 +288,7 @@ export class FlaskStreamElement extends HTMLElement {
     const running = RUNNING.test(state);
     const { output, status, stop, retry } = this.#parts();
     this.dataset.state = state;
-    output.setAttribute("aria-busy", String(running));
+    output.setAttribute("aria-busy", `${running}`);
     clearTimeout(this.#timer);
     // Hidden, a button would lose the focus to the page's beginning.
     if ((running ? retry : stop).matches(":focus")) {
@@ -332,19 +343,5 @@ export class FlaskStreamElement extends HTMLElement {
    */
   #emit(type, detail) {
     return this.dispatchEvent(new CustomEvent(type, { bubbles: true, cancelable: type === "stream:event", detail }));
-  }
-}
-
-/**
- * Loaded when a page wants it; without it the words are still to be read.
- *
- * @returns {Promise<MakeRenderer>}
- */
-async function markdown() {
-  try {
-    return (await import("./markdown.js")).markdown();
-  } catch (error) {
-    reportError(error);
-    return plainText;
   }
 }

@@ -15,6 +15,7 @@ const VOCABULARY = [
  */
 export function overEventSource(request, signal, { onOpen, onEvent }) {
   return new Promise((resolve) => {
+    if (signal.aborted) return resolve(); // while this file was loaded
     if (request.method !== "GET") throw new TypeError("EventSource can only GET: leave the transport to fetch.");
     const source = new EventSource(request.url, { withCredentials: request.credentials === "include" });
     // Closed at once, whatever it is: EventSource would connect again, and the prompt would run twice.

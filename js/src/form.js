@@ -15,7 +15,7 @@ function attribute(form, submitter, name) {
  * @param {HTMLFormElement} form
  * @param {HTMLElement | null} submitter the button that was pressed
  * @param {string | null} [method] in place of the form's own
- * @returns {{ url: URL, options: RequestInit } | null} null where the submit only closes the dialog around the form
+ * @returns {[url: URL, options: RequestInit] | null} null where the submit only closes the dialog around the form
  */
 export function submission(form, submitter, method) {
   const own = attribute(form, submitter, "method")?.toLowerCase();
@@ -26,10 +26,10 @@ export function submission(form, submitter, method) {
   method ??= own === "post" ? "POST" : "GET";
   if (method.toUpperCase() === "GET") {
     url.search = String(urlencoded(data));
-    return { url, options: {} };
+    return [url, {}];
   }
   const multipart = attribute(form, submitter, "enctype")?.toLowerCase() === "multipart/form-data";
-  return { url, options: { method, body: multipart ? data : urlencoded(data) } };
+  return [url, { method, body: multipart ? data : urlencoded(data) }];
 }
 
 /**

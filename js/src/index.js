@@ -1,11 +1,14 @@
 /** What pages import; importing it defines the element. */
 
 import { FlaskStreamElement } from "./element.js";
-import "./sheet.js";
+import { sheet } from "./sheet.js";
 
 export { stream } from "./connect.js";
 export { parse } from "./parse.js";
 export { FlaskStreamElement };
 
 // A second copy of this file, of another version for instance, leaves the first one's element in place.
-if (!customElements.get("flask-stream")) customElements.define("flask-stream", FlaskStreamElement);
+if (!customElements.get("flask-stream")) {
+  document.adoptedStyleSheets.push(sheet);
+  customElements.define("flask-stream", FlaskStreamElement);
+}

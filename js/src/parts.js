@@ -40,7 +40,9 @@ export class Parts {
       // A call that has no result by then is one for the page, or for the next request.
       if (line.dataset.state === "running") tell(line, name, state === "done" ? "done" : "stopped");
     }
-    if (this.#sources.size) this.#turn.part("ul", "sources").append(...this.#sources.values());
+    if (!this.#sources.size) return;
+    const list = this.#turn.part("ul", "sources");
+    this.#turn.around(() => list.append(...this.#sources.values()));
   }
 
   remove() {
@@ -78,7 +80,8 @@ export class Parts {
       this.#tools.set(id, tool);
     }
     const ended = failed ? "failed" : "done";
-    tell(tool.line, tool.name, type === "tool_result" ? ended : "running");
+    const { line, name: known } = tool;
+    this.#turn.around(() => tell(line, known, type === "tool_result" ? ended : "running"));
   }
 
   /** @param {any} data */
@@ -106,6 +109,7 @@ const WORDS = {
  * @param {string} state
  */
 function tell(line, name, state) {
+  if (line.dataset.state === state) return;
   line.dataset.state = state;
   line.textContent = WORDS[state](name);
 }

@@ -4,6 +4,9 @@
 
 const SIGN_IN = "You are not signed in. Sign in, then ask again.";
 
+/** How long the words of an error are waited for. */
+const BODY_MS = 5000;
+
 /**
  * @param {Response} response
  * @returns {Promise<ErrorFacts>}
@@ -32,7 +35,8 @@ function mimeType({ headers }) {
  */
 async function httpError(response) {
   const { status } = response;
-  const body = await response.json().catch(() => null);
+  const late = new Promise((resolve) => setTimeout(resolve, BODY_MS)); // a proxy's page may never end
+  const body = await Promise.race([response.json().catch(() => null), late]);
   /** @param {any} value */
   const words = (value) => (typeof value === "string" ? value : "");
   const message = words(body?.message) || words(body?.description);
@@ -60,5 +64,5 @@ function httpMessage(status) {
  */
 function seconds(value) {
   const given = value === null || /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000;
-  return Math.max(0, given) || 0;
+  return Math.max(0, Math.ceil(given)) || 0;
 }

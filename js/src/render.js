@@ -30,12 +30,13 @@ export function painter(around) {
     /**
      * What was written for the last renderer is painted first.
      *
-     * @param {Renderer} [next]
+     * @param {() => Renderer} [make]
      */
-    turnTo(next) {
+    turnTo(make) {
       flush();
       guarded(() => renderer?.end());
-      renderer = next;
+      renderer = undefined;
+      guarded(() => (renderer = make?.()));
     },
 
     /** @param {string} text */

@@ -28,7 +28,9 @@ export function follower(content) {
     const top = box.scrollTop;
     if (was?.top === top) return true;
     const end = endOf(box);
-    return !(was && top < was.top && end >= was.end) && end - top <= BOTTOM_SLACK;
+    const away = was && top < was.top && end >= was.end;
+    if (away) was.top = top + 0.5; // the mark goes with him: he may come back to where it was
+    return !away && end - top <= BOTTOM_SLACK;
   }
 
   return (paint) => {

@@ -16,6 +16,11 @@ import { watchdog } from "./watchdog.js";
 /** The events that end a run. */
 export const TERMINAL = /^(done|failed)$/;
 
+/** @returns {never} */
+export const lost = () => {
+  throw unreachable();
+};
+
 /**
  * Resolves at the end of the stream, and rejects when there is none to read. Where it cannot tell these two,
  * it resolves with words for the second.
@@ -29,9 +34,6 @@ export const TERMINAL = /^(done|failed)$/;
 
 /** @type {Transport} */
 export async function overFetch(request, signal, { silence, onOpen, onEvent }) {
-  const lost = () => {
-    throw unreachable();
-  };
   const response = await fetch(request, { signal }).catch(lost);
   const { body, headers, status } = response;
   if (status !== 200 || !/^text\/event-stream *(;|$)/i.test(headers.get("Content-Type") ?? "")) {

@@ -1,5 +1,6 @@
 /** One answer in the page: its parts, in the order of their arrival. */
 
+import { more } from "./load.js";
 import { painter } from "./render.js";
 import { follower } from "./scroll.js";
 
@@ -15,6 +16,7 @@ import { follower } from "./scroll.js";
  * @property {(kind: string, make?: () => Renderer) => void} begin
  * @property {(tag: string, name: string, parent?: Element) => HTMLElement} part
  * @property {(text: string) => void} write for the part that has begun
+ * @property {(paint: () => void) => void} around is handed what makes the turn grow
  */
 
 /**
@@ -24,9 +26,6 @@ import { follower } from "./scroll.js";
  * @property {MakeRenderer | Promise<MakeRenderer>} renderer of the answer's text
  * @property {Element | null} reasoning where the page wants it, if it does
  */
-
-/** What not every answer has, in a file of its own. Without it that is missing: the text is still to be read. */
-const more = () => import("./more.js").catch(reportError);
 
 /**
  * @param {Element} output
@@ -53,8 +52,7 @@ export function beginTurn(output, looks) {
   function begin(next, make) {
     if (next === kind) return;
     kind = next;
-    turnTo(); // what is pending stands before the next part
-    turnTo(make?.());
+    turnTo(make);
   }
 
   /**
@@ -85,7 +83,7 @@ export function beginTurn(output, looks) {
    * @param {any} data
    */
   async function showOther(type, data) {
-    others ??= more().then((module) => module && new module.Parts({ begin, part, write }, looks.reasoning));
+    others ??= more().then((module) => module && new module.Parts({ begin, part, write, around }, looks.reasoning));
     (await others)?.show(type, data);
   }
 

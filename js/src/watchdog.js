@@ -4,6 +4,8 @@
 const LATE = 3;
 
 /**
+ * Chromium hands a page that was frozen nothing more of a response before its end: that looks like silence too.
+ *
  * @param {number} silence after so many milliseconds without a sign of life the connection is given up; 0: never.
  *   After sleep, in the back/forward cache for one, and after a change of the network half as many have to do.
  * @param {AbortSignal} signal ends the watch
@@ -19,14 +21,12 @@ export function watchdog(silence, signal, onSilence) {
   const doubt = () => (due = Date.now() + silence / 2);
 
   const timer = setInterval(() => {
-    if (signal.aborted) clearInterval(timer);
+    if (signal.aborted) return clearInterval(timer);
     const now = Date.now();
     if (now - lookedAt > LATE * interval) doubt();
     lookedAt = now;
     if (now > due) onSilence();
   }, interval);
-  // Chromium hands a page that was frozen nothing more of a response before its end.
-  globalThis.addEventListener?.("freeze", () => (due = silence = Infinity), { signal, capture: true });
   for (const type of ["pageshow", "visibilitychange", "online"]) {
     globalThis.addEventListener?.(type, doubt, { signal });
   }

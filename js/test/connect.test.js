@@ -511,20 +511,6 @@ describe("a silent connection", () => {
       assert.equal((await failureOf(run)).code, "cut");
     });
   }
-
-  test("of a page that was frozen is not given up: Chromium holds what comes until the end", async (t) => {
-    const page = new EventTarget();
-    globalThis.addEventListener = page.addEventListener.bind(page);
-    t.after(() => delete globalThis.addEventListener);
-    t.mock.timers.enable({ apis: ["setInterval", "Date"] });
-    const { url } = await endless(t, START, HELLO);
-    const run = await reaches("streaming", (onState) => stream(url, { onState }));
-    for (const type of ["freeze", "pageshow", "visibilitychange"]) page.dispatchEvent(new Event(type));
-    for (let elapsed = 0; elapsed < 600; elapsed += 6) t.mock.timers.tick(6000);
-    await new Promise((turn) => setImmediate(turn));
-    assert.equal(run.state, "streaming");
-    run.stop();
-  });
 });
 
 test("headers may be a function, which is asked at each run", async (t) => {

@@ -25,7 +25,7 @@ CLIENT = '<script type=module src="/static/flask-stream.js"></script>'
 RECORDER = """
 window.seen = [];
 window.violations = [];
-for (const name of ["open", "event", "done", "stop", "error"]) {
+for (const name of ["open", "event", "done", "stop", "retry", "error"]) {
   document.addEventListener(`stream:${name}`, ({ type, detail }) => seen.push({ type, detail }));
 }
 document.addEventListener("securitypolicyviolation", ({ violatedDirective }) => {
@@ -34,7 +34,7 @@ document.addEventListener("securitypolicyviolation", ({ violatedDirective }) => 
 """
 
 
-def frame(name: str, **data: Any) -> bytes:
+def frame(name: str, /, **data: Any) -> bytes:
     return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
 
 
@@ -69,7 +69,7 @@ class Exchange:
         self._socket.sendall(b"%x\r\n%s\r\n" % (len(data), data))
         return self
 
-    def send(self, name: str, **data: Any) -> Self:
+    def send(self, name: str, /, **data: Any) -> Self:
         return self.write(frame(name, **data))
 
     def end(self) -> None:

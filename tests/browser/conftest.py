@@ -12,11 +12,28 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright
 
+from tests.browser.client_server import Site
 from tests.browser.real_server import RealServer, Wire
 from tests.conftest import CHROMIUM_ARGUMENTS
 from tests.servers.running import stop, until
 
 _numbers = count(1)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A server that answers with what the test tells it to."""
+    site = Site()
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def strict_page(page: Page) -> Iterator[Page]:
+    """A page in which no script may fail, and nothing may be stopped by the page's policy."""
+    yield page
+    if page.url.startswith("http"):
+        assert page.evaluate("window.violations ?? []") == []
 
 
 @pytest.fixture(scope="session", params=["chromium", "firefox"])

@@ -22,7 +22,7 @@ from tests.browser.client_server import HEAD, STRICT_CSP
 
 PROVIDER = os.environ["PROVIDER"]
 METHODS = ["GET", "POST"]
-SWAPPING_CSP = "default-src 'self'; style-src 'self' 'unsafe-inline'"
+SWAPPING_CSP = "default-src 'self'"
 # Keeps the element's events, what the policy forbade, and every EventSource: to be looked at.
 RECORDER = """
 window.seen = [];

@@ -6,7 +6,6 @@ import json
 import queue
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,18 +15,10 @@ from tests.browser.client_server import CLIENT, HEAD, Exchange, Site, frame
 
 pytestmark = pytest.mark.browser
 
-PICTURES = Path(__file__).parents[1] / "output" / "element"
 QUIET = 1.0  # how long a request that must not come is waited for
 SRC = '<flask-stream src="/answer"></flask-stream>'
 ASK = '<form id=ask method=post action="/chat"><input name=q value=hi><button>Ask</button></form>'
 FORM = f'{ASK}<flask-stream form="ask"></flask-stream>'
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    site = Site()
-    yield site
-    site.close()
 
 
 @pytest.fixture
@@ -376,7 +367,9 @@ def test_a_form_is_sent_the_way_the_browser_would(page: Page, site: Site) -> Non
     assert ours.form["go"] == ["second"]
     assert ours.body == browsers.body
     assert ours.headers["Content-Type"].startswith("application/x-www-form-urlencoded")
-    assert ours.headers["X-CSRFToken"] is None, "the form's own field counts first, and is in the body"
+    assert ours.headers["X-CSRFToken"] is None, (
+        "the form's own field counts first, and is in the body"
+    )
     assert ours.headers["Accept"] == "text/event-stream"
 
 
@@ -805,49 +798,4 @@ def test_the_colours_are_those_of_the_pages_scheme(
     site.request("/answer").cut()
     expect_state(page, "failed")
     expect(status(page)).to_have_css("color", colour)
-    page.close()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("device", "width"), [("phone", 360), ("desktop", 1000)])
-def test_pictures_of_each_state(
-    browser: Browser, site: Site, scheme: Any, device: str, width: int
-) -> None:
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    viewport: Any = {"width": width, "height": 420}
-    page = browser.new_page(color_scheme=scheme, viewport=viewport)
-    schemes = '<meta name=color-scheme content="light dark">'
-    style = '<link rel=stylesheet href="/static/flask-stream.css">'
-    page.goto(site.page(FORM, head=schemes + style))
-
-    def picture(state: str) -> None:
-        expect_state(page, state)
-        page.screenshot(path=PICTURES / f"{state}-{device}-{scheme}.png")
-        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert overflow <= 0, "nothing is wider than the page"
-
-    picture("idle")
-    page.click("text=Ask")
-    answer = site.request("/chat").begin().send("start", id="run")
-    picture("waiting")
-    text = "A first paragraph of words, long enough to be broken into lines on a phone.\n\n"
-    text += "    indented code\nhttps://example.org/" + "a-very-long-address" * 8 + "\n\nAnd a last"
-    answer.send("text", text=text)
-    expect(output(page)).to_contain_text("And a last")
-    picture("streaming")
-    height = page.locator("[data-turn]").evaluate("turn => turn.offsetHeight")
-    answer.finish(text)
-    picture("done")
-    assert page.locator("[data-turn]").evaluate("turn => turn.offsetHeight") == height
-    page.click("text=Ask")
-    answer = streaming(site, "/chat", text)
-    expect(output(page)).to_contain_text("And a last")
-    answer.cut()
-    picture("failed")
-    page.click("text=Ask")
-    stopped = streaming(site, "/chat", text)
-    expect(output(page)).to_contain_text("And a last")
-    stop_button(page).click()
-    picture("stopped")
-    stopped.wait_until_client_left()
     page.close()

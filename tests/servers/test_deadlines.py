@@ -21,6 +21,8 @@ from tests.servers.talk import (
     words_for,
 )
 
+pytestmark = pytest.mark.slow  # processes that end take their time, on every Python
+
 # In seconds. The provider of the site's routes `/idle…` may be silent for half a second, and
 # those that begin with `/max` have one second in all.
 TOO_LONG = 1.5

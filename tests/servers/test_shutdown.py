@@ -29,6 +29,8 @@ from tests.servers.running import (
     word,
 )
 
+pytestmark = pytest.mark.slow  # processes that end take their time, on every Python
+
 # Between the signal and the last word of those that finish: the watcher has seen it by then.
 A_WHILE = 0.4
 SHUTDOWN = 1.6  # seconds

@@ -28,6 +28,8 @@ from tests.servers.running import (
     words_for,
 )
 
+pytestmark = pytest.mark.slow  # processes that end take their time, on every Python
+
 HEARTBEAT = 0.3  # seconds
 
 

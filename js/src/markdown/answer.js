@@ -3,8 +3,9 @@
 import { Brush } from "./brush.js";
 import { codeIn } from "./code.js";
 import { holdLine } from "./complete.js";
-import { CLOSED_FENCE, Drawing } from "./draw.js";
+import { CLOSED_FENCE, Drawing, OPEN } from "./draw.js";
 import { OpenFence } from "./fence.js";
+import { Groups } from "./groups.js";
 import { goesOn, settleItems } from "./growing.js";
 import { define, labelsIn, Lexed, normal } from "./lex.js";
 import { mathOptions } from "./math.js";
@@ -32,8 +33,9 @@ export class Answer {
   #links = Object.create(null);
   /** Settled blocks, by the labels in them that have no definition yet. @type {Map<string, Block[]>} */
   #waiting = new Map();
-  /** @type {ChildNode | null} */
+  /** The last node of it, and how many there are. @type {ChildNode | null} */
   #last = null;
+  #count = 0;
   #pause = 0;
   /** @type {OpenFence | null} */
   #fence = null;
@@ -77,6 +79,7 @@ export class Answer {
       this.#links = Object.create(null);
       this.#waiting.clear();
       this.#last = null;
+      this.#count = 0;
     }
     this.#draw(true);
   }
@@ -113,10 +116,8 @@ export class Answer {
       return this.#draw(end);
     }
     const drawing = new Drawing(lexed, this.#options);
-    const brush = new Brush(this.#part, this.#last ? this.#last.nextSibling : this.#part.firstChild);
-    const nodes = tokens.map((token, i) =>
-      drawing.block(brush, token, !end && i === tokens.length - 1, i ? null : growing),
-    );
+    const brush = new Groups(this.#part, this.#count, this.#last);
+    const nodes = drawing.blocks(brush, tokens, end ? 0 : OPEN, growing);
     brush.end();
 
     // A block is settled when another has come after it, and not only the beginning of a line, which may yet
@@ -137,7 +138,7 @@ export class Answer {
     }
     const last = tokens[settled];
     const node = nodes[settled];
-    if (!node || settled < tokens.length - 1) return;
+    if (!node || settled < tokens.length - 1 || lineEnd < next) return;
     const code = last.codeBlockStyle !== "indented" && !CLOSED_FENCE.test(last.raw) && codeIn(node);
     if (code) {
       this.#fence = new OpenFence(this.#rest, code.plain);
@@ -175,6 +176,7 @@ export class Answer {
       this.#blocks.push(block);
       if (!block.node) return;
       this.#last = block.node;
+      this.#count++;
       if (type === "code" || type === "html") return;
       for (const label of labelsIn(raw)) {
         if (!known.has(label)) this.#waiting.set(label, [...(this.#waiting.get(label) ?? []), block]);
@@ -182,7 +184,7 @@ export class Answer {
     });
     for (const label of Object.keys(this.#links).map(normal)) {
       if (known.has(label)) continue;
-      for (const { raw, node } of this.#waiting.get(label) ?? []) this.#redraw(raw, node);
+      for (const { raw, node } of this.#waiting.get(label) ?? []) if (node) this.#redraw(raw, node);
       this.#waiting.delete(label);
     }
   }
@@ -191,10 +193,11 @@ export class Answer {
    * A definition has come late.
    *
    * @param {string} raw
-   * @param {ChildNode | undefined} node
+   * @param {ChildNode} node
    */
   #redraw(raw, node) {
     const lexed = this.#lex(raw);
-    new Drawing(lexed, this.#options).block(new Brush(this.#part, node), lexed.blocks[0], false);
+    const brush = new Brush(/** @type {Node} */ (node.parentNode), node);
+    new Drawing(lexed, this.#options).blocks(brush, lexed.blocks, 0);
   }
 }

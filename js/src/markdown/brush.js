@@ -1,4 +1,4 @@
-/** Draws what stands in an element over what stood there before: a node that is still right stays, and a selection in it. */
+/** Draws what stands in an element over what stood there: a node that is still right stays, with a selection in it. */
 
 /**
  * What an element was drawn for.

@@ -26,7 +26,7 @@ export function holdLine(source, math) {
   }
   const start = source.lastIndexOf("\n") + 1;
   const line = source.slice(start);
-  const held = DEFINITION.test(line) || (line.length < LONG && (MARKS.test(line) || FENCE.test(line)));
+  const held = DEFINITION.test(line) || FENCE.test(line) || (line.length < LONG && MARKS.test(line));
   return held ? source.slice(0, start) : source;
 }
 
@@ -34,7 +34,7 @@ export function holdLine(source, math) {
 const BEGINNING = /^\[(?:[^\]\s]{0,8}\]?|[ xX]\]\s*|(?:\\.|[^\\[\]])+\]:\s*\S*\s*(?:"[^"]*"?|'[^']*'?|\([^)]*\)?)?)$/;
 const BEFORE_BAR = /^(?:`[^`]*`|\\[^]|[^`\\|])*(?=\|)/;
 /** Marks, an escape, a character reference, a tag or an address. */
-const ENDING = /(?:[*_~\\!]+|&#?\w{0,31}|<[\w.!#$%&'*+/=?^{|}~-]*)$/;
+const ENDING = /(?:(?<![*_~\\!])[*_~\\!]+|&#?\w{0,31}|<[\w.!#$%&'*+/=?^{|}~-]*)$/;
 
 /**
  * Holds back the same in what stands in a block.

@@ -14,6 +14,12 @@ import { drawCheckbox, drawFormula, drawSpans, unlinkLast } from "./spans.js";
 /** The closing fence is there. */
 export const CLOSED_FENCE = /^\s*(`{3,}|~{3,})[^\n]*\n(?:[^]*\n)? {0,3}\1[`~]*\s*$/;
 
+/** How a block may go on: not at all, or as a list does behind a blank line, or where it ends. */
+const CLOSED = 0;
+const BEHIND_BLANK = 1;
+export const OPEN = 2;
+const LOOSE = 4;
+
 export class Drawing {
   #lexed;
   #options;
@@ -26,18 +32,30 @@ export class Drawing {
   constructor(lexed, options) {
     this.#lexed = lexed;
     this.#options = options;
-    // Another link definition, or a title of one, may change any text; the last two bits are for what else does.
-    this.#mark = Object.values(lexed.links).reduce((sum, { title }) => sum + 4 + 4 * (title?.length ?? 0), 0);
+    // Another link definition, or a title of one, may change any text; the last three bits are for what else does.
+    this.#mark = Object.values(lexed.links).reduce((sum, { title }) => sum + 8 + 8 * (title?.length ?? 0), 0);
+  }
+
+  /**
+   * @param {Brush} brush
+   * @param {Token[]} tokens
+   * @param {number} open how open their end is
+   * @param {Growing | null} [growing] for the first
+   */
+  blocks(brush, tokens, open, growing) {
+    const last = tokens.filter(({ type }) => type !== "space").at(-1);
+    const lastOpen = last === tokens.at(-1) ? open : open && BEHIND_BLANK;
+    return tokens.map((token, i) => this.#block(brush, token, token === last ? lastOpen : CLOSED, i ? null : growing));
   }
 
   /**
    * @param {Brush} brush
    * @param {Token} token
-   * @param {boolean} open whether more may come at its end
+   * @param {number} open
    * @param {Growing | null} [growing] for a list or a table of which the first items are there
    * @returns {ChildNode | undefined} what shows it
    */
-  block(brush, token, open, growing = null) {
+  #block(brush, token, open, growing = null) {
     const { type, raw, tokens = [] } = token;
     if (isTooDeep()) {
       brush.text(raw);
@@ -49,21 +67,23 @@ export class Drawing {
         return;
       case "paragraph": {
         const source = this.#source(tokens, open, true);
-        if (open && !source && !tokens.length) return; // all of it is held back
+        if (open === OPEN && !source && !tokens.length) return; // all of it is held back
         return this.#element(brush, "p", raw, open, (inside) => this.#inline(inside, tokens, source, open));
       }
       case "heading": {
-        const unended = open && !raw.endsWith("\n");
+        const unended = raw.endsWith("\n") ? CLOSED : open;
         return this.#element(brush, `h${token.depth}`, raw, unended, (inside) => this.#cell(inside, tokens, unended));
       }
       case "hr":
         return brush.element("hr");
       case "blockquote":
-        return this.#element(brush, type, raw, open, (inside) => this.#blocks(inside, tokens, open));
+        return this.#element(brush, type, raw, open, (inside) => this.blocks(inside, tokens, open));
       case "list": {
         const list = brush.element(token.ordered ? "ol" : "ul");
         const draw = (/** @type {Brush} */ inside) => {
-          for (const item of token.items.slice(growing?.skip)) this.#item(inside, item, open && item === token.items.at(-1));
+          for (const item of token.items.slice(growing?.skip)) {
+            this.#item(inside, item, item === token.items.at(-1) ? open : CLOSED);
+          }
         };
         if (growing) fill(list, draw, growing.last);
         else if (this.#isStale(list, raw, open)) {
@@ -82,7 +102,7 @@ export class Drawing {
         return text;
       }
       case "table":
-        return this.#table(brush, token, open && !raw.endsWith("\n"), growing);
+        return this.#table(brush, token, raw.endsWith("\n") ? CLOSED : open, growing);
       case "math":
         return drawFormula(brush, token, this.#options);
       case "code":
@@ -94,11 +114,11 @@ export class Drawing {
    * @param {Brush} brush
    * @param {string} name
    * @param {string} source
-   * @param {boolean} open
+   * @param {number} open
    * @param {(inside: Brush) => void} draw
    * @param {boolean} [loose]
    */
-  #element(brush, name, source, open, draw, loose = false) {
+  #element(brush, name, source, open, draw, loose) {
     const element = brush.element(name);
     if (this.#isStale(element, source, open, loose)) fill(element, draw);
     return element;
@@ -107,36 +127,27 @@ export class Drawing {
   /**
    * @param {Node} element
    * @param {string} source
-   * @param {boolean} open
+   * @param {number} open
    * @param {boolean} [loose]
    */
-  #isStale(element, source, open, loose) {
-    return isStale(element, source, this.#mark + Number(open) + 2 * Number(loose));
-  }
-
-  /**
-   * @param {Brush} brush
-   * @param {Token[]} tokens
-   * @param {boolean} open
-   */
-  #blocks(brush, tokens, open) {
-    for (const token of tokens) this.block(brush, token, open && token === tokens.at(-1));
+  #isStale(element, source, open, loose = false) {
+    return isStale(element, source, this.#mark + open + LOOSE * Number(loose));
   }
 
   /**
    * @param {Brush} brush
    * @param {Token} item
-   * @param {boolean} open
+   * @param {number} open
    */
   #item(brush, item, open) {
-    const draw = (/** @type {Brush} */ inside) => this.#blocks(inside, item.tokens ?? [], open);
+    const draw = (/** @type {Brush} */ inside) => this.blocks(inside, item.tokens ?? [], open);
     this.#element(brush, "li", item.raw, open, draw, item.loose);
   }
 
   /**
    * @param {Brush} brush
    * @param {Token} token
-   * @param {boolean} open
+   * @param {number} open
    * @param {Growing | null} growing
    */
   #table(brush, { raw, header, rows }, open, growing) {
@@ -149,7 +160,7 @@ export class Drawing {
       /** @type {(table: Brush, name: string, group: Token[][], last?: ChildNode) => void} */
       const draw = (table, name, group, last) => {
         const rest = (/** @type {Brush} */ inside) => {
-          for (const row of group) this.#row(inside, row, open && row === (rows.at(-1) ?? header));
+          for (const row of group) this.#row(inside, row, row === (rows.at(-1) ?? header) ? open : CLOSED);
         };
         fill(table.element(name), rest, last);
       };
@@ -166,13 +177,13 @@ export class Drawing {
   /**
    * @param {Brush} brush
    * @param {Token[]} row
-   * @param {boolean} open
+   * @param {number} open
    */
   #row(brush, row, open) {
     const last = row.filter(({ text }) => text).at(-1);
     fill(brush.element("tr"), (inside) => {
       for (const cell of row) {
-        const isOpen = open && cell === last;
+        const isOpen = cell === last ? open : CLOSED;
         const draw = (/** @type {Brush} */ inside) => this.#cell(inside, cell.tokens ?? [], isOpen);
         const element = this.#element(inside, cell.header ? "th" : "td", cell.text, isOpen, draw);
         element.style.textAlign = cell.align ?? "";
@@ -183,7 +194,7 @@ export class Drawing {
   /**
    * @param {Brush} brush
    * @param {Token} token
-   * @param {boolean} open
+   * @param {number} open
    */
   #code(brush, { raw, text, lang }, open) {
     const source = text.replace(/\n$/, "");
@@ -195,18 +206,18 @@ export class Drawing {
 
   /**
    * @param {Token[]} tokens
-   * @param {boolean} open
+   * @param {number} open
    * @param {boolean} [header] whether its last line may become the head of a table
    */
   #source(tokens, open, header = false) {
     const source = this.#lexed.sourceOf(tokens);
-    return open ? holdEnd(source, header) : source;
+    return open === OPEN ? holdEnd(source, header) : source;
   }
 
   /**
    * @param {Brush} brush
    * @param {Token[]} tokens
-   * @param {boolean} open
+   * @param {number} open
    */
   #cell(brush, tokens, open) {
     this.#inline(brush, tokens, this.#source(tokens, open), open);
@@ -216,11 +227,11 @@ export class Drawing {
    * @param {Brush} brush
    * @param {Token[]} before a checkbox, or nothing
    * @param {string} source
-   * @param {boolean} open
+   * @param {number} open
    */
   #inline(brush, before, source, open) {
     let tokens = this.#lexed.inline(source);
-    if (open) {
+    if (open === OPEN) {
       const closed = close(source, tokens, !!this.#options.math);
       if (closed !== source) tokens = this.#lexed.inline(closed);
       unlinkLast(tokens);

@@ -1,4 +1,4 @@
-/** Character references in text, such as `&copy;`, without the HTML parser: that is a sink which Trusted Types close. */
+/** Character references such as `&copy;`, without the HTML parser: that is a sink which Trusted Types close. */
 
 const REFERENCE = /&(?:#(\d{1,7})|#[xX]([\da-fA-F]{1,6})|[a-zA-Z]\w*);/g;
 
@@ -10,7 +10,7 @@ const named = new Map(Object.entries({ "&amp;": "&", "&lt;": "<", "&gt;": ">", "
  */
 export function decode(text) {
   return text.replace(REFERENCE, (reference, decimal, hex) => {
-    if (!decimal && !hex) return nameless(reference);
+    if (!decimal && !hex) return byName(reference);
     const code = decimal ? Number(decimal) : parseInt(hex, 16);
     const valid = code > 0 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
     return valid ? String.fromCodePoint(code) : "\ufffd";
@@ -23,7 +23,7 @@ export function decode(text) {
  *
  * @param {string} reference
  */
-function nameless(reference) {
+function byName(reference) {
   let text = named.get(reference);
   if (text === undefined) {
     try {

@@ -2,8 +2,9 @@
 
 const DISPLAY = String.raw`\$\$([^$]+?)\$\$|\\\[([\s\S]+?)\\\]`;
 const BLOCK = new RegExp(String.raw`^ {0,3}(?:${DISPLAY})[ \t]*(?:\n|$)`);
-// As Pandoc has it, so that prices stay prices: no space inside next to a dollar, no digit behind the second.
-const INLINE = new RegExp(String.raw`^(?:${DISPLAY}|\\\(([\s\S]+?)\\\)|\$(?![\s$])((?:\\.|[^\\$])*?(?:\\.|[^\\\s$]))\$(?!\d))`);
+// As Pandoc has it, so that prices stay prices: no space inside next to a dollar, no digit behind the second. Nor code.
+const DOLLARS = String.raw`\$(?![\s$])((?:\\.|[^\\$\x60])*?(?:\\.|[^\\\s$\x60]))\$(?!\d)`;
+const INLINE = new RegExp(String.raw`^(?:${DISPLAY}|\\\(([\s\S]+?)\\\)|${DOLLARS})`);
 const START_BLOCK = /\n {0,3}(?:\$\$|\\\[)/;
 const START = /\$|\\[([]/;
 

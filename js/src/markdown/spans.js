@@ -46,11 +46,11 @@ export function drawSpans(brush, tokens, options, inLink = false) {
       case "text":
         brush.text(decode(token.text));
         break;
-      case "raw":
-        brush.text(token.raw);
-        break;
-      default: // an escaped character, or raw HTML: as it stands
+      case "escape":
         brush.text(token.text);
+        break;
+      default: // such as HTML
+        brush.text(token.raw);
     }
   }
 }
@@ -128,6 +128,7 @@ export function drawCheckbox(brush, { checked }) {
   box.type = "checkbox";
   box.disabled = true;
   attribute(box, "checked", checked ? "" : null);
+  attribute(box, "aria-label", "Task");
   brush.text(" ");
 }
 
@@ -139,12 +140,12 @@ export function drawCheckbox(brush, { checked }) {
 export function drawFormula(brush, { raw, tex, display }, { math }) {
   const formula = brush.element("span", "math");
   formula.dataset.math = display ? "display" : "";
-  if (math && isStale(formula, raw)) {
+  if (math && isStale(formula, tex, Number(display))) {
     try {
       formula.replaceChildren(math(tex, display));
     } catch (error) {
       reportError(error);
-      formula.textContent = raw;
+      formula.textContent = raw.trim();
     }
   }
   return formula;
@@ -157,6 +158,6 @@ export function drawFormula(brush, { raw, tex, display }, { math }) {
  */
 export function unlinkLast(tokens) {
   const last = tokens.at(-1);
-  if (last?.type === "link" && last.autolink && !last.raw.startsWith("<")) tokens[tokens.length - 1] = { ...last, type: "escape" };
+  if (last?.autolink && !last.raw.startsWith("<")) tokens[tokens.length - 1] = { ...last, type: "raw" };
   else if (last?.tokens) unlinkLast(last.tokens);
 }

@@ -1,0 +1,18 @@
+/** The files that are loaded by the first that needs them. Without one the words are still to be read. */
+
+import { plainText } from "./text.js";
+
+/** @typedef {import("./text.js").MakeRenderer} MakeRenderer */
+
+/** What not every answer has. */
+export const more = () => import("./more.js").catch(reportError);
+
+/** @returns {Promise<MakeRenderer>} */
+export async function markdown() {
+  try {
+    return (await import("./markdown.js")).markdown();
+  } catch (error) {
+    reportError(error);
+    return plainText;
+  }
+}

@@ -1,0 +1,267 @@
+"""What markdown may show: links, pictures, code blocks, formulas, in a real Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.client_server import Site
+from tests.browser.markdown_site import open_page, run
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site()
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def page(page: Page, site: Site) -> Iterator[Page]:
+    """An empty page that must neither throw nor do what its policy forbids."""
+    open_page(page, site)
+    yield page
+    assert page.evaluate("window.violations") == []
+
+
+# What it may lead to
+
+
+@pytest.mark.parametrize(
+    ("link", "leads"),
+    [
+        ("[t](https://example.com/)", True),
+        ("[t](http://example.com/)", True),
+        ("[t](mailto:me@example.com)", True),
+        ("[t](tel:+1)", True),
+        ("[t](/path?q#h)", True),
+        ("[t](//example.com)", True),
+        ("[t](HTTPS://EXAMPLE.COM)", True),
+        ("<https://example.com/>", True),
+        ("https://example.com/", True),
+        ("[t](javascript:alert)", False),
+        ("[t](JaVaScRiPt:alert)", False),
+        ("[t](javascript&colon;alert)", False),
+        ("[t](&#106;avascript:alert)", False),
+        ("[t](<java&Tab;script:alert>)", False),
+        ("[t](<java&NewLine;script:alert>)", False),
+        ("[t](javascript\\:alert)", False),
+        ("[t](<\x01javascript:alert>)", True),  # percent-encoded, and so a path
+        ("[t](data:text/html,x)", False),
+        ("[t](vbscript:x)", False),
+        ("[t](file:///etc/passwd)", False),
+        ("[t](blob:https://example.com/x)", False),
+        ("[t](https://[)", False),
+        ("<javascript:alert>", False),
+        ("[t][r]\n\n[r]: javascript:alert", False),
+        ("![t](javascript:alert)", False),
+        ("![t](data:image/png,x)", False),
+        ("![t](mailto:me@example.com)", False),
+    ],
+)
+def test_links_lead_only_where_they_may(page: Page, link: str, leads: bool) -> None:
+    script = """
+    const part = tools.draw(tools.characters(args[0]));
+    const links = part.querySelectorAll("[href], [src]");
+    return Array.from(links, (link) => [link.localName, link.getAttribute("rel")]);
+    """
+    assert run(page, script, link) == ([["a", "noopener nofollow"]] if leads else [])
+
+
+def test_a_picture_is_a_link_and_nothing_is_fetched_unless_the_page_allows_it(page: Page) -> None:
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    script = """
+    const text = '![a *b*](/p.png "t") ![](/q.png) [![c](/r.png)](/s)';
+    const part = tools.draw(tools.characters(text));
+    const links = [...part.querySelectorAll("a")];
+    return [part.querySelector("img"), ...links.map((a) => [a.textContent, a.title, a.pathname])];
+    """
+    assert run(page, script) == [
+        None,
+        ["a b", "t", "/p.png"],
+        ["/q.png", "", "/q.png"],
+        ["c", "", "/s"],
+    ]
+    assert not [url for url in requests if url.endswith(".png")]
+
+
+def test_an_allowed_picture_is_fetched_without_a_referrer(page: Page, site: Site) -> None:
+    script = """
+    const renderer = tools.markdown({ images: true })(document.querySelector("#part"));
+    const text = '![a *b*](/p.png "t") ![d](data:image/png,x) ![f](tel:1)';
+    for (const piece of tools.characters(text)) renderer.write(piece);
+    renderer.end();
+    """
+    run(page, script)
+    picture = page.locator("img")
+    expect(picture).to_have_count(1)
+    for name, value in {
+        "alt": "a b",
+        "title": "t",
+        "src": "/p.png",
+        "referrerpolicy": "no-referrer",
+        "loading": "lazy",
+    }.items():
+        expect(picture).to_have_attribute(name, value)
+    request = site.request("/p.png")
+    assert request.headers["Referer"] is None
+    request.begin(404).end()
+
+
+def test_raw_html_is_text(page: Page) -> None:
+    text = "<b onclick=x>a</b> <!-- c -->\n\n<script>alert(1)</script>\n\n<img src=/x onerror=y>"
+    script = """
+    const part = tools.draw(tools.characters(args[0]));
+    return [part.textContent, Array.from(part.querySelectorAll("*"), ({ localName }) => localName)];
+    """
+    assert run(page, script, text) == [text.replace("\n\n", ""), ["p", "p", "p"]]
+
+
+def test_markdown_that_is_nested_too_deeply_is_shown_as_it_was_written(page: Page) -> None:
+    script = """
+    return args.map((text) => {
+      const part = tools.draw([text]);
+      let depth = 0;
+      for (let node = part; node; node = node.lastElementChild) depth++;
+      return [depth < 150, part.textContent.includes("x")];
+    });
+    """
+    texts = [">" * 5000 + "x", "- " * 300 + "x", "*a " * 3000 + "x" + "*" * 3000, "[" * 5000 + "x"]
+    assert run(page, script, *texts) == [[True, True]] * len(texts)
+
+
+# Code blocks
+
+
+def test_a_code_block_says_its_language_and_can_be_copied_by_keyboard(page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    run(
+        page,
+        "tools.markdown()(document.querySelector('#part')).write(args[0])",
+        "```py\nx = 1\n\ny\n```\n\nend",
+    )
+    block = page.locator("[data-code]")
+    expect(block.locator("span")).to_have_text("py")
+    button = block.get_by_role("button")
+    expect(button).to_have_accessible_name("Copy")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(button).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "x = 1\n\ny\n"
+    expect(button).to_have_text("Copy", timeout=10_000)
+    page.keyboard.press("Tab")
+    expect(block.locator("pre")).to_be_focused()  # to scroll it
+
+
+def test_without_a_clipboard_the_code_is_selected(page: Page) -> None:
+    page.evaluate(
+        """() => {
+          Object.defineProperty(navigator, "clipboard", { value: undefined });
+          document.addEventListener("copy", () => (window.copied = String(getSelection())));
+        }"""
+    )
+    run(
+        page,
+        "tools.markdown()(document.querySelector('#part')).write('```\\nx = 1\\n```\\n\\nend')",
+    )
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button")).to_have_text("Copied")
+    assert page.evaluate("copied").strip() == "x = 1"
+    assert page.evaluate("String(getSelection())").strip() == "x = 1"
+
+
+HIGHLIGHT = """
+const [text, fails] = args;
+const calls = [];
+window.addEventListener("error", (event) => { event.preventDefault(); calls.push(event.message); });
+const highlight = (code, language) => {
+  calls.push([code, language]);
+  if (fails) throw new Error("no colours");
+  if (language === "plain") return;
+  const node = document.createElement("i");
+  node.textContent = code.toUpperCase();
+  return node;
+};
+const part = tools.draw(tools.characters(text), { options: { highlight } });
+return { calls, code: Array.from(part.querySelectorAll("code"), (code) => code.innerHTML) };
+"""
+
+
+def test_the_page_highlights_each_code_block_once_when_it_is_finished(page: Page) -> None:
+    text = (
+        "```js\na\n```\n\n- x\n\n  ```py\n  b\n\n  c\n  ```\n- y\n\n      d\n\n"
+        "```plain\ne\n```\n\n~~~\nf"
+    )
+    assert run(page, HIGHLIGHT, text, False) == {
+        "calls": [["a", "js"], ["b\n\nc", "py"], ["d", ""], ["e", "plain"], ["f", ""]],
+        "code": ["<i>A</i>", "<i>B\n\nC</i>", "<i>D</i>", "e\n", "<i>F</i>"],
+    }
+
+
+def test_a_highlighter_that_fails_leaves_the_code_and_is_reported(page: Page) -> None:
+    assert run(page, HIGHLIGHT, "```js\na\n```\n", True) == {
+        "calls": [["a", "js"], "Uncaught Error: no colours"],
+        "code": ["a\n"],
+    }
+
+
+# Formulas
+
+MATH = """
+const [text, fails] = args;
+const calls = [];
+const shown = [];
+window.addEventListener("error", (event) => { event.preventDefault(); calls.push(event.message); });
+const math = (tex, display) => {
+  calls.push([tex, display]);
+  if (fails) throw new Error("no formula");
+  return document.createElement("var");
+};
+const part = tools.draw(tools.characters(text), {
+  options: { math },
+  each: (part) => shown.push(tools.shown(part)),
+});
+const marks = shown.filter((text) => /[$\\\\]/.test(text));
+const formulas = part.querySelectorAll("[data-math] > var").length;
+return { calls, formulas, text: part.textContent, marks };
+"""
+
+
+def test_the_page_makes_formulas_once_each_and_no_mark_of_them_is_seen(page: Page) -> None:
+    text = (
+        "a $x_1*y*z$ b \\(p^2\\) c\n\n$$\n- q\n= r\n\n+ s\n$$\n\n\\[\nt\n\\]\n\n"
+        "- u $v$\n- *$w_a$ e*\n\n| $k$ |\n|---|\n| $l$ |\n"
+    )
+    tex = ["x_1*y*z", "p^2", "\n- q\n= r\n\n+ s\n", "\nt\n", "v", "w_a", "k", "l"]
+    assert run(page, MATH, text, False) == {
+        "calls": [[formula, formula.startswith("\n")] for formula in tex],
+        "formulas": len(tex),
+        "text": "a  b  cu  e",
+        "marks": [],
+    }
+
+
+def test_stars_in_a_formula_are_no_emphasis(page: Page) -> None:
+    result = run(page, MATH, "*a $b*c$ d*", False)
+    assert (result["calls"], result["text"]) == ([["b*c", False]], "a  d")
+
+
+def test_prices_are_no_formulas_and_without_the_page_nothing_is(page: Page) -> None:
+    text = "From $5 to $10, `$a$` and \\$b$."
+    result = run(page, MATH, text, False)
+    assert (result["calls"], result["text"]) == ([], "From $5 to $10, $a$ and $b$.")
+    assert run(page, "return tools.draw([args[0]]).textContent", "$a$ $$b$$") == "$a$ $$b$$"
+
+
+def test_a_formula_that_fails_is_shown_as_it_was_written(page: Page) -> None:
+    assert run(page, MATH, "a $x$ b", True) == {
+        "calls": [["x", False], "Uncaught Error: no formula"],
+        "formulas": 0,
+        "text": "a $x$ b",
+        "marks": ["a $x$", "a $x$", "a $x$ b"],
+    }
