@@ -27,8 +27,8 @@ class Dicts(Source):
     def _read(self) -> Iterator[JSON]:
         return iter(self.given)
 
-    def _socket(self) -> None:
-        return None
+    def _wake(self) -> None:
+        pass
 
     def _close(self) -> None:
         pass
