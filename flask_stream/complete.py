@@ -68,6 +68,8 @@ def _response(no_js: NoJs, value: Any) -> Response:
     try:
         return current_app.make_response(value)
     except TypeError as error:
+        if isinstance(value, dict | list):
+            raise  # Flask takes one: it is of something inside that the error speaks
         discard(value)  # a coroutine's warning would only repeat what is said here
         name = getattr(no_js, "__qualname__", repr(no_js))
         what = "None" if value is None else f"something of type {type(value).__name__}"

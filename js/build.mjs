@@ -21,8 +21,9 @@ const DIST = new URL("dist/", import.meta.url);
 /** What is bundled has a licence of its own, which has to go where it goes. */
 const NOTICE = "/*! Contains marked, which has its own licence: flask-stream-markdown.LICENSE.txt */\n";
 
+/** Budgets are for `gzip -9 FILE`, which makes up to 30 bytes more of it than zlib: the file's name is among them. */
 const TARGETS = [
-  { entry: "index.js", file: "flask-stream.js", budget: 5000 },
+  { entry: "index.js", file: "flask-stream.js", budget: 4970 },
   { entry: "more.js", file: "flask-stream-more.js", budget: 2500 },
   { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 16_384, notice: NOTICE },
   { entry: "flask-stream.css", file: "flask-stream.css", budget: 2048 },

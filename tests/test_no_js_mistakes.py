@@ -63,6 +63,14 @@ def test_what_is_no_page_is_told_what_would_be_one(
     assert not isinstance(raised.value, SourceError)
 
 
+@pytest.mark.parametrize("value", [{"a": object()}, [object()]], ids=["dict", "list"])
+def test_what_flask_takes_but_cannot_make_json_of_is_named_as_it_is(site: Site, value: Any) -> None:
+    site.app.testing = True
+    site.view(lambda: ["words"], no_js=lambda result: value)
+    with pytest.raises(TypeError, match="Object of type object is not JSON serializable"):
+        sent(site)
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -61,6 +61,7 @@ export function stream(url, { transport, onState, silence = 60_000, signal: oute
   let over = false;
   /** @type {StreamEvent[]} */
   const unread = [];
+  /** @type {(value?: any) => void} */
   let wake = () => {};
   /** @type {(value?: any) => void} */
   let resolve;
@@ -151,7 +152,7 @@ export function stream(url, { transport, onState, silence = 60_000, signal: oute
     try {
       while (unread.length || !over) {
         if (unread.length) yield* unread.splice(0);
-        else await new Promise((go) => (wake = () => go(null)));
+        else await new Promise((go) => (wake = go));
       }
       await done;
     } finally {

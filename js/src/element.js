@@ -3,7 +3,7 @@
 import { stream } from "./connect.js";
 import { badResponse } from "./errors.js";
 import { submission } from "./form.js";
-import { markdown } from "./load.js";
+import { markdown, more } from "./load.js";
 import { plainText } from "./text.js";
 import { beginTurn } from "./turn.js";
 
@@ -60,23 +60,12 @@ export class FlaskStreamElement extends HTMLElement {
   #request = null;
   #attempt = 0;
   #hasBegun = false;
-  #timer = 0;
   #connection = new AbortController();
-
-  constructor() {
-    super();
-    this.addEventListener("click", ({ detail, target }) => {
-      // The second click of a double click on Send, where Stop has come under the pointer.
-      if (detail > 1 || !(target instanceof Element)) return;
-      const name = target.closest("[data-stream]:not([data-wait])")?.getAttribute("data-stream");
-      if (name === "stop") this.stop();
-      if (name === "retry") this.retry();
-    });
-  }
 
   connectedCallback() {
     const whileConnected = { signal: this.#connection.signal };
     const root = this.getRootNode();
+    this.addEventListener("click", (event) => this.#onClick(event), whileConnected);
     root.addEventListener("submit", (event) => this.#onSubmit(/** @type {SubmitEvent} */ (event)), whileConnected);
     root.addEventListener("keydown", (event) => this.#onKey(/** @type {KeyboardEvent} */ (event)), whileConnected);
     // While the page is being parsed, the children that it supplies are still to come.
@@ -106,9 +95,9 @@ export class FlaskStreamElement extends HTMLElement {
   }
 
   stop() {
-    if (!this.#isRunning) return;
     this.#run?.stop();
-    this.#show("stopped", "Stopped"); // at once: a file that the answer needs may still be on its way
+    // At once: a file that the answer needs may still be on its way.
+    if (this.#run?.state === "stopped") this.#show("stopped", "Stopped");
   }
 
   /** Sends the last request again; its answer takes the place of the one that failed. */
@@ -116,15 +105,16 @@ export class FlaskStreamElement extends HTMLElement {
     if (!this.#request || this.#isRunning) return;
     const attempt = this.#attempt + 1;
     this.#emit("stream:retry", { attempt });
-    this.#tryToStart(this.#request, attempt);
+    if (!this.#isRunning) this.#tryToStart(this.#request, attempt); // the page may have started another
   }
 
-  get #isMarkdown() {
-    return this.getAttribute("render") === "markdown";
+  #makeRenderer() {
+    return this.getAttribute("render") === "markdown" ? markdown() : plainText;
   }
 
+  /** To its reader: of a run that is done, words may still be shown. */
   get #isRunning() {
-    return RUNNING.test(this.#run?.state ?? "");
+    return RUNNING.test(this.dataset.state ?? "");
   }
 
   /**
@@ -151,14 +141,18 @@ export class FlaskStreamElement extends HTMLElement {
     const { output } = this.#parts();
     const append = this.hasAttribute("append");
     if (!append || attempt > 1) this.#turn?.remove();
-    if (!append) output.replaceChildren();
+    // In a saved page there may be an answer of an earlier visit.
+    if (!append) {
+      output.replaceChildren();
+      for (const part of this.querySelectorAll("[data-stream] [data-part]")) part.remove();
+    }
     this.#run = run;
     this.#request = request;
     this.#attempt = attempt;
     this.#turn = beginTurn(output, {
       smooth: this.hasAttribute("smooth"),
       follow: this.getAttribute("autoscroll") !== "off",
-      renderer: renderer ?? (this.#isMarkdown ? markdown() : plainText),
+      renderer: renderer ?? this.#makeRenderer(),
       reasoning: this.querySelector('[data-stream="reasoning"]'),
     });
     this.#show(run.state);
@@ -168,8 +162,8 @@ export class FlaskStreamElement extends HTMLElement {
 
   #begin() {
     this.#hasBegun = true;
-    // Now, since a server that does one thing at a time would send it behind the answer.
-    if (this.#isMarkdown) markdown();
+    // A server that does one thing at a time would send the file of one behind the answer.
+    this.#makeRenderer();
     if (!this.#run) {
       const { state = "idle" } = this.dataset;
       // One that comes with a state, in a saved page for instance, has had its run.
@@ -187,12 +181,21 @@ export class FlaskStreamElement extends HTMLElement {
     this.#tryToStart([src, { method: this.getAttribute("method") ?? "GET" }]);
   }
 
+  /** @param {MouseEvent} event */
+  #onClick({ detail, target }) {
+    // The second click of a double click on Send, where Stop has come under the pointer.
+    if (detail > 1) return;
+    const button = /** @type {Element} */ (target).closest("[data-stream]:not([data-wait])");
+    const name = button?.getAttribute("data-stream");
+    if (name === "stop") this.stop();
+    if (name === "retry") this.retry();
+  }
+
   /** @param {Event} event */
   #onSubmit(event) {
     const form = event.target;
-    if (event.defaultPrevented || !(form instanceof HTMLFormElement)) return;
     const id = this.getAttribute("form");
-    if (!id || form.getAttribute("id") !== id) return;
+    if (event.defaultPrevented || !id || !(form instanceof HTMLFormElement) || form.getAttribute("id") !== id) return;
     const { submitter } = /** @type {SubmitEvent} */ (event);
     // A form that cannot be read is left to the browser.
     const sent = submission(form, submitter, this.getAttribute("method"));
@@ -209,7 +212,7 @@ export class FlaskStreamElement extends HTMLElement {
   #onKey(event) {
     const target = /** @type {HTMLInputElement} */ (event.target);
     if (event.key !== "Escape" || event.defaultPrevented || event.isComposing || !this.#isRunning) return;
-    const form = (target.form ?? target.closest?.("form"))?.getAttribute("id");
+    const form = (target.form ?? target.closest?.("form"))?.getAttribute?.("id");
     if (target !== document.body && !this.contains(target) && (!form || form !== this.getAttribute("form"))) return;
     event.preventDefault(); // it does one thing: a dialog stays open, a search field keeps its words
     this.stop();
@@ -239,7 +242,8 @@ export class FlaskStreamElement extends HTMLElement {
     try {
       for await (const event of run) {
         last = event.data;
-        const loading = this.#emit("stream:event", event) && turn.show(event);
+        // Of an answer that had to wait for a file, another run may have taken the place.
+        const loading = (run !== this.#run || this.#emit("stream:event", event)) && turn.show(event);
         if (loading) await loading;
       }
     } catch (thrown) {
@@ -251,7 +255,7 @@ export class FlaskStreamElement extends HTMLElement {
       this.#fail(error);
     } else if (run.state === "done") {
       const reason = last?.stop_reason;
-      if (reason) this.dataset.stopReason = reason;
+      if (typeof reason === "string") this.dataset.stopReason = reason;
       this.#show("done", reason === "length" ? "The answer reached its length limit" : "Complete");
       this.#emit("stream:done", last);
     } else {
@@ -263,20 +267,12 @@ export class FlaskStreamElement extends HTMLElement {
   /** @param {StreamError} error */
   #fail({ status, code, message, retryable, retryAfter }) {
     this.#show("failed", message);
-    if (retryable) this.#offerRetry(retryAfter);
-    this.#emit("stream:error", { status, code, message, retryable, attempt: this.#attempt });
-  }
-
-  /** @param {number} wait seconds that the server wants to pass before */
-  #offerRetry(wait) {
-    const { retry } = this.#parts();
-    retry.hidden = false;
-    retry.toggleAttribute("disabled", wait > 0);
-    delete retry.dataset.wait;
-    if (wait > 0) {
-      retry.dataset.wait = `${wait}`;
-      this.#timer = setTimeout(() => this.#offerRetry(wait - 1), 1000);
+    if (retryable) {
+      const { retry } = this.#parts();
+      retry.hidden = false;
+      if (retryAfter) more().then((module) => module?.countdown(retry, retryAfter));
     }
+    this.#emit("stream:error", { status, code, message, retryable, attempt: this.#attempt });
   }
 
   /**
@@ -289,14 +285,15 @@ export class FlaskStreamElement extends HTMLElement {
     const { output, status, stop, retry } = this.#parts();
     this.dataset.state = state;
     output.setAttribute("aria-busy", `${running}`);
-    clearTimeout(this.#timer);
     // Hidden, a button would lose the focus to the page's beginning.
     if ((running ? retry : stop).matches(":focus")) {
-      if (!output.hasAttribute("tabindex")) output.tabIndex = -1;
+      output.tabIndex += 0; // -1 where it has none: only what has one takes the focus
       output.focus({ preventScroll: true });
     }
     stop.hidden = !running;
     retry.hidden = true;
+    retry.disabled = false;
+    delete retry.dataset.wait;
     if (status.textContent !== words) status.textContent = words;
   }
 
@@ -314,8 +311,8 @@ export class FlaskStreamElement extends HTMLElement {
    * @param {string} words
    */
   #button(name, words) {
-    const button = this.#part(name, "button");
-    button.setAttribute("type", "button");
+    const button = /** @type {HTMLButtonElement} */ (this.#part(name, "button"));
+    button.type = "button";
     if (!button.hasChildNodes()) button.textContent = words;
     return button;
   }

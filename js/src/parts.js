@@ -46,6 +46,7 @@ export class Parts {
   }
 
   remove() {
+    this.#slot = null;
     for (const part of this.#inSlot) part.remove();
   }
 

@@ -35,7 +35,7 @@ export function follower(content) {
 
   return (paint) => {
     const followed = scrollersAround(content).filter(follows);
-    content.toggleAttribute("data-follow", followed.length > 0);
+    content.toggleAttribute("data-follow", !!followed.length);
     paint();
     for (const box of followed) {
       const end = endOf(box);

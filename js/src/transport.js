@@ -47,8 +47,8 @@ export async function overFetch(request, signal, { silence, onOpen, onEvent }) {
   const eventsOf = parser();
   for (;;) {
     // A connection that breaks is, to the reader, one that ended early: there was no terminal event.
-    const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }));
-    if (done || !value) return;
+    const { value } = await reader.read().catch(() => /** @type {{ value?: Uint8Array }} */ ({}));
+    if (!value) return;
     heard();
     for (const event of eventsOf(value)) onEvent(event);
   }

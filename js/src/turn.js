@@ -119,6 +119,7 @@ export function beginTurn(output, looks) {
     /** Another answer takes its place. */
     async remove() {
       element.remove();
+      looks.reasoning = null; // nor is there one for what it has yet to show
       (await others)?.remove();
     },
   };

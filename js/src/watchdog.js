@@ -1,5 +1,8 @@
 /** Notices a connection that has died without a word: in some browsers, after sleep or a change of network. */
 
+/** In milliseconds. A timer for longer than 2^31, Infinity for one, would fire at once. */
+const LONGEST_INTERVAL = 6000;
+
 /** A page in which timers were this many times late was asleep, or hidden for long. */
 const LATE = 3;
 
@@ -14,7 +17,7 @@ const LATE = 3;
  */
 export function watchdog(silence, signal, onSilence) {
   if (!silence) return () => {};
-  const interval = silence / 10;
+  const interval = Math.min(silence / 10, LONGEST_INTERVAL);
   let lookedAt = Date.now();
   let due = lookedAt + silence;
   // What came meanwhile may still be on its way through the browser.

@@ -495,6 +495,18 @@ describe("a silent connection", () => {
     waiting.stop();
   });
 
+  for (const silence of [Infinity, 2 ** 40]) {
+    test(`may be ${silence} ms long, which is no timer's time`, async (t) => {
+      const { mock } = t.mock.method(globalThis, "setInterval");
+      const { url } = await endless(t, START);
+      const run = await reaches("waiting", (onState) => stream(url, { onState, silence }));
+      await new Promise((turn) => setImmediate(turn));
+      const waits = mock.calls.map(({ arguments: [, wait] }) => wait);
+      assert.ok(waits.length && waits.every((wait) => wait < 2 ** 31), `${waits}`);
+      run.stop();
+    });
+  }
+
   for (const type of ["pageshow", "visibilitychange", "online"]) {
     test(`has half the time after ${type}, as it may have died unnoticed`, async (t) => {
       const page = new EventTarget();
