@@ -8,8 +8,9 @@ VENV_PYTHON := .venv/bin/python
 # Playwright's own node needs a library (libatomic) that a small system lacks; Node's does not.
 BROWSER = CHROMIUM=$$(.ci/get-chromium) PLAYWRIGHT_NODEJS_PATH=$$(command -v node)
 
-# Most of the time is spent waiting for servers. A file's tests stay together, as they share them.
-IN_PARALLEL = --numprocesses 3 --dist loadfile
+# Most of the time is spent waiting for servers. A file's tests stay together, as they share them;
+# in the files' own order, since those that take long stand first.
+IN_PARALLEL = --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 export PORT
 # First on the PATH: on a machine without Node 20, .ci/get-node puts one there.

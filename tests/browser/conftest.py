@@ -55,16 +55,15 @@ def any_browser(
 
 @pytest.fixture(scope="session")
 def everyday_browser(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+    playwright: Playwright, chromium: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Browser]:
     """Chromium without playwright's own settings: tabs behind others are hidden, and pages that
     are left stay in the back/forward cache.
     """
     profile = tmp_path_factory.mktemp("profile")
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
     process = subprocess.Popen(
         [
-            *(str(chromium), "--headless", "--remote-debugging-port=0"),
+            *(chromium, "--headless", "--remote-debugging-port=0"),
             *(f"--user-data-dir={profile}", *CHROMIUM_ARGUMENTS, "about:blank"),
         ],
         stderr=subprocess.DEVNULL,
@@ -73,7 +72,7 @@ def everyday_browser(
     try:
         port = until(lambda: _first_line(profile / "DevToolsActivePort"), "Chromium did not start")
         url = f"http://127.0.0.1:{port}"
-        connected = browser.browser_type.connect_over_cdp(url, no_defaults=True)
+        connected = playwright.chromium.connect_over_cdp(url, no_defaults=True)
         yield connected
         connected.close()
     finally:

@@ -159,9 +159,17 @@ class RealServer:
         (worker,) = _children(self._process.pid)
         os.kill(worker, signal.SIGKILL)
 
-    def reload(self) -> None:
-        """As a deploy does: a new worker comes, the old one ends what it still does."""
+    def reload(self) -> Callable[[], None]:
+        """As a deploy does: a new worker comes, the old one ends what it still does.
+
+        :returns: waits until the old one has gone. Till then it may be asked something new, over
+            a connection that was kept open, and end that at once too.
+        """
+        [old] = _children(self._process.pid)
         self._process.send_signal(signal.SIGHUP)
+        return lambda: until(
+            lambda: old not in _children(self._process.pid), "the old worker is still there"
+        )
 
     def connect(self) -> Client:
         return Client(self.port)
@@ -226,6 +234,7 @@ class Wire:
         self._port = port
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._held: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._accepting = threading.Thread(target=self._accept, daemon=True)
@@ -241,8 +250,13 @@ class Wire:
             each.close()
 
     def cut(self) -> None:
-        """Cut all connections; new ones can be made."""
-        _shut(*chain.from_iterable(self._pairs))
+        """Cut all connections; new ones can be made.
+
+        The one that was stopped comes last: what is lost on it, a browser may send again over
+        another that it has kept.
+        """
+        pairs = sorted(self._pairs, key=lambda pair: pair[0] in self._held)
+        _shut(*chain.from_iterable(pairs))
 
     def _accept(self) -> None:
         while True:
@@ -278,6 +292,7 @@ class Wire:
                 near.sendall(response[sent:end])
                 sent = len(response)
                 if end is not None:
+                    self._held.add(near)
                     self.stopped.set()
         except OSError:
             pass

@@ -385,3 +385,53 @@ def test_a_selection_outlives_a_stop(page: Page, site: Site) -> None:
     answer.wait_until_client_left()
     expect_state(page, "stopped")
     assert page.evaluate("String(getSelection())") == "select me"
+
+
+@pytest.mark.parametrize("autoscroll", ["", "autoscroll=off", "autoscroll=junk"])
+def test_the_end_is_followed_unless_the_page_says_off(
+    page: Page, site: Site, autoscroll: str
+) -> None:
+    page.goto(site.page(f'<flask-stream src="/answer" {autoscroll}></flask-stream>'))
+    answer = begin(site)
+    for n in range(5):
+        text = f"line {n}\n" * 30
+        answer.send("text", text=text)
+        expect(output(page)).to_contain_text(f"line {n}")
+    page.evaluate("new Promise(requestAnimationFrame)")
+    assert (page.evaluate("scrollY") > 0) == (autoscroll != "autoscroll=off")
+
+
+@pytest.mark.parametrize("render", ["text", "markdown"])
+def test_nothing_moves_where_the_reader_is_reading(page: Page, site: Site, render: str) -> None:
+    markup = f'<p id=before>Before</p><flask-stream src="/answer" render="{render}"></flask-stream>'
+    page.goto(site.page(markup, head=STYLE))
+    page.evaluate(
+        """() => {
+             window.shifts = [];
+             new PerformanceObserver((list) => {
+               for (const { value, sources } of list.getEntries()) {
+                 const names = sources.map(({ node }) => node?.outerHTML ?? node?.data ?? "");
+                 shifts.push([value, ...names]);
+               }
+             }).observe({ type: "layout-shift", buffered: true });
+           }"""
+    )
+    answer = begin(site)
+    paragraphs = "".join(f"Paragraph {n} of **some** words.\n\n" for n in range(40))
+    answer.send("text", text=paragraphs)
+    expect(output(page)).to_contain_text("Paragraph 39")
+    page.evaluate("scrollTo({ top: 200, behavior: 'instant' })")
+    place = (
+        "document.querySelector('[data-part=text]').firstElementChild.getBoundingClientRect().top"
+    )
+    top = page.evaluate(place)
+    rest = "- one\n- two\n\n```py\ncode()\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nlast"
+    for character in rest:
+        answer.send("text", text=character)
+    answer.finish(paragraphs + rest)
+    expect_state(page, "done")
+    assert page.evaluate(place) == top
+    assert page.evaluate("scrollY") == 200
+    below = "<button data-stream"  # what stands behind the answer moves with its end, as the caret
+    shifted = [name for _, *names in page.evaluate("shifts") for name in names]
+    assert [name for name in shifted if name and not name.startswith(below)] == []

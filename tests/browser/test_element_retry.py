@@ -6,6 +6,7 @@ A prompt costs money: nothing but a reader, or the page's own code, asks twice.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
@@ -99,7 +100,7 @@ def test_retry_is_offered_where_asking_again_may_help(
     request = site.request("/chat")
     expect(retry_button(page)).to_be_hidden()
     end(request)
-    expect_state(page, "done" if seen(page, "done") else "failed")
+    expect(element(page)).to_have_attribute("data-state", re.compile("^(done|failed)$"))
     expect(retry_button(page)).to_be_visible(visible=offered)
     if offered:
         expect(retry_button(page)).to_be_enabled()

@@ -199,13 +199,14 @@ def test_a_deploy_ends_a_run_with_words_and_a_retry(
     WAYS["post"].ask(page)
     answer = own.talk.to(prompt).say("one ")
     expect(output(page)).to_have_text("one ")
-    own.reload()
+    wait_until_old_worker_left = own.reload()
     answer.wait_until_app_left()
     expect_state(page, "failed")
     (error,) = seen(page, "error")
     assert (error["code"], error["retryable"]) == ("shutdown", True)
     assert text_of(page) == "one "
     expect_asked(page, own, prompt, "POST")
+    wait_until_old_worker_left()
     retry(page, own, prompt)
     expect_asked(page, own, prompt, "POST", "POST")
 

@@ -241,8 +241,16 @@ ELEMENTS = {
 }
 
 
-@pytest.mark.parametrize("how", ELEMENTS)
-@pytest.mark.parametrize("policy", POLICIES)
+# Without a policy nothing but the client stands in a payload's way; with one, nothing is reported.
+@pytest.mark.parametrize(
+    ("how", "policy"),
+    [
+        ("text", "no policy"),
+        ("markdown", "no policy"),
+        ("markdown", "strict policy"),
+        ("pictures", "strict policy"),
+    ],
+)
 def test_no_payload_from_a_server_does_anything(
     page: Page, answering_site: Site, how: str, policy: str
 ) -> None:

@@ -1,4 +1,7 @@
-"""Every page at both widths, light and dark, for people to look at: in tests/output/example."""
+"""Every page as a light and wide one and a dark and narrow one, for people to look at.
+
+The pictures are in tests/output/example.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,14 @@ PICTURES = Path(__file__).parents[1] / "output" / "example"
 SIZES = {"phone": (360, 740), "desktop": (1280, 800)}
 
 
-@pytest.fixture(params=["light", "dark"])
-def scheme(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
 @pytest.fixture(params=SIZES)
 def size(request: pytest.FixtureRequest) -> Any:
     return request.param
+
+
+@pytest.fixture
+def scheme(size: str) -> Any:
+    return "dark" if size == "phone" else "light"
 
 
 @pytest.fixture

@@ -88,6 +88,7 @@ def test_the_sdist_holds_the_tests_and_the_source_of_the_client(sdist):
         names = {name.partition("/")[2] for name in archive.getnames()}
 
     assert {"Makefile", "js/package-lock.json", "tests/packaging/test_wheel.py"} <= names
+    assert {"docs/client.md", "bench/README.md"} <= names  # which tests read
     assert not [name for name in names if "node_modules" in name or "__pycache__" in name]
 
 

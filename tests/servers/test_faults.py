@@ -14,6 +14,8 @@ from tests.servers.client import DEADLINE, events_of, said
 from tests.servers.running import Server, in_core
 from tests.servers.talk import WIRES, Wire, be_silent, reset, wire_of
 
+pytestmark = pytest.mark.slow  # many runs, the same on every Python
+
 # -- cuts -------------------------------------------------------------------------------
 
 # When an answer is whole although its connection is cut: with the first of these.
@@ -111,7 +113,6 @@ def test_a_stream_may_be_cut_anywhere(server: Server, speaking: Provider, way: s
 
 
 @in_core
-@pytest.mark.slow
 @pytest.mark.parametrize("way", CUTS)
 @pytest.mark.parametrize(("by", "wire"), OTHERS)
 def test_every_wire_may_be_cut_anywhere(

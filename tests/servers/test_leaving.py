@@ -172,6 +172,7 @@ def single(
         yield server
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("by", "wire"), OTHERS)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_every_wire_is_let_go_at_once_and_one_thread_is_free_again(

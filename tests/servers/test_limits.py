@@ -24,6 +24,8 @@ from tests.servers.running import (
     word,
 )
 
+pytestmark = pytest.mark.slow  # many runs, the same on every Python
+
 
 class Held:
     """A script that says one word, and goes on when it is let go."""

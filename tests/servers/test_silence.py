@@ -16,6 +16,8 @@ from tests.servers.client import COMMENT, DEADLINE, events_of, said
 from tests.servers.running import CORE, SERVERS, Server, matrix, running
 from tests.servers.talk import HEAD, TAIL, answer_tool, be_silent, is_tool, prompt_of, word
 
+pytestmark = pytest.mark.slow  # many runs, the same on every Python
+
 HEARTBEAT = 0.2  # seconds, which is two of the watcher's rounds
 
 
@@ -203,7 +205,6 @@ class Planned:
         exchange.end()
 
 
-@pytest.mark.slow
 @with_beat(*THOUSAND)
 def test_of_a_thousand_runs_none_has_a_byte_in_the_wrong_place(
     beating: Server, speaking: Provider

@@ -10,6 +10,8 @@ from tests.provider import Provider
 from tests.servers.flood import SAID, Flood
 from tests.servers.running import Server, events_of, matrix, running, said, speak, words_for
 
+pytestmark = pytest.mark.slow  # many runs, the same on every Python
+
 # What makes a server of one thread, or of one greenlet, that somebody stuck would keep.
 SINGLE = {
     "gunicorn gthread": ["--threads=1"],
