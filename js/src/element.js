@@ -162,7 +162,7 @@ export class FlaskStreamElement extends HTMLElement {
 
   #begin() {
     this.#hasBegun = true;
-    // A server that does one thing at a time would send the file of one behind the answer.
+    // Loads Markdown's file, if it is that: a server that does one thing at a time would send it behind the answer.
     this.#makeRenderer();
     if (!this.#run) {
       const { state = "idle" } = this.dataset;
