@@ -104,6 +104,13 @@ class User(requests.Session):
         super().__init__()
         self.trust_env = False  # no proxy stands between the tests and loopback
         self.site = site
+        self._answers: list[requests.Response] = []
+
+    def close(self) -> None:
+        # An answer whose body was not read to its end keeps its connection, session or none.
+        for answer in self._answers:
+            answer.close()
+        super().close()
 
     def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
         kwargs.setdefault("timeout", DEADLINE)
@@ -117,7 +124,9 @@ class User(requests.Session):
 
     def ask(self, path: str, question: str, **request: Any) -> requests.Response:
         """The answer's head; its body is read by the test."""
-        return self.post(path, data={"question": question}, stream=True, **request)
+        answer = self.post(path, data={"question": question}, stream=True, **request)
+        self._answers.append(answer)
+        return answer
 
     def me(self) -> Any:
         return self.get("/me").json()

@@ -249,6 +249,6 @@ def test_behind_a_proxy_the_stream_knows_the_outer_address(site: Site) -> None:
         "X-Forwarded-Proto": "https",
         "X-Forwarded-Host": "chat.example",
     }
-    with User(site) as user:
-        events = list(events_of(user.get("/where", headers=headers, stream=True)))
+    with User(site) as user, user.get("/where", headers=headers, stream=True) as answer:
+        events = list(events_of(answer))
     assert said(events) == "203.0.113.7 asked for https://chat.example/where"
