@@ -26,7 +26,7 @@ from .events import (
     Usage,
 )
 from .extension import FlaskStream, after_this_stream
-from .providers import relay
+from .providers.relay import relay
 from .result import Result
 from .run import stream_finished, stream_first_text, stream_started
 

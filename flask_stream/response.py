@@ -20,7 +20,9 @@ from .complete import COMPLETE_HEADERS, PAGE_FAILED, complete
 from .errors import SAFE_MESSAGES, RunError, SourceError, class_names, from_exception
 from .events import Event
 from .formats import Format, Html, Json, Streaming, body, prefers_html
-from .providers import Source, adapt, adapt_items, relay_source
+from .providers.adapt import adapt, adapt_items
+from .providers.relay import relay_source
+from .providers.source import Source
 from .providers.wire import SDKS, discard
 from .run import Callback, Run, failed_by
 from .server import Connection

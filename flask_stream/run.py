@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException
 
 from .errors import RETRYABLE, SAFE_MESSAGES, SDK_CLIENTS, RunError, code_of_abort, from_exception
 from .events import FLUSH, Done, Event, Failed, Meta, Start, Text, Usage
-from .providers import Source, reader
+from .providers.source import Source, reader
 from .providers.surrogates import mended
 from .result import Result
 

@@ -33,6 +33,8 @@ ORDER = [
     "providers.wire",
     "providers.over_requests",
     "providers.plain",
+    "providers.adapt",
+    "providers.relay",
     "providers",
     "run",
     "server",

@@ -21,7 +21,9 @@ from typing import Any
 import pytest
 import requests
 
-from flask_stream.providers import Source, adapt, relay_source
+from flask_stream.providers.adapt import adapt
+from flask_stream.providers.relay import relay_source
+from flask_stream.providers.source import Source
 from flask_stream.providers.turn import Turn
 from flask_stream.run import ClientLeft, Run
 from tests.conftest import ROOT

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from flask_stream import relay
-from flask_stream.providers import adapt
+from flask_stream.providers.adapt import adapt
 from flask_stream.providers.turn import Turn
 from tests.conftest import Site, events_of, said
 from tests.provider import (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flask_stream import Meta, Result, relay
-from flask_stream.providers import relay_source
+from flask_stream.providers.relay import relay_source
 from flask_stream.providers.turn import JSON
 from flask_stream.providers.wire import SDKItems
 from tests.provider import Exchange, Provider, frames, transcript

@@ -11,7 +11,8 @@ import openai
 import pytest
 
 from flask_stream import Event, ProviderError, Result, Text, relay
-from flask_stream.providers import adapt, adapt_items, relay_source
+from flask_stream.providers.adapt import adapt, adapt_items
+from flask_stream.providers.relay import relay_source
 from flask_stream.providers.wire import SDKItems, SDKManager, SDKStream
 from tests.provider import TRANSCRIPTS, Clients, Exchange, Provider, frames, transcript
 from tests.transcripts.expected import EXPECTED, wire_of

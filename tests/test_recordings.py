@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from flask_stream import Event, Meta, ProviderError, Result, ToolCall, relay
-from flask_stream.providers import relay_source
+from flask_stream.providers.relay import relay_source
 from flask_stream.providers.wire import SDKItems
 from tests.conftest import SHARED
 from tests.provider import ReplayServer

@@ -1,0 +1,147 @@
+"""`relay`: a provider's stream as Events, and the Result that they add up to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+from ..errors import ProviderError, SourceError, from_exception
+from ..events import FLUSH, Event, Failed, Meta, Usage
+from ..result import Result
+from . import anthropic, openai_chat, openai_responses
+from .adapt import adapt
+from .source import Source, reader
+from .surrogates import mended
+from .turn import DONE, JSON, Turn
+from .wire import discard
+
+_READERS: dict[str, Callable[[Iterable[JSON], Turn], Iterator[Event]]] = {
+    "anthropic": anthropic.read,
+    "openai_chat": openai_chat.read,
+    "openai_responses": openai_responses.read,
+}
+_PROVIDER = {"anthropic": "anthropic", "openai_chat": "openai", "openai_responses": "openai"}
+
+
+def relay(stream: Any, *, wire: str | None = None) -> Generator[Event, None, Result]:
+    """Pass a provider's stream on, event by event, and give back its `Result`.
+
+    ``result = yield from relay(claude.messages.create(…, stream=True))`` in a generator view.
+
+    :param stream: what a view may return as a provider's stream (an SDK's stream, helper
+        stream or `.stream()` manager, or a streaming ``requests.Response``).
+    :param wire: "anthropic", "openai_chat" or "openai_responses", for an endpoint whose first
+        event does not tell.
+    :raises SourceError: `stream` is something else; the message says what to do.
+    :raises ProviderError: the provider failed; its ``result`` has what came so far.
+    """
+    if wire is not None and wire not in _READERS:
+        discard(stream)
+        raise ValueError(f"wire is {wire!r}, but it must be one of: {', '.join(_READERS)}.")
+    source = adapt(stream)
+    if source is None:
+        raise SourceError(
+            f"relay() was given a {type(stream).__name__}, which is no provider's stream. It "
+            "takes what client.messages.create(stream=True) and its like return; what is your "
+            "own you can yield as it is (text, events), or «yield from» (another generator)."
+        )
+    if wire is not None:
+        source.wire = wire
+    return relay_source(source)
+
+
+def relay_source(source: Source) -> Generator[Event, None, Result]:
+    """`relay` for a source that is known already."""
+    step, turn = Result(), Turn()
+    announce = reader.get()
+    if announce is not None:
+        announce(source)
+    try:
+        _open(source, step)
+        yield Meta(source.provider, step=step)
+        source.asked_at = time.monotonic()
+        for event in mended(_read(source, turn)):
+            asked_at, source.asked_at = source.asked_at, None
+            if isinstance(event, Usage):
+                step.usage = event
+            step.add(event)
+            yield event
+            source.asked_at = asked_at if event is FLUSH else time.monotonic()
+        if source.cancelled and turn.error is None and not turn.complete:
+            yield FLUSH  # whoever cancelled it closes this generator here
+        _settle(step, turn)
+        if not source.joins:  # the run does it otherwise, after it has sent `done`
+            source.finish()
+        error = turn.error
+        if error is None and not turn.complete:
+            error = ProviderError("truncated", detail="the stream ended without its end mark")
+        if error is None:
+            step.outcome = "complete"
+            return step
+        raise _failed(step, error)
+    except GeneratorExit:
+        step.outcome = "disconnected"
+        raise
+    finally:
+        _settle(step, turn)
+        if not source.joins or step.outcome != "complete":
+            source.close()
+
+
+def _open(source: Source, step: Result) -> None:
+    try:
+        source.open()
+    except Exception as error:
+        told = from_exception(error)
+        if told is None:
+            raise
+        raise _failed(step, told) from error
+
+
+def _failed(step: Result, error: ProviderError) -> ProviderError:
+    """`error`, with what came before it."""
+    step.outcome = "failed"
+    step.error = Failed(error.error_code, error.message, error.retryable)
+    error.result = step
+    return error
+
+
+def _settle(step: Result, turn: Turn) -> None:
+    step.message, step.usage, step.raw_usage = turn.message, turn.usage, turn.raw_usage
+    step.stop_reason, step.provider_stop_reason = turn.stop_reason, turn.provider_stop_reason
+
+
+def _read(source: Source, turn: Turn) -> Iterator[Event]:
+    """The events of a source, by the reader that its first dict, or its kind, calls for."""
+    dicts = source.dicts(turn)
+    before: list[JSON] = []
+    if source.wire is None:
+        for d in dicts:
+            before.append(d)
+            source.wire = wire_of(d, source.provider)
+            if source.wire is not None:
+                break
+        else:
+            return
+    source.provider = source.provider or _PROVIDER[source.wire]
+    yield from _READERS[source.wire](chain(before, dicts), turn)
+
+
+def wire_of(d: JSON, provider: str | None) -> str | None:
+    """The wire that a stream's first dict belongs to; None where it does not tell."""
+    if d is DONE:
+        return "openai_chat"
+    kind = d.get("type")
+    if isinstance(kind, str):
+        if kind.startswith("response."):
+            return "openai_responses"
+        if kind == "error":  # Responses' is numbered, or flat
+            nested = "error" in d and "sequence_number" not in d
+            return "anthropic" if nested and provider != "openai" else "openai_responses"
+        if kind in ("message_start", "ping") or kind.startswith("content_block"):
+            return "anthropic"
+    if "choices" in d or "error" in d or d.get("object") in ("chat.completion.chunk", "error"):
+        return "openai_chat"
+    return None
