@@ -17,10 +17,11 @@ from werkzeug.wrappers import Response as WSGIResponse
 
 from . import advice
 from .complete import COMPLETE_HEADERS, PAGE_FAILED, complete
-from .errors import SAFE_MESSAGES, RunError, SourceError, class_names, from_exception
+from .errors import SAFE_MESSAGES, RunError, SourceError
 from .events import Event
 from .formats import Format, Html, Json, Streaming, body, prefers_html
 from .providers.adapt import adapt, adapt_items
+from .providers.errors import class_names, from_exception
 from .providers.relay import relay_source
 from .providers.source import Source
 from .providers.wire import SDKS, discard

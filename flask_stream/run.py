@@ -17,8 +17,9 @@ from dataclasses import replace
 from blinker import NamedSignal, Namespace
 from werkzeug.exceptions import HTTPException
 
-from .errors import RETRYABLE, SAFE_MESSAGES, SDK_CLIENTS, RunError, code_of_abort, from_exception
+from .errors import RETRYABLE, SAFE_MESSAGES, RunError
 from .events import FLUSH, Done, Event, Failed, Meta, Start, Text, Usage
+from .providers.errors import SDK_CLIENTS, code_of_abort, from_exception
 from .providers.source import Source, reader
 from .providers.surrogates import mended
 from .result import Result

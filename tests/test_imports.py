@@ -24,6 +24,7 @@ ORDER = [
     "events",
     "result",
     "sse",
+    "providers.errors",
     "providers.turn",
     "providers.source",
     "providers.surrogates",

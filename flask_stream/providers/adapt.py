@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from ..errors import ProviderError, SourceError, class_names, from_body, from_status
+from ..errors import ProviderError, SourceError
 from ..events import Event
 from . import plain
+from .errors import class_names, from_body, from_status
 from .over_requests import RequestsStream
 from .source import Source
 from .wire import SDKS, SDKItems, SDKManager, SDKStream, error_of, response_of

@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..errors import from_body
 from ..events import Event, Meta, Reasoning, Refusal, Text, ToolResult, Usage
+from .errors import from_body
 from .surrogates import mend_all
 from .turn import JSON, OpenCall, Turn, count, follow, partial_json, words
 

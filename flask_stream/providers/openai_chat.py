@@ -12,8 +12,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..errors import from_body
 from ..events import Event, Meta, Reasoning, Refusal, Text, Usage
+from .errors import from_body
 from .surrogates import mend_all
 from .turn import DONE, JSON, OpenCall, Turn, count, follow, understood, words
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..errors import from_body
 from ..events import Event, Meta, Reasoning, Refusal, Text, ToolCall, ToolResult, Usage
+from .errors import from_body
 from .surrogates import mend_all
 from .turn import JSON, OpenCall, Turn, count, follow, tool_call, words
 

@@ -6,8 +6,9 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator
 
-from ..errors import SourceError, class_names
+from ..errors import SourceError
 from ..events import FLUSH, Done, Event, Failed, Start, Text, Words, check_json
+from .errors import class_names
 from .wire import SDKS, discard
 
 # A whole frame, hand-written: users come from `yield f"data: {word}\n\n"`.

@@ -7,11 +7,12 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from ..errors import ProviderError, SourceError, from_exception
+from ..errors import ProviderError, SourceError
 from ..events import FLUSH, Event, Failed, Meta, Usage
 from ..result import Result
 from . import anthropic, openai_chat, openai_responses
 from .adapt import adapt
+from .errors import from_exception
 from .source import Source, reader
 from .surrogates import mended
 from .turn import DONE, JSON, Turn

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
 
-from ..errors import ProviderError, from_exception
+from ..errors import ProviderError
+from .errors import from_exception
 from .turn import JSON, PAUSE, Turn
 
 # What may still follow the provider's last word, in seconds: usually the end of the chunked

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from ..errors import ProviderError, class_names
+from ..errors import ProviderError
 from ..sse import Decoder
+from .errors import class_names
 from .source import Source
 from .turn import DONE, JSON, PAUSE
 
