@@ -12,13 +12,14 @@ from .errors import FlaskStreamError
 from .formats import Html, Json
 from .formats.json import status_of
 from .providers.wire import discard
-from .run import ClientLeft, Run
+from .run import ClientLeft
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask.typing import ResponseReturnValue
 
+    from .delivery import Delivery
     from .result import Result
 
     NoJs = Callable[[Result], ResponseReturnValue]
@@ -30,7 +31,7 @@ NO_JS = "flask_stream.no_js"  # makes the page
 PAGE_FAILED = "flask_stream.page_failed"  # it raised: what it did has nothing to do with the run
 
 
-def complete(run: Run, format: Json | Html) -> Response:
+def complete(delivery: Delivery, format: Json | Html) -> Response:
     """The response for a run that is read to its end here.
 
     :raises ClientDisconnected: the client has left.
@@ -38,14 +39,14 @@ def complete(run: Run, format: Json | Html) -> Response:
     :raises Exception: what the route's own page raises.
     """
     try:
-        for _ in run.events():
-            pass
+        delivery.drain()
     except ClientLeft:
         raise ClientDisconnected() from None
+    result = delivery.run.result
     no_js = request.environ.get(NO_JS)
     if no_js is not None and isinstance(format, Html):
-        return _page(no_js, run.result)
-    rendered, status = format.render(run.result)
+        return _page(no_js, result)
+    rendered, status = format.render(result)
     headers = COMPLETE_HEADERS
     return current_app.response_class(rendered, status, headers, mimetype=format.mimetype)
 

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import Field, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
-
-if TYPE_CHECKING:
-    from .result import Result
+from dataclasses import Field, dataclass, fields
+from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 JSON = dict[str, Any]
 E = TypeVar("E")
@@ -32,14 +29,13 @@ class Event:
     # take a twentieth of the time that `import flask` takes.
 
     def __repr__(self) -> str:
-        shown = (f"{f.name}={getattr(self, f.name)!r}" for f in _fields(self) if f.repr)
+        shown = (f"{f.name}={getattr(self, f.name)!r}" for f in _fields(self))
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        compared = (f.name for f in _fields(self) if f.compare)
-        return all(getattr(self, name) == getattr(other, name) for name in compared)
+        return all(getattr(self, f.name) == getattr(other, f.name) for f in _fields(self))
 
     def __hash__(self) -> int:
         return hash(repr(self))
@@ -56,8 +52,8 @@ def _event(cls: type[E]) -> type[E]:
 
 def _known(event: Event) -> JSON:
     """The event's fields that are known, which is what is not None."""
-    shown = (f.name for f in _fields(event) if f.repr)
-    return {name: value for name in shown if (value := getattr(event, name)) is not None}
+    named = ((f.name, getattr(event, f.name)) for f in _fields(event))
+    return {name: value for name, value in named if value is not None}
 
 
 def check_json(value: object, what: str) -> None:
@@ -76,9 +72,10 @@ class Start(Event):
 
     kind = "start"
     id: str
+    heartbeat: float | None = None  # seconds; None where this server cannot send any
 
     def payload(self) -> JSON:
-        return {"id": self.id}
+        return _known(self)
 
 
 @_event
@@ -89,8 +86,6 @@ class Meta(Event):
     provider: str | None = None
     model: str | None = None
     response_id: str | None = None
-    # The Result of the relayed stream that this announces; Python only, never on the wire.
-    step: Result | None = field(default=None, repr=False, compare=False)
 
     def payload(self) -> JSON:
         return _known(self)
@@ -312,6 +307,12 @@ class Data(Event):
 
     def payload(self) -> Any:
         return self.data
+
+
+#: All that there is. An app may make subclasses, which are sent as these are.
+VOCABULARY: frozenset[type[Event]] = frozenset(
+    {*_OURS, ToolResult, Source, Usage, Done, Failed, Data}
+)
 
 
 class _Flush(Event):

@@ -18,6 +18,7 @@ from . import limits, web
 from .complete import NO_JS
 from .errors import ConfigurationError, FlaskStreamError, SourceError
 from .formats import FORMATS, Format, choose
+from .providers.relays import Relays, relays
 from .response import (
     SLOT,
     as_http_error,
@@ -309,8 +310,13 @@ def _dispatch(
             callbacks.append(route.on_finish)
         if route.no_js is not None:
             environ.setdefault(NO_JS, route.no_js)
-        value = view(*args, **kwargs)
-        return respond(value, format, callbacks, route.timing(config), began)
+        relayed = Relays()
+        token = relays.set(relayed)
+        try:
+            value = view(*args, **kwargs)
+        finally:
+            relays.reset(token)
+        return respond(value, format, callbacks, route.timing(config), began, relayed)
     except Exception as error:
         raised = as_http_error(error)
         if raised is error:

@@ -7,7 +7,6 @@ import logging
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from itertools import chain
 from typing import Any
 from weakref import ref
 
@@ -17,12 +16,14 @@ from werkzeug.wrappers import Response as WSGIResponse
 
 from . import advice
 from .complete import COMPLETE_HEADERS, PAGE_FAILED, complete
+from .delivery import Delivery
 from .errors import SAFE_MESSAGES, RunError, SourceError
 from .events import Event
-from .formats import Format, Html, Json, Streaming, body, prefers_html
+from .formats import Format, Html, Json, Streaming, prefers_html
 from .providers.adapt import adapt, adapt_items
 from .providers.errors import class_names, from_exception
 from .providers.relay import relay_source
+from .providers.relays import Relays
 from .providers.source import Source
 from .providers.wire import SDKS, discard
 from .run import Callback, Run, failed_by
@@ -94,7 +95,12 @@ def _response_class() -> type[Response]:
 
 
 def respond(
-    value: Any, format: Format, callbacks: list[Callback], timing: Timing, began: float
+    value: Any,
+    format: Format,
+    callbacks: list[Callback],
+    timing: Timing,
+    began: float,
+    relayed: Relays,
 ) -> Any:
     """The response for what a view returned; what is no stream comes back untouched.
 
@@ -102,10 +108,11 @@ def respond(
 
     :param timing: what the watcher holds the run to.
     :param began: when the view was called, on the monotonic clock.
+    :param relayed: what the view has begun to relay.
     :raises SourceError: it is nothing that a view may return; the message says what to do.
     :raises RunError, HTTPException, Exception: what the opening of the run raises.
     """
-    run = _run_for(value, callbacks, began)
+    run = _run_for(value, callbacks, began, relayed)
     if run is None:
         return value
     slot = request.environ.pop(SLOT, None)
@@ -114,13 +121,14 @@ def respond(
     run.open()
     try:
         connection = Connection(request.environ)
-        watcher().watch(run, request.environ, connection, timing)
+        delivery = Delivery(run, connection, timing.heartbeat)
+        watcher().watch(delivery, request.environ, timing)
         advice.of_server(request.environ, connection, timing.heartbeat)
         advice.of_extensions(current_app.extensions)
         if isinstance(format, Json | Html):
-            response = complete(run, format)
+            response = complete(delivery, format)
         else:
-            response = _streamed(run, format, connection, timing)
+            response = _streamed(delivery, format, timing)
     except BaseException:
         run.close()
         raise
@@ -128,11 +136,12 @@ def respond(
     return response
 
 
-def _streamed(run: Run, format: Streaming, connection: Connection, timing: Timing) -> Response:
-    # Flask 3.1.2 and later tear the request down twice unless the first item is taken here;
-    # it is `start`, which waits for nobody.
-    rest: Iterator[bytes] = stream_with_context(body(run, format))
-    frames = _Frames([next(rest)], rest, run, connection, format.comment)
+def _streamed(delivery: Delivery, format: Streaming, timing: Timing) -> Response:
+    run, connection = delivery.run, delivery.connection
+    body: Iterator[bytes] = stream_with_context(delivery.stream(format))
+    # Flask 3.1.2 and later tear the request down twice unless the first item is taken here.
+    next(body)
+    frames = _Frames(body, run, connection, format.comment)
     response = _response_class()(frames, mimetype=format.mimetype, headers=STREAM_HEADERS)
     response.frames = frames  # type: ignore[attr-defined]
     response.call_on_close(run.close)
@@ -152,27 +161,21 @@ def head_response(format: Format) -> Response:
 
 
 class _Frames:
-    """The first frame, then the others; closing it closes them."""
+    """The body of a response, and what it takes of the server."""
 
     def __init__(
-        self,
-        first: list[bytes],
-        rest: Iterator[bytes],
-        run: Run,
-        connection: Connection,
-        comment: bytes,
+        self, body: Iterator[bytes], run: Run, connection: Connection, comment: bytes
     ) -> None:
-        self._all = chain(first, rest)
-        self._rest = rest
+        self._body = body
         self._run = run
         self._connection = connection
         self._comment = comment
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._all
+        return self._body
 
     def close(self) -> None:
-        self._rest.close()  # type: ignore[attr-defined]
+        self._body.close()  # type: ignore[attr-defined]
 
     def taking_write(self, start_response: Any) -> Any:
         """`start_response`, whose `write` (PEP 3333) the watcher may then use."""
@@ -201,7 +204,7 @@ def _encoding(headers: Iterable[tuple[str, str]]) -> str:
     return "identity"
 
 
-def _run_for(value: Any, callbacks: list[Callback], began: float) -> Run | None:
+def _run_for(value: Any, callbacks: list[Callback], began: float, relayed: Relays) -> Run | None:
     source = adapt(value)
     if source is not None:
         source.joins = True
@@ -213,6 +216,7 @@ def _run_for(value: Any, callbacks: list[Callback], began: float) -> Run | None:
     return Run(
         items,
         callbacks=callbacks,
+        relayed=relayed,
         sender=current_app._get_current_object(),  # type: ignore[attr-defined]
         name=request.endpoint or "-",
         began=began,

@@ -10,13 +10,11 @@ from .events import (
     Event,
     Failed,
     Meta,
-    Reasoning,
-    Refusal,
     Source,
-    Text,
     ToolCall,
     ToolResult,
     Usage,
+    Words,
 )
 
 
@@ -24,6 +22,10 @@ class Result:
     """What a run, or one relayed stream of it, came to.
 
     :ivar id: the run's id; None for a step.
+    :ivar seconds: how long it took from the view's call to its end; None while it goes on, and
+        for a step.
+    :ivar first_text_seconds: from the view's call to the first words of its text; None where
+        there were none, and for a step.
     :ivar outcome: ``complete``, ``stopped``, ``disconnected`` or ``failed``; None while it
         goes on.
     :ivar usage: the run's total; of a step, its own.
@@ -38,6 +40,8 @@ class Result:
     def __init__(self, id: str | None = None) -> None:
         self.id = id
         self.outcome: str | None = None
+        self.seconds: float | None = None
+        self.first_text_seconds: float | None = None
         self.provider: str | None = None
         self.model: str | None = None
         self.response_id: str | None = None
@@ -52,30 +56,30 @@ class Result:
         self.raw_usage: Mapping[str, Any] | None = None
         self.message: Any = None
         self.steps: list[Result] = []
-        self._pieces: dict[type[Event], list[str]] = {Text: [], Reasoning: [], Refusal: []}
+        # Of each kind of words, as they came; joined when asked for, as adding up is quadratic.
+        self.pieces: dict[str, list[str]] = {"text": [], "reasoning": [], "refusal": []}
 
     @property
     def text(self) -> str:
         """All that the user read."""
-        return "".join(self._pieces[Text])
+        return "".join(self.pieces["text"])
 
     @property
     def has_text(self) -> bool:
-        return bool(self._pieces[Text])
+        return bool(self.pieces["text"])
 
     @property
     def reasoning(self) -> str:
-        return "".join(self._pieces[Reasoning])
+        return "".join(self.pieces["reasoning"])
 
     @property
     def refusal(self) -> str:
-        return "".join(self._pieces[Refusal])
+        return "".join(self.pieces["refusal"])
 
     def add(self, event: Event) -> None:
         """Add one event up. Usage, stop reason and outcome are set by whoever knows them."""
-        kind = type(event)
-        if kind is Text or kind is Reasoning or kind is Refusal:
-            self._pieces[kind].append(event.text)  # type: ignore[attr-defined]
+        if isinstance(event, Words):
+            self.pieces[event.kind].append(event.text)
         elif isinstance(event, Meta):
             self.provider = event.provider or self.provider
             self.model = event.model or self.model

@@ -1,14 +1,13 @@
 """One run: its opening, its events in order, its one terminal event, its one settling.
 
 A run is read by its request's own thread. What that thread cannot do while it waits, the
-watcher does (see `watch`), under the run's lock.
+watcher does (see `watch`).
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -20,8 +19,8 @@ from werkzeug.exceptions import HTTPException
 from .errors import RETRYABLE, SAFE_MESSAGES, RunError
 from .events import FLUSH, Done, Event, Failed, Meta, Start, Text, Usage
 from .providers.errors import SDK_CLIENTS, code_of_abort, from_exception
-from .providers.source import Source, reader
-from .providers.surrogates import mended
+from .providers.relays import Relays, relays
+from .providers.surrogates import Mender
 from .result import Result
 
 logger = logging.getLogger("flask_stream")
@@ -50,6 +49,7 @@ class Run:
     """One answer on its way to one client.
 
     :param items: the events to send; their first one is taken in `open`, by the view.
+    :param relayed: what the view has begun to relay before there was a run.
     :param callbacks: called once, with the Result, before the terminal event leaves. The
         list may still grow while the run goes on.
     :param sender: the Flask app, for the signals.
@@ -59,11 +59,8 @@ class Run:
 
     For the watcher, whose thread is another:
 
-    :ivar lock: held from birth, free only while the run waits for its source, and never
-        again after its end. Who has it may write to the client and knows the run to be alive.
     :ivar ending: set from outside: why the run is to end, at its source's next item.
-    :ivar sources: the providers' streams that are read, the last of them begun last.
-    :ivar sent_at: when bytes last left; None while a write is under way.
+    :ivar relays: the providers' streams that are read.
     :ivar at_end: called when the run is over and nothing of it will be sent any more.
     """
 
@@ -73,36 +70,36 @@ class Run:
         *,
         callbacks: list[Callback],
         sender: object,
+        relayed: Relays | None = None,
         name: str = "-",
         began: float | None = None,
         debug: bool = False,
     ) -> None:
         self.id = secrets.token_hex(16)
         self.result = Result(self.id)
-        # Looked up now: gevent may have put its own in its place since this was imported.
-        self.lock = threading.Lock()
-        self.lock.acquire()
         self.ending: RunError | ClientLeft | None = None
-        self.sources: list[Source] = []
+        self.relays = relayed or Relays()
+        self.relays.watch(self.result)
+        self.result.steps = self.relays.steps
         self.began = time.monotonic() if began is None else began
-        self.sent_at: float | None = time.monotonic()
         self.at_end: list[Callable[[], None]] = []
         self.over = False
         self._items = items
-        self._events = iter(mended(items))
+        self._iterator: Iterator[Event] | None = None
         self._next: object = _END
+        self._mender = Mender()
         self._callbacks = callbacks
         self._sender = sender
         self._name = name
         self._debug = debug
-        self._first_text_at: float | None = None
         self._usages: list[Usage] = []  # of the app's own, beside its steps'
         self._closed = self._settled = False
 
     @property
     def more(self) -> bool:
         """Whether the next event is already there, so that a write may wait for it."""
-        return bool(self.sources) and self.sources[-1].more
+        sources = self.relays.sources
+        return bool(sources) and sources[-1].more
 
     def open(self) -> None:
         """Take the first item, so that what fails up to there is an HTTP error.
@@ -128,7 +125,8 @@ class Run:
             yield Start(self.id)
             try:
                 while self._next is not _END:
-                    yield from self._pass_on(self._next)  # type: ignore[arg-type]
+                    for event in self._mender.feed(self._next):  # type: ignore[arg-type]
+                        yield from self._pass_on(event)
                     self._wait()
             except ClientLeft:
                 raise
@@ -138,12 +136,14 @@ class Run:
                 if told is not None and told is not error:
                     told.__cause__ = error
                 self._fail(told or error)
+            for event in self._mender.end():
+                yield from self._pass_on(event)
             if self.ending is not None:
                 self._close()  # before its callbacks, as where the client leaves
             self._settle("failed" if self.result.error else "complete")
             yield self._terminal()
-            if self.sources:
-                self.sources[-1].finish()
+            for source in self.relays.sources[-1:]:
+                source.finish()
         finally:
             # Reached at the end, by ClientLeft, and by GeneratorExit where a write failed.
             self.close()
@@ -159,34 +159,31 @@ class Run:
             self._finish()
 
     def wake(self) -> None:
-        """Have the run notice its `ending` now, where its source can be woken. Under its lock."""
-        for source in list(self.sources):
-            source.cancel()
+        """Have the run notice its `ending` now, where its source can be woken."""
+        self.relays.stop()
 
     def _take(self) -> None:
         """The next item, if there is one."""
-        token = reader.set(self._reads)
+        token = relays.set(self.relays)
         try:
-            self._next = next(self._events, _END)
+            if self._iterator is None:
+                self._iterator = iter(self._items)
+            self._next = next(self._iterator, _END)
         finally:
-            reader.reset(token)
-
-    def _reads(self, source: Source) -> None:
-        source.watched = True
-        self.sources = [*(other for other in self.sources if not other.closed), source]
+            relays.reset(token)
 
     def _wait(self) -> None:
-        """Take the source's next item: here, and only here, the watcher may act."""
+        """Take the next item. Whatever it is, the run can end here."""
         if self.ending is None:
-            self.lock.release()
             try:
                 self._take()
-            except Exception:
-                if self.ending is None:
+            except (Exception, GeneratorExit) as error:
+                if self.ending is not None:
+                    self._next = None  # whatever being woken has led to
+                elif isinstance(error, GeneratorExit):  # the server would take it for its own
+                    raise RuntimeError("The view's generator raised GeneratorExit.") from error
+                else:
                     raise
-                self._next = FLUSH  # whatever being woken has led to
-            finally:
-                self.lock.acquire()
         # What has come to its own end meanwhile is whole.
         if self.ending is not None and self._next is not _END:
             raise self.ending
@@ -199,18 +196,19 @@ class Run:
         if isinstance(event, Usage):
             event = self._add_usage(event)
         elif isinstance(event, Meta):
-            if event.step is not None:
-                result.steps.append(event.step)
             if not event.payload():
                 return
-        elif isinstance(event, Text) and self._first_text_at is None:
-            self._first_text_at = time.monotonic()
+        elif isinstance(event, Text) and result.first_text_seconds is None:
+            result.first_text_seconds = time.monotonic() - self.began
             self._tell(stream_first_text)
         result.add(event)
         yield event
 
     def _add_usage(self, usage: Usage) -> Usage:
-        """The run's total: a relay tells its step's usage, an app that of a call of its own."""
+        """The run's total: a relay tells its step's usage, an app that of a call of its own.
+
+        A step counts whether the app lets its event through or not.
+        """
         if not any(step.usage is usage for step in self.result.steps):
             self._usages.append(usage)
         return self._total() or usage
@@ -234,7 +232,12 @@ class Run:
         self._settled = True
         result = self.result
         result.outcome = outcome
+        result.seconds = time.monotonic() - self.began
         result.usage = self._total()
+        for step in reversed(result.steps):  # which model answered, if the app told nobody
+            result.provider = result.provider or step.provider
+            result.model = result.model or step.model
+            result.response_id = result.response_id or step.response_id
         last = result.steps[-1] if result.steps else None
         if last is not None:
             result.message, result.raw_usage = last.message, last.raw_usage
@@ -258,8 +261,8 @@ class Run:
 
     def _log(self) -> None:
         """The one line a run: who, what, how it went, and what it cost."""
-        result, now = self.result, time.monotonic()
-        first = self._first_text_at
+        result = self.result
+        first, seconds = result.first_text_seconds, result.seconds
         usage = result.usage.payload() if result.usage is not None else {}
         told = {
             "endpoint": self._name,
@@ -267,8 +270,8 @@ class Run:
             "model": result.model,
             "outcome": result.outcome,
             "error": result.error.code if result.error is not None else None,
-            "first_text": f"{first - self.began:.3f}s" if first is not None else None,
-            "seconds": f"{now - self.began:.3f}s",
+            "first_text": f"{first:.3f}s" if first is not None else None,
+            "seconds": f"{seconds:.3f}s",
             "characters": len(result.text),
             "input_tokens": usage.get("input_tokens"),
             "output_tokens": usage.get("output_tokens"),
@@ -305,7 +308,7 @@ class Run:
                 close()
             except Exception:
                 logger.exception("Run %s: closing what the view returned failed", self.id)
-        for source in self.sources:
+        for source in self.relays.sources:
             with suppress(Exception):
                 source.close()
 

@@ -38,7 +38,7 @@ class Connection:
     :ivar socket: None where the environ names none, and for HTTP/2, whose connections carry
         other requests too.
     :ivar beat: sends a comment to the client; None where that is not possible, or where the
-        format has none. Only for who holds the run's lock.
+        format has none. Only for who holds the delivery's lock.
     """
 
     def __init__(self, environ: Environ) -> None:
@@ -62,7 +62,7 @@ class Connection:
         return self.beat is not None and bool(self._poll(_OUT) & _OUT)
 
     def has_left(self) -> bool:
-        """Whether nobody reads any more. To be asked under the run's lock, which alone tells
+        """Whether nobody reads any more. To be asked under the delivery's lock, which alone tells
         that the descriptor is not another connection's by now."""
         seen = self._poll(self.signs)
         if seen & _RDHUP and not seen & _DEAD:

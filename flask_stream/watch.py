@@ -2,8 +2,8 @@
 
 An attached run is read by its request's own thread. While that thread waits for the
 provider it can do nothing else, so one thread looks after all runs of the process, ten
-times a second. It meets a run only where the run waits, under the run's lock, which it
-takes without blocking: nothing stands between a token and the socket.
+times a second. It meets a run only where nothing is written, under its delivery's lock,
+which it takes without blocking: nothing stands between a token and the socket.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from .delivery import Delivery
 from .errors import SAFE_MESSAGES, ProviderError, RunError
-from .run import ClientLeft, Run
-from .server import Connection, Environ, new_poll, serves_one_at_a_time, worker_of
+from .run import ClientLeft
+from .server import Environ, new_poll, serves_one_at_a_time, worker_of
 
 logger = logging.getLogger("flask_stream")
 
@@ -49,11 +50,10 @@ class Timing:
 
 @dataclass(slots=True, eq=False)
 class _Watched:
-    run: Run
-    connection: Connection
+    delivery: Delivery
     timing: Timing
     beaten_at: float = 0.0
-    ended_at: float | None = None  # when its `ending` was first seen
+    ended_at: float | None = None  # when the run's `ending` was first seen
 
 
 class Watcher:
@@ -91,10 +91,10 @@ class Watcher:
         with self._lock:
             self.attended -= 1
 
-    def watch(self, run: Run, environ: Environ, connection: Connection, timing: Timing) -> None:
-        """Look after `run` until it is over. Called by its own thread, in its request."""
-        watched = _Watched(run, connection, timing)
-        run.at_end.append(lambda: self._leave(watched))
+    def watch(self, delivery: Delivery, environ: Environ, timing: Timing) -> None:
+        """Look after a run until it is over. Called by its own thread, in its request."""
+        watched = _Watched(delivery, timing)
+        delivery.run.at_end.append(lambda: self._leave(watched))
         self._worker = worker_of(environ) or self._worker
         self._must_notify = serves_one_at_a_time(environ)
         with self._lock:
@@ -140,31 +140,31 @@ class Watcher:
             try:
                 self._look_after(watched, now, watched in hinted)
             except Exception:
-                logger.exception("Run %s: watching it failed", watched.run.id)
-        if self._must_notify and any(w.run.ending is None for w in all_watched):
+                logger.exception("Run %s: watching it failed", watched.delivery.run.id)
+        if self._must_notify and any(w.delivery.run.ending is None for w in all_watched):
             self._worker.notify()
 
     def _look_after(self, watched: _Watched, now: float, hinted: bool) -> None:
-        run = watched.run
-        for source in run.sources:
+        delivery, run = watched.delivery, watched.delivery.run
+        for source in run.relays.sources:
             if source.due is not None and now >= source.due:
                 source.cancel()  # the rest of its body takes too long
         if run.ending is None:
             run.ending = self._deadline_passed(watched, now)
-        if not run.lock.acquire(blocking=False):
-            # It is not waiting; it sees `ending` before it does so again.
+        if not delivery.lock.acquire(blocking=False):
+            # It writes; it sees `ending` before it takes another item.
             self._hang_up_if_stuck(watched, now)
             return
         try:
             if not run.over:
                 self._meet(watched, now, hinted)
         finally:
-            run.lock.release()
+            delivery.lock.release()
 
     def _meet(self, watched: _Watched, now: float, hinted: bool) -> None:
-        """What is to be done for a run that waits. Under its lock."""
-        run, connection = watched.run, watched.connection
-        sent_at = run.sent_at or now
+        """What is to be done for a run that is not writing. Under its delivery's lock."""
+        run, connection = watched.delivery.run, watched.delivery.connection
+        sent_at = watched.delivery.sent_at or now
         try:
             if hinted and run.ending is None and connection.has_left():
                 run.ending = ClientLeft()
@@ -172,7 +172,7 @@ class Watcher:
                 run.wake()
                 if isinstance(run.ending, ClientLeft):
                     return
-            for source in run.sources:
+            for source in run.relays.sources:
                 asked_at = source.asked_at
                 # Its words may have waited for their reader, too.
                 if asked_at is not None and (
@@ -190,7 +190,7 @@ class Watcher:
 
     def _deadline_passed(self, watched: _Watched, now: float) -> RunError | None:
         timing = watched.timing
-        if timing.max is not None and now - watched.run.began >= timing.max:
+        if timing.max is not None and now - watched.delivery.run.began >= timing.max:
             detail = f"it took more than {timing.max:g} s (STREAM_MAX_SECONDS, max_seconds=)"
             message = "The answer took too long."
             return RunError(message, code="timeout", retryable=True, detail=detail)
@@ -206,14 +206,14 @@ class Watcher:
         return None
 
     def _hang_up_if_stuck(self, watched: _Watched, now: float) -> None:
-        if watched.run.ending is None:
+        if watched.delivery.run.ending is None:
             return
         if watched.ended_at is None:
             watched.ended_at = now
         if now - watched.ended_at >= _GRACE:
             with self._lock:  # under which runs leave, so that the connection is still this run's
-                if watched in self._watched and watched.run.sent_at is None:
-                    watched.connection.hang_up()
+                if watched in self._watched and watched.delivery.sent_at is None:
+                    watched.delivery.connection.hang_up()
 
 
 def _silent(seconds: float) -> ProviderError:
@@ -231,10 +231,11 @@ def _hints(all_watched: list[_Watched]) -> set[_Watched]:
         return set()
     by_fileno: dict[int, list[_Watched]] = {}
     for watched in all_watched:
-        fileno = watched.connection.fileno
+        connection = watched.delivery.connection
+        fileno = connection.fileno
         if fileno >= 0:
             by_fileno.setdefault(fileno, []).append(watched)
-            poll.register(fileno, watched.connection.signs)
+            poll.register(fileno, connection.signs)
     return {watched for fileno, _ in poll.poll(0) for watched in by_fileno[fileno]}
 
 

@@ -50,11 +50,13 @@ class Stalling:
     """A script that says one word, and is silent until its client is gone."""
 
     def __init__(self, wire: str = "anthropic") -> None:
+        self.said = threading.Event()
         self.gone = threading.Event()
         self._wire = wire
 
     def __call__(self, exchange: Exchange) -> None:
         exchange.start()
         exchange.send(word_by_word(self._wire)[0])
+        self.said.set()
         if exchange.gone(2 * DEADLINE):  # longer than anybody waits for it to be noticed
             self.gone.set()

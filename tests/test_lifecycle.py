@@ -408,9 +408,7 @@ def test_a_generator_is_told_by_generator_exit_and_buys_no_more_tokens(
     assert len(provider.requests) == 1
     [result] = results
     assert result.outcome == "disconnected"
-    assert [step.outcome for step in result.steps] == (
-        ["disconnected"] if leave is leave_in_the_middle else []
-    )
+    assert [step.outcome for step in result.steps] == ["disconnected"]
 
 
 def test_a_generator_that_does_not_stop_when_it_should_is_logged(

@@ -172,7 +172,7 @@ def test_one_connection_serves_the_turns_of_a_tool_loop(
         for _ in range(3):
             yield from relay(provider.create(wire))
 
-    assert said(site.events()) == TEXT * 3
+    assert said(site.events()) == "\n\n".join([TEXT] * 3)
     assert len(ports) == 1
 
 

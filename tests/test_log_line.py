@@ -136,7 +136,9 @@ def test_the_tokens_are_those_of_all_turns(site: Site, provider: Provider, lines
 
     site.events()
     (said,) = lines()
-    expected = line(MODELS["openai_chat"], "complete error=-", 2 * len(TEXT), (1102, 134))
+    expected = line(
+        MODELS["openai_chat"], "complete error=-", 2 * len(TEXT) + len("\n\n"), (1102, 134)
+    )
     assert re.fullmatch(expected, said), said
 
 

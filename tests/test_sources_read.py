@@ -57,7 +57,7 @@ def test_two_relays_read_in_turn_are_both_let_go(site: Site, provider: Provider)
         yield from second
 
     events = site.events()
-    assert (said(events), events[-1][0]) == (TEXT + TEXT, "done")
+    assert (said(events), events[-1][0]) == (f"{TEXT}\n\n{TEXT}", "done")
     until(lambda: gone == [True, True], f"they were not both let go: {gone}")
 
 

@@ -132,12 +132,12 @@ def test_a_run_of_two_turns_is_one_stream_with_both_texts(
     kinds = [kind for kind, _ in events]
     assert (kinds[0], kinds[-1]) == ("start", "done")
     assert kinds.count("done") + kinds.count("failed") == 1
-    assert "".join(data["text"] for kind, data in events if kind == "text") == LOOK + LAMP
-    assert (result.text, result.reasoning) == (LOOK + LAMP, THOUGHTS)
+    assert "".join(data["text"] for kind, data in events if kind == "text") == f"{LOOK}\n\n{LAMP}"
+    assert (result.text, result.reasoning) == (f"{LOOK}\n\n{LAMP}", THOUGHTS)
     found = kinds.index("tool_result")
     assert events[found][1]["result"] == HIGH_WATER
     assert kinds.index("tool_call") < found < len(kinds) - kinds[::-1].index("text")
-    assert events[-1][1]["text_length"] == len((LOOK + LAMP).encode("utf-16-le")) // 2
+    assert events[-1][1]["text_length"] == len(f"{LOOK}\n\n{LAMP}".encode("utf-16-le")) // 2
     assert events[-1][1]["stop_reason"] == "stop"
 
 

@@ -190,7 +190,7 @@ def test_a_tool_loop_adds_its_usage_up_and_keeps_its_steps(
     assert [step.stop_reason for step in steps] == ["tool_calls", "stop"]
     assert [call.name for call in run.tool_calls] == ["tide_table"]
     assert [result.result for result in run.tool_results] == ["Tern Point: high"]
-    assert run.text == steps[0].text + steps[1].text == said(events)
+    assert run.text == f"{steps[0].text}\n\n{steps[1].text}" == said(events)
     assert (run.message, run.stop_reason) == (steps[1].message, "stop")
 
     for count in ("input_tokens", "output_tokens"):

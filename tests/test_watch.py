@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from werkzeug.serving import make_server
 
-from flask_stream import ProviderError, Result, relay, watch
+from flask_stream import ProviderError, Result, Text, relay, watch
 from tests.conftest import Site, events_of, said
 from tests.provider import TEXT, WIRES, WORDS, Exchange, Provider, told
 from tests.servers.client import DEADLINE, Client
@@ -33,8 +34,8 @@ def connect(site: Site) -> Iterator[Callable[[], Client]]:
     thread.start()
 
     def ask() -> Client:
-        clients.append(Client(server.server_port).ask("POST", "/"))
-        return clients[-1]
+        clients.append(Client(server.server_port))
+        return clients[-1].ask("POST", "/")
 
     yield ask
     for client in clients:
@@ -94,6 +95,136 @@ def test_a_generator_is_told_by_generator_exit(
     until(lambda: seen[-1:] == ["disconnected"], "the run has not ended")
     assert seen == ["told", "finally", "disconnected"]
     assert len(provider.requests) == 1
+
+
+FILTERS: dict[str, Callable[[Iterator[Any]], Iterator[Any]]] = {
+    "keeps texts only": lambda events: (e for e in events if isinstance(e, Text)),
+    "gives strings": lambda events: (e.text for e in events if isinstance(e, Text)),
+    "keeps nothing": lambda events: (e for e in events if e is None),
+}
+
+
+@pytest.mark.parametrize("error", [ProviderError, Exception])
+@pytest.mark.parametrize("filtered", FILTERS.values(), ids=FILTERS)
+def test_a_reader_who_leaves_a_filtered_relay_buys_no_fallback(
+    site: Site,
+    provider: Provider,
+    connect: Callable[[], Client],
+    filtered: Callable[[Iterator[Any]], Iterator[Any]],
+    error: type[Exception],
+) -> None:
+    results: list[Result] = []
+    left_by: list[str] = []
+    script = Stalling()
+    provider.run(script)
+
+    @site.view(on_finish=results.append)
+    def view() -> Iterator[Any]:
+        yield "Well, "
+        try:
+            yield from filtered(relay(provider.create("anthropic")))
+        except error:
+            yield from relay(provider.create("anthropic"))
+        except BaseException as exit:
+            left_by.append(type(exit).__name__)
+            raise
+
+    client = connect()
+    client.until(b"Well")
+    script.said.wait(DEADLINE)
+    client.leave()
+    until(lambda: results, "the run has not ended")
+    assert [result.outcome for result in results] == ["disconnected"]
+    assert left_by == ["GeneratorExit"]
+    assert script.gone.wait(DEADLINE)
+    assert len(provider.requests) == 1
+
+
+def test_a_relay_that_begins_once_its_reader_has_left_reads_nothing(
+    site: Site, provider: Provider, connect: Callable[[], Client]
+) -> None:
+    results: list[Result] = []
+    left = threading.Event()
+    script = Stalling()
+    provider.run(script)
+
+    @site.view(on_finish=results.append)
+    def view() -> Iterator[Any]:
+        yield "I ask a tool. "
+        left.wait(DEADLINE)
+        yield from relay(provider.create("anthropic"))
+
+    client = connect()
+    client.until(b"tool")
+    client.leave()
+    (watched,) = watch.watcher()._watched
+    until(lambda: watched.delivery.run.ending is not None, "it was not noticed")
+    left.set()
+    until(lambda: results, "the run has not ended")
+    (result,) = results
+    assert (result.outcome, result.text) == ("disconnected", "I ask a tool. ")
+    assert script.gone.wait(DEADLINE)
+
+
+def nothing_for_ever(closed: threading.Event) -> Iterator[str]:
+    """The commonest loop there is, over deltas without content."""
+    try:
+        yield "It begins. "
+        while True:
+            threading.Event().wait(0.001)
+            yield ""
+    finally:
+        closed.set()
+
+
+def test_a_generator_of_empty_strings_notices_that_its_reader_has_left(
+    site: Site, connect: Callable[[], Client]
+) -> None:
+    closed = threading.Event()
+    results: list[Result] = []
+    site.view(on_finish=results.append)(lambda: nothing_for_ever(closed))
+    client = connect()
+    client.until(b"begins")
+    client.leave()
+    assert closed.wait(DEADLINE)
+    until(lambda: results, "the run has not ended")
+    assert [result.outcome for result in results] == ["disconnected"]
+
+
+def test_a_generator_of_empty_strings_ends_at_its_time(site: Site) -> None:
+    closed = threading.Event()
+    site.view(max_seconds=SHORT)(lambda: nothing_for_ever(closed))
+    events = site.events()
+    assert (events[-1][0], events[-1][1].get("code")) == ("failed", "timeout")
+    assert closed.is_set()
+
+
+@pytest.mark.parametrize("way", ["returned", "yielded from"])
+def test_a_relay_that_the_view_begins_is_let_go_when_its_reader_leaves(
+    site: Site, provider: Provider, connect: Callable[[], Client], way: str
+) -> None:
+    results: list[Result] = []
+    script = Stalling()
+    provider.run(script)
+
+    @site.view(on_finish=results.append)
+    def view() -> Iterator[Any]:
+        events = relay(provider.create("anthropic"))
+        first = next(events)
+
+        def rest() -> Iterator[Any]:
+            yield first
+            yield from events
+
+        return itertools.chain([first], events) if way == "returned" else rest()
+
+    client = connect()
+    client.until(WORDS[0].encode())
+    client.leave()
+    assert script.gone.wait(DEADLINE)
+    until(lambda: results, "the run has not ended")
+    (result,) = results
+    assert (result.outcome, result.text, len(result.steps)) == ("disconnected", WORDS[0], 1)
 
 
 # -- the provider's last word -----------------------------------------------------------------

@@ -1,16 +1,13 @@
-"""Which format a request asks for, and how a run becomes bytes in it."""
+"""Which format a request asks for, and the formats themselves."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from typing import Protocol
 
 from werkzeug.exceptions import NotAcceptable
 from werkzeug.http import parse_list_header, parse_options_header
 
-from ..events import FLUSH, Event
-from ..run import ClientLeft, Run
+from ..events import Event
 from .html import Html
 from .json import Json
 from .native import Native
@@ -23,7 +20,6 @@ __all__ = [
     "Json",
     "Streaming",
     "Unterminated",
-    "body",
     "choose",
     "prefers_html",
 ]
@@ -107,25 +103,3 @@ def _quality(mimetype: str, ranges: list[tuple[str, dict[str, str], float]]) -> 
         if range_ in found:
             return found[range_]
     return 0.0
-
-
-def body(run: Run, format: Streaming) -> Iterator[bytes]:
-    """The run in a streaming format; what came in one network read leaves in one write."""
-    events = run.events()
-    held: list[bytes] = []
-    run.sent_at = None
-    try:
-        yield format.encode(next(events))  # `start`, which waits for nobody; text: b""
-        run.sent_at = time.monotonic()
-        for event in events:
-            if event is not FLUSH:
-                held.append(format.encode(event))
-            if not run.more and (written := b"".join(held)):
-                held.clear()
-                run.sent_at = None
-                yield written
-                run.sent_at = time.monotonic()
-    except ClientLeft:
-        format.cut()
-    finally:
-        events.close()  # type: ignore[attr-defined]  # now, and not when it is collected

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 
 from ..errors import SourceError
-from ..events import FLUSH, Done, Event, Failed, Start, Text, Words, check_json
+from ..events import VOCABULARY, Done, Event, Failed, Start, Text, Words, check_json
 from .errors import class_names
 from .wire import SDKS, discard
 
@@ -32,8 +32,6 @@ def read(items: Iterable[object]) -> Iterator[Event]:
                     stacklevel=2,
                 )
             yield Text(item)
-        elif item is FLUSH:  # of a relay in the app's generator
-            yield FLUSH
         elif isinstance(item, Event):
             yield own(item)
         else:
@@ -53,12 +51,25 @@ def own(event: Event) -> Event:
             "once a run. To end a run early, return from the generator, or raise "
             "StreamFailed(message) to end it as failed."
         )
+    if type(event) not in VOCABULARY:
+        _check_subclass(event)
     if isinstance(event, Words):
         if not isinstance(event.text, str):
             raise TypeError(f"{event!r} was yielded, but its text must be a str.")
     else:
         check_json(event.payload(), f"{event!r}, which was yielded,")
     return event
+
+
+def _check_subclass(event: Event) -> None:
+    """One of a class of the app's own: it may know more than ours, but is sent as ours is."""
+    base = next((cls for cls in type(event).__mro__ if cls in VOCABULARY), None)
+    if base is None or event.kind != getattr(base, "kind", event.kind):
+        of = f"a subclass of {base.__name__}" if base is not None else "no event of Flask-Stream's"
+        raise SourceError(
+            f"A view yielded {event!r:.80}, {of} with a kind of its own. Yield Data(name, value) "
+            "for an event of your own."
+        )
 
 
 def _refusal(item: object) -> str:

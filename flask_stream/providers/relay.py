@@ -8,12 +8,13 @@ from itertools import chain
 from typing import Any
 
 from ..errors import ProviderError, SourceError
-from ..events import FLUSH, Event, Failed, Meta, Usage
+from ..events import FLUSH, Event, Failed, Meta, Reasoning, Text, Usage
 from ..result import Result
 from . import anthropic, openai_chat, openai_responses
 from .adapt import adapt
 from .errors import from_exception
-from .source import Source, reader
+from .relays import Relays, relays
+from .source import Source
 from .surrogates import mended
 from .turn import DONE, JSON, Turn
 from .wire import discard
@@ -56,23 +57,22 @@ def relay(stream: Any, *, wire: str | None = None) -> Generator[Event, None, Res
 def relay_source(source: Source) -> Generator[Event, None, Result]:
     """`relay` for a source that is known already."""
     step, turn = Result(), Turn()
-    announce = reader.get()
-    if announce is not None:
-        announce(source)
+    among = relays.get()
+    if among is not None:
+        among.begin(source, step)
     try:
         _open(source, step)
-        yield Meta(source.provider, step=step)
+        yield Meta(source.provider)
         source.asked_at = time.monotonic()
-        for event in mended(_read(source, turn)):
+        for event in _told(source, turn, step, among):
             asked_at, source.asked_at = source.asked_at, None
-            if isinstance(event, Usage):
-                step.usage = event
-            step.add(event)
             yield event
             source.asked_at = asked_at if event is FLUSH else time.monotonic()
-        if source.cancelled and turn.error is None and not turn.complete:
-            yield FLUSH  # whoever cancelled it closes this generator here
         _settle(step, turn)
+        if source.cancelled and turn.error is None and not turn.complete:
+            # The reader has left. Said here, where the app's generator stands, and by the one
+            # exception that no fallback of its catches: nobody is to buy tokens for nobody.
+            raise GeneratorExit
         if not source.joins:  # the run does it otherwise, after it has sent `done`
             source.finish()
         error = turn.error
@@ -87,8 +87,25 @@ def relay_source(source: Source) -> Generator[Event, None, Result]:
         raise
     finally:
         _settle(step, turn)
+        if among is not None:
+            among.end(step)
         if not source.joins or step.outcome != "complete":
             source.close()
+
+
+def _told(source: Source, turn: Turn, step: Result, among: Relays | None) -> Iterator[Event]:
+    """The events of a source, added up; its first words set off from an earlier stream's."""
+    begun: set[str] = set()
+    for event in mended(_read(source, turn)):
+        step.add(event)
+        if isinstance(event, Usage):
+            step.usage = event
+        elif among is not None and isinstance(event, Text | Reasoning) and event.kind not in begun:
+            begun.add(event.kind)
+            gap = among.gap(event.kind, event.text)
+            if gap:
+                event = type(event)(gap + event.text)
+        yield event
 
 
 def _open(source: Source, step: Result) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from contextvars import ContextVar
 
 from ..errors import ProviderError
 from .errors import from_exception
@@ -15,10 +14,6 @@ from .turn import JSON, PAUSE, Turn
 # What may still follow the provider's last word, in seconds: usually the end of the chunked
 # body, which hands the connection back to the pool. Longer than that, it is closed instead.
 _DRAIN_SECONDS = 0.2
-
-# Set while a run reads: who is to know of each source that is read from then on. Not told by an
-# event, since a generator of the app's own may keep those of a relay to itself.
-reader: ContextVar[Callable[[Source], None] | None] = ContextVar("reader", default=None)
 
 
 class Source:

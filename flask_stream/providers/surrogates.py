@@ -11,9 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from ..events import FLUSH, Event, Reasoning, Refusal, Text, ToolCallDelta
-
-_FIELD = {Text: "text", Reasoning: "text", Refusal: "text", ToolCallDelta: "arguments"}
+from ..events import FLUSH, Event, ToolCallDelta, Words
 
 
 def mend(text: str) -> str:
@@ -43,37 +41,57 @@ def _mend_all(value: Any) -> Any:
     return value
 
 
-def mended(events: Iterable[Event]) -> Iterator[Event]:
-    """`events`, with split pairs joined; texts that are empty are left out."""
-    half: Event | None = None
-    for event in events:
-        name = _FIELD.get(type(event))
+class Mender:
+    """Joins split pairs over the events of one stream; leaves out texts that are empty."""
+
+    def __init__(self) -> None:
+        self._half: Event | None = None
+
+    def feed(self, event: Event) -> tuple[Event, ...]:
+        """What can be told once `event` is there."""
+        name = _field_of(event)
         if name is None:
-            if half is not None and event is not FLUSH:
-                yield _alone(half)
-                half = None
-            yield event
-            continue
+            return (event,) if event is FLUSH else (*self.end(), event)
         text: str = getattr(event, name)
-        if half is None and text.isascii():
-            if text:
-                yield event
-            continue
-        if half is not None:
-            if _same_text(half, event):
-                text = getattr(half, name) + text
+        if self._half is None and text.isascii():
+            return (event,) if text else ()
+        before: tuple[Event, ...] = ()
+        if self._half is not None:
+            if _same_text(self._half, event):
+                text = getattr(self._half, name) + text
+                self._half = None
             else:
-                yield _alone(half)
-            half = None
+                before = self.end()
         whole = text
         if "\ud800" <= text[-1:] <= "\udbff":
-            half = replace(event, **{name: text[-1]})  # type: ignore[type-var]
+            self._half = replace(event, **{name: text[-1]})  # type: ignore[type-var]
             whole = text[:-1]
         whole = mend(whole)
-        if whole:
-            yield event if whole == getattr(event, name) else replace(event, **{name: whole})  # type: ignore[type-var]
-    if half is not None:
-        yield _alone(half)
+        if not whole:
+            return before
+        if whole != getattr(event, name):
+            event = replace(event, **{name: whole})  # type: ignore[type-var]
+        return (*before, event)
+
+    def end(self) -> tuple[Event, ...]:
+        """The half that has stayed alone, if one has."""
+        half, self._half = self._half, None
+        return () if half is None else (_alone(half),)
+
+
+def mended(events: Iterable[Event]) -> Iterator[Event]:
+    """`events`, as a `Mender` has them."""
+    mender = Mender()
+    for event in events:
+        yield from mender.feed(event)
+    yield from mender.end()
+
+
+def _field_of(event: Event) -> str | None:
+    """Where an event has text that goes on in the next one."""
+    if isinstance(event, Words):
+        return "text"
+    return "arguments" if isinstance(event, ToolCallDelta) else None
 
 
 def _same_text(a: Event, b: Event) -> bool:
@@ -81,4 +99,4 @@ def _same_text(a: Event, b: Event) -> bool:
 
 
 def _alone(half: Event) -> Event:
-    return replace(half, **{_FIELD[type(half)]: "\ufffd"})  # type: ignore[type-var]
+    return replace(half, **{_field_of(half) or "": "\ufffd"})  # type: ignore[type-var]

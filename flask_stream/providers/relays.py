@@ -1,0 +1,73 @@
+"""What one run relays, told by each relay itself.
+
+An app may keep a relay's events to itself, or begin one before there is a run: so whatever
+the run must know of it does not hang on its events.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+from ..result import Result
+from .source import Source
+
+_LINE_BREAKS = ("\n", "\r")
+
+
+class Relays:
+    """The relayed streams of one view's call, and then of its run.
+
+    :ivar sources: those that are still read, the last of them begun last.
+    :ivar steps: the Result of each, in the order in which they began.
+    :ivar said: the run's Result: what of it all has reached the reader.
+    """
+
+    def __init__(self) -> None:
+        self.sources: list[Source] = []
+        self.steps: list[Result] = []
+        self.said = Result()
+        self._watched = self._stopped = False
+        self._ended_at: dict[str, int] = {}
+
+    def watch(self, said: Result) -> None:
+        """A run goes on with what the view has begun, and has not read to its end."""
+        self.said = said
+        self._watched = True
+        self.sources = [source for source in self.sources if not source.closed]
+        self.steps[:] = [step for step in self.steps if step.outcome is None]
+        for source in self.sources:
+            source.watched = True
+
+    def begin(self, source: Source, step: Result) -> None:
+        source.watched = self._watched
+        self.sources = [*(other for other in self.sources if not other.closed), source]
+        self.steps.append(step)
+        if self._stopped:
+            source.cancel()
+
+    def stop(self) -> None:
+        """Wake whoever reads one, from any thread; those that begin later end at once."""
+        self._stopped = True
+        for source in self.sources:
+            source.cancel()
+
+    def end(self, step: Result) -> None:
+        """A relay is over. Called once all that it yielded has been passed on."""
+        for kind, pieces in step.pieces.items():
+            if pieces:
+                self._ended_at[kind] = len(self.said.pieces[kind])
+
+    def gap(self, kind: str, text: str) -> str:
+        """What sets a stream's first words off from those of the stream before it.
+
+        A blank line, unless either side has a line break, or the app has said something of its
+        own meanwhile: it knows how its words are to be joined.
+        """
+        said = self.said.pieces[kind]
+        if not said or len(said) != self._ended_at.get(kind):
+            return ""
+        return "" if said[-1].endswith(_LINE_BREAKS) or text.startswith(_LINE_BREAKS) else "\n\n"
+
+
+# Those of whoever takes the next item: a view, or a run.
+relays: ContextVar[Relays | None] = ContextVar("relays", default=None)
