@@ -262,6 +262,18 @@ def test_a_text_answer_that_fails_has_no_end(site: Site) -> None:
     assert [result.outcome for result in ended] == ["failed"]
 
 
+def test_a_text_answer_has_the_words_that_came_in_one_read_with_a_failure(
+    site: Site, provider: Provider
+) -> None:
+    whole = told("openai_chat").split(b"\n\n")
+    provider.play(b"\n\n".join(whole[:-3]) + b'\n\ndata: {"error": {"message": "no"}}\n\n')
+    site.view(lambda: provider.create("openai_chat"))
+    chunks: list[bytes] = []
+    with pytest.raises(Unterminated):
+        chunks.extend(asking(site, PLAIN).response)
+    assert b"".join(chunks).decode() == TEXT
+
+
 def test_a_form_that_is_sent_without_javascript_gets_a_page(site: Site) -> None:
     words(site, "<script>alert(1)</script>\n", "line & line\n\n", "a new {paragraph}")
     response = asking(site, CHROME)

@@ -22,7 +22,7 @@ import openai
 import requests
 from flask import Flask, g, request
 
-from flask_stream import Event, FlaskStream, ProviderError, Result, relay
+from flask_stream import Event, FlaskStream, ProviderError, Result, after_this_stream, relay
 
 PROVIDER = os.environ["PROVIDER"]
 METHODS = ["GET", "POST"]
@@ -186,6 +186,13 @@ def tool_between(prompt: str) -> Iterator[str | Event]:
     yield from relay(answer(prompt))
 
 
+def save_slowly(prompt: str) -> Any:
+    """What a callback does takes as long as the test that answers it."""
+    after_this_stream(lambda result: ask_tool(prompt))
+    return answer(prompt)
+
+
+add("/save/<prompt>", save_slowly)
 add("/tool/<prompt>", use_tool)
 add("/agent/<prompt>", tool_between)
 add("/careful/<prompt>", fall_back)

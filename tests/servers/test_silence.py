@@ -93,6 +93,47 @@ def test_a_comment_comes_for_each_heartbeat_of_silence(
     assert events.count(COMMENT) == 3 or lasted - silent_for > HEARTBEAT / 2
 
 
+def test_comments_go_on_while_a_callback_saves_what_was_said(
+    beating: Server, speaking: Provider
+) -> None:
+    """A proxy that cuts silent connections would cut it before `done` otherwise."""
+    go_on = threading.Event()
+
+    def say_all(exchange: Exchange) -> None:
+        if exchange.path == "/tool":
+            assert go_on.wait(DEADLINE)
+            answer_tool(exchange, "saved")
+            return
+        exchange.start()
+        exchange.send(HEAD + word("said") + TAIL)
+        exchange.end()
+
+    speaking.run(say_all)
+    with beating.connect() as client:
+        body, comments = client.ask("POST", "/save/slow-save").until(b"said"), 0
+        while comments < 3:
+            chunk = client.chunk()
+            assert chunk
+            assert b"done" not in chunk
+            body += chunk
+            comments += chunk.count(b": \n\n")
+        go_on.set()
+        body += client.whole()
+        client.has_no_more()
+    events = events_of(body, comments=True)
+    assert (said(events), events[-1][0]) == ("said", "done")
+
+
+def test_start_names_the_heartbeat_that_this_server_sends(
+    beating: Server, speaking: Provider
+) -> None:
+    speaking.run(Held(in_tool=False))
+    with beating.connect() as client:
+        body = client.ask("POST", "/chat/named").until(b"before")
+    (name, data), *_ = events_of(body)
+    assert (name, data.get("heartbeat")) == ("start", HEARTBEAT)
+
+
 def test_no_comment_comes_while_words_do(beating: Server, speaking: Provider) -> None:
     """Two heartbeats long, with a word ten times in each."""
     words = [f"{number} " for number in range(20)]
