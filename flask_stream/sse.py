@@ -90,9 +90,21 @@ class Decoder:
         elif name == "id":
             if "\0" not in value:
                 self._id = value
-        elif name == "retry" and value.isascii() and value.isdigit() and len(value) < 16:
-            self.retry = int(value)
-        return None  # a comment has an empty name; unknown fields are ignored
+        elif name == "retry":
+            if value.isascii() and value.isdigit() and len(value) < 16:
+                self.retry = int(value)
+        elif name:  # a comment has none
+            return self.unknown(line)
+        return None
+
+    def unknown(self, line: str) -> ServerSentEvent | None:
+        """A line whose field the spec does not know: ignored. A subclass may know better."""
+        return None
+
+    @property
+    def rest(self) -> str:
+        """What has come of a line that has not ended."""
+        return "".join(self._line)
 
     def _dispatch(self) -> ServerSentEvent | None:
         self.last_event_id = self._id

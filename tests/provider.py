@@ -218,10 +218,14 @@ def frames(*dicts: dict[str, Any], done: bool = False) -> bytes:
 
 
 class ReplayServer(Clients):
-    """The replay server of the recorded streams, as a process of its own."""
+    """The replay server of the recorded streams, as a process of its own.
 
-    def __init__(self, shared: Path) -> None:
+    :param folder: of other streams than those.
+    """
+
+    def __init__(self, shared: Path, folder: Path | None = None) -> None:
         command = [sys.executable, str(shared / "replay_server.py")]
+        command += ["--dir", str(folder)] if folder is not None else []
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.base = json.loads(self._process.stdout.readline())["base"]

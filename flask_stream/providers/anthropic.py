@@ -10,25 +10,21 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..events import Event, Meta, Reasoning, Refusal, Text, ToolResult, Usage
-from .errors import from_body
+from ..events import Event, Meta, Refusal, ToolResult, Usage
+from . import stops
+from .digits import written
+from .errors import from_body, interrupted
+from .prose import Prose
 from .surrogates import mend_all
-from .turn import JSON, OpenCall, Turn, count, follow, partial_json, words
+from .turn import JSON, OpenCall, Turn, count, follow, partial_json, without_blobs, words
 
 PROVIDER = "anthropic"
 
-_STOP_REASONS = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "refusal": "refusal",
-    "pause_turn": "pause",
-}
-
 _CLIENT_TOOL = "tool_use"
 _SERVER_TOOLS = {"server_tool_use", "mcp_tool_use"}
+
+# Behind these, and the results of tools, text is another one.
+_APART = {"thinking", "redacted_thinking", _CLIENT_TOOL, *_SERVER_TOOLS}
 
 _RESULTS = ("web_search_result", "web_fetch_result")
 
@@ -50,10 +46,12 @@ def read(dicts: Iterable[JSON], turn: Turn | None = None) -> Iterator[Event]:
 class _Reader:
     def __init__(self, turn: Turn) -> None:
         self.turn = turn
+        self.prose = Prose()
         self.content: list[JSON] = []  # all blocks, in order
         self.blocks: dict[int, JSON] = {}  # those of the current message, by its own index
         self.pieces: dict[int, list[str]] = {}  # of a block's text or thinking
         self.calls: dict[int, OpenCall] = {}
+        self.cited_blocks: set[int] = set()  # whose list of citations is our own
         self.called = False  # a tool that the app must run
         self.handlers = {
             "message_start": self.message_start,
@@ -73,6 +71,7 @@ class _Reader:
         message = d.get("message") or {}
         # A provider that starts over counts its blocks from 0 again; what it had shown stays.
         yield from self.close_all()
+        self.prose.part()
         self.turn.message = {"role": message.get("role") or "assistant", "content": self.content}
         yield Meta(PROVIDER, words(message.get("model")) or None, words(message.get("id")) or None)
         self.use(message.get("usage"))
@@ -89,13 +88,17 @@ class _Reader:
             yield from self.block_stop({"index": index})
             self.settle()
             self.pieces.pop(index, None)
+            self.cited_blocks.discard(index)
         self.content.append(block)
         self.blocks[index] = block
         kind = words(block.get("type"))
-        if kind == "text":
-            yield Text(self.piece(index, block.get("text")))
-        elif kind == "thinking":
-            yield Reasoning(self.piece(index, block.get("thinking")))
+        if kind == "text":  # directly behind another one, around a citation, it goes on with it
+            yield from self.prose.text(self.piece(index, block.get("text")))
+            return
+        if kind in _APART or "tool_use_id" in block:
+            yield from self.prose.interrupt()
+        if kind == "thinking":
+            yield from self.prose.reasoning(self.piece(index, block.get("thinking")))
         elif kind == _CLIENT_TOOL or kind in _SERVER_TOOLS:
             id = words(block.get("id")) or f"call_{len(self.content)}"
             block["id"] = id
@@ -112,20 +115,23 @@ class _Reader:
         kind = delta.get("type")
         if kind == "text_delta":
             if self.is_of(index, "text"):
-                yield Text(self.piece(index, delta.get("text")))
+                yield from self.prose.text(self.piece(index, delta.get("text")))
         elif kind == "thinking_delta":
             if self.is_of(index, "thinking"):
-                yield Reasoning(self.piece(index, delta.get("thinking")))
+                yield from self.prose.reasoning(self.piece(index, delta.get("thinking")))
         elif kind == "input_json_delta":
             if index in self.calls:
-                yield from self.calls[index].delta(words(delta.get("partial_json")))
+                yield from self.calls[index].delta(written(delta.get("partial_json")))
         elif index not in self.blocks:
             return
         elif kind == "signature_delta":
             self.blocks[index]["signature"] = delta.get("signature")
         elif kind == "citations_delta":
             block, citation = self.blocks[index], delta.get("citation") or {}
-            block["citations"] = [*(block.get("citations") or []), citation]
+            if index not in self.cited_blocks:
+                self.cited_blocks.add(index)
+                block["citations"] = list(block.get("citations") or [])
+            block["citations"].append(citation)
             yield from self.cited(citation)
         elif kind == "compaction_delta":
             self.piece(index, delta.get("content"))
@@ -135,7 +141,7 @@ class _Reader:
         return bool(self.blocks.get(index, {}).get("type", kind) == kind)
 
     def piece(self, index: int, value: object) -> str:
-        text = words(value)
+        text = written(value)
         if text:
             self.pieces.setdefault(index, []).append(text)
         return text
@@ -165,6 +171,7 @@ class _Reader:
 
     def end(self) -> Iterator[Event]:
         """What the stream's end leaves to say; a cut may have left calls open."""
+        yield from self.prose.end()
         yield from self.close_all()
         if self.turn.complete and self.turn.stop_reason is None and self.called:
             self.turn.stop_reason = "tool_calls"
@@ -175,7 +182,7 @@ class _Reader:
         for index in list(self.calls):
             yield self.close_call(index, whole=False)
         self.settle()
-        self.blocks, self.pieces = {}, {}
+        self.blocks, self.pieces, self.cited_blocks = {}, {}, set()
 
     def close_call(self, index: int, *, whole: bool = True) -> Event:
         call, block = self.calls.pop(index), self.blocks[index]
@@ -194,11 +201,17 @@ class _Reader:
                 block[field] = mend_all("".join(pieces))
 
     def stop(self, source: JSON) -> None:
-        reason = words(source.get("stop_reason"))
-        if reason:
+        reason = source.get("stop_reason")
+        meaning = stops.meaning(reason)
+        if meaning is None:
+            return
+        self.turn.provider_stop_reason = str(reason)
+        if meaning == stops.INTERRUPTED:
+            self.turn.error = interrupted(str(reason))
+            self.turn.ended = True
+        else:
+            self.turn.stop_reason = meaning
             self.turn.complete = True
-            self.turn.provider_stop_reason = reason
-            self.turn.stop_reason = _STOP_REASONS.get(reason, "other")
 
     def use(self, usage: object) -> None:
         """Counts are running totals; those that a later event leaves out keep their value."""
@@ -209,14 +222,14 @@ class _Reader:
             if value is not None or key not in raw:
                 raw[key] = value
         read = count(raw, "cache_read_input_tokens")
-        written = count(raw, "cache_creation_input_tokens")
+        stored = count(raw, "cache_creation_input_tokens")
         fresh = count(raw, "input_tokens")
         self.turn.raw_usage = raw
         self.turn.usage = Usage(
-            input_tokens=None if fresh is None else fresh + (read or 0) + (written or 0),
+            input_tokens=None if fresh is None else fresh + (read or 0) + (stored or 0),
             output_tokens=count(raw, "output_tokens"),
             cache_read_tokens=read,
-            cache_write_tokens=written,
+            cache_write_tokens=stored,
             reasoning_tokens=count(raw, "output_tokens_details", "thinking_tokens"),
         )
 
@@ -225,7 +238,7 @@ class _Reader:
         kind = words(content.get("type")) if isinstance(content, dict) else ""
         yield ToolResult(
             words(block.get("tool_use_id")),
-            _without_encrypted(content),
+            without_blobs(content),
             is_error=bool(block.get("is_error")) or kind.endswith("_error"),
         )
         for item in content if isinstance(content, list) else [content]:
@@ -244,16 +257,3 @@ class _Reader:
 
 def _title(document: Any) -> Any:
     return document.get("title") if isinstance(document, dict) else None
-
-
-def _without_encrypted(value: Any) -> Any:
-    """Encrypted blobs are for the provider, large, and of no use to a page."""
-    if isinstance(value, list):
-        return [_without_encrypted(item) for item in value]
-    if isinstance(value, dict):
-        return {
-            key: _without_encrypted(item)
-            for key, item in value.items()
-            if not key.startswith("encrypted_")
-        }
-    return value

@@ -25,26 +25,55 @@ _CODE_OF_STATUS = {
     529: "overloaded",
 }
 
-# Anthropic's `error.type` (docs: API errors) and OpenAI's `error.code` and `error.type`.
+# With what is no letter or digit taken out, in lower case, and without «error» or «exception»
+# at the end, since SDKs and gateways spell them in their own ways.
 _CODE_OF_WORD = {
-    "overloaded_error": "overloaded",
-    "rate_limit_error": "rate_limited",
-    "authentication_error": "auth",
-    "permission_error": "auth",
-    "billing_error": "auth",
-    "invalid_request_error": "bad_request",
-    "not_found_error": "bad_request",
-    "request_too_large": "bad_request",
-    "timeout_error": "timeout",
-    "rate_limit_exceeded": "rate_limited",
-    "insufficient_quota": "rate_limited",
-    "invalid_api_key": "auth",
-    "context_length_exceeded": "bad_request",
-    "invalid_prompt": "bad_request",
-    "server_overloaded": "overloaded",
+    # Anthropic: «Errors», `error.type`.
+    "overloaded": "overloaded",
+    "ratelimit": "rate_limited",
+    "authentication": "auth",
+    "permission": "auth",
+    "billing": "auth",
+    "invalidrequest": "bad_request",
+    "notfound": "bad_request",
+    "requesttoolarge": "bad_request",
+    "timeout": "timeout",
+    # OpenAI: «Error codes», `error.code` and `error.type`.
+    "ratelimitexceeded": "rate_limited",
+    "insufficientquota": "rate_limited",
+    "invalidapikey": "auth",
+    "contextlengthexceeded": "bad_request",
+    "invalidprompt": "bad_request",
+    "serveroverloaded": "overloaded",
+    "engineoverloaded": "overloaded",
+    # Google: the canonical codes of google.rpc.Code, in `error.status`.
+    "resourceexhausted": "rate_limited",
+    "unavailable": "overloaded",
+    "deadlineexceeded": "timeout",
+    "invalidargument": "bad_request",
+    "failedprecondition": "bad_request",
+    "outofrange": "bad_request",
+    "unauthenticated": "auth",
+    "permissiondenied": "auth",
+    # Amazon Bedrock: the errors of InvokeModelWithResponseStream.
+    "throttling": "rate_limited",
+    "toomanyrequests": "rate_limited",
+    "servicequotaexceeded": "rate_limited",
+    "modelnotready": "overloaded",
+    "serviceunavailable": "overloaded",
+    "modeltimeout": "timeout",
+    "validation": "bad_request",
+    "resourcenotfound": "bad_request",
+    "accessdenied": "auth",
+    "unrecognizedclient": "auth",
+    "expiredtoken": "auth",
 }
 
-_NEVER_RETRY = {"insufficient_quota", "billing_error"}
+_NEVER_RETRY = {"insufficientquota", "billing"}
+
+# Where an error's object says of which kind it is, the most telling first.
+_KINDS = ("code", "type", "status", "error_code", "error_type")
+_WORDS = ("message", "error_message", "detail", "error_msg")
 
 
 def code_of_status(status: int) -> str:
@@ -61,26 +90,58 @@ def code_of_abort(status: int) -> str:
 def from_body(body: object, retry_after: float | None = None) -> ProviderError:
     """The error that a provider reports in its stream or its answer.
 
-    :param body: the provider's error object, or whatever stands in its place.
+    :param body: the provider's error object, or whatever stands in its place: a list of them,
+        an object around one, or words.
     """
-    words: list[object] = []
+    error = _innermost(body)
+    kinds: list[object] = []
     detail = str(body)
-    if isinstance(body, Mapping):
-        words = [body.get("code"), body.get("type")]
-        detail = f"{body.get('message')} (type {body.get('type')}, code {body.get('code')})"
-    code = "provider_error"
-    for word in words:
-        if re.fullmatch("[45][0-9]{2}", str(word)):  # OpenRouter's `code` is an HTTP status
-            code = code_of_status(int(str(word)))
-            break
-        if isinstance(word, str) and word in _CODE_OF_WORD:
-            code = _CODE_OF_WORD[word]
-            break
-    known = code != "provider_error"
-    retryable = (code in RETRYABLE) if known else True
-    if _NEVER_RETRY.intersection(w for w in words if isinstance(w, str)):
+    if isinstance(error, Mapping):
+        kinds = [error.get(key) for key in _KINDS]
+        words = next((error[key] for key in _WORDS if error.get(key)), None)
+        detail = f"{words} (type {error.get('type')}, code {error.get('code')})"
+        if words is None:
+            detail = str(error)
+    codes = (_code_of_kind(kind) for kind in kinds)
+    code = next((code for code in codes if code != "provider_error"), "provider_error")
+    retryable = (code in RETRYABLE) if code != "provider_error" else True
+    if any(_plain(kind) in _NEVER_RETRY for kind in kinds):
         retryable = False
     return ProviderError(code, detail=detail, retryable=retryable, retry_after=retry_after)
+
+
+def interrupted(reason: str) -> ProviderError:
+    """The error that a stop reason stands for which says that the answer was broken off."""
+    code = "overloaded" if "resource" in reason.lower() else "provider_error"
+    detail = f"the provider broke the answer off: {reason}"
+    return ProviderError(code, detail=detail, retryable=True)
+
+
+def _innermost(body: object) -> object:
+    """The error's own object, out of the lists and objects around it."""
+    for _ in range(5):
+        if isinstance(body, list) and body:
+            body = body[0]
+        elif isinstance(body, Mapping) and isinstance(body.get("error"), Mapping | list):
+            body = body["error"]
+        else:
+            break
+    return body
+
+
+def _code_of_kind(kind: object) -> str:
+    if isinstance(kind, int | str) and re.fullmatch("[45][0-9]{2}", str(kind)[:10]):
+        return code_of_status(int(kind))  # OpenRouter's and Google's `code` is an HTTP status
+    return _CODE_OF_WORD.get(_plain(kind), "provider_error")
+
+
+def _plain(kind: object) -> str:
+    if not isinstance(kind, str):
+        return ""
+    word = re.sub("[^a-z0-9]", "", kind[:100].lower())
+    for ending in ("exception", "error"):
+        word = word.removesuffix(ending) or word
+    return word
 
 
 def class_names(obj: object, *roots: str) -> set[str]:

@@ -1,36 +1,27 @@
 """OpenAI's Chat Completions stream, and its many dialects: wire dicts to Events.
 
-https://platform.openai.com/docs/api-reference/chat-streaming; `Turn.message` equals what
-openai 3.54 accumulates (`get_final_completion()`), where it copes. The dialects' oddities
-were seen in recordings of Azure, DeepSeek, Groq, Mistral, Moonshot, Novita, OpenRouter,
-Perplexity, Qwen, Snowflake, vLLM and xAI.
+https://platform.openai.com/docs/api-reference/chat-streaming. The dialects' oddities were seen
+in recordings and reports of Azure, Copilot, Databricks, DeepSeek, Groq, Mistral, Moonshot,
+Novita, OpenRouter, Perplexity, Qwen, Snowflake, vLLM and xAI.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..events import Event, Meta, Reasoning, Refusal, Text, Usage
-from .errors import from_body
-from .surrogates import mend_all
-from .turn import DONE, JSON, OpenCall, Turn, count, follow, understood, words
+from ..events import Event, Meta, Refusal, Usage
+from . import stops
+from .chat_calls import LEGACY, ChatCalls
+from .chat_message import ChatMessage
+from .digits import written
+from .errors import from_body, interrupted
+from .prose import Prose
+from .turn import DONE, JSON, Turn, count, follow, understood, words
 
 PROVIDER = "openai"
 
-# Looked up in lower case; behind the first five, what dialects say instead.
-_STOP_REASONS = {
-    "stop": "stop",
-    "length": "length",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-    "content_filter": "refusal",
-    "eos": "stop",
-    "end_turn": "stop",
-    "max_tokens": "length",
-    "tool_use": "tool_calls",
-}
+_REASONING = ("reasoning_content", "reasoning", "reasoning_text")
 
 
 def read(dicts: Iterable[JSON], turn: Turn | None = None) -> Iterator[Event]:
@@ -48,22 +39,15 @@ class _Reader:
     def __init__(self, turn: Turn) -> None:
         self.turn = turn
         self.meta: Meta | None = None
-        self.message: dict[str, Any] = {}
-        self.calls: list[OpenCall] = []
-        self.current: dict[object, OpenCall] = {}  # the open call of each index
-        self.has_text = self.has_refusal = False
-        self.is_chat = self.is_other = False  # what came so far
+        self.prose = Prose()
+        self.message = ChatMessage()
+        self.calls = ChatCalls()
+        self.has_text = self.has_reasoning = self.has_refusal = False
 
     def chunk(self, d: JSON) -> Iterator[Event]:
         if d is DONE:
-            # Behind nothing but what was not understood it is no sign of success.
-            self.turn.complete = self.turn.complete or self.is_chat or not self.is_other
-            self.turn.ended = True
-            return
-        self.is_chat = self.is_chat or "choices" in d
-        self.is_other = self.is_other or "choices" not in d
-        if d.get("error") or "error" in (d.get("object"), d.get("type")):  # flat: vLLM's
-            self.turn.error = from_body(d.get("error") or d)
+            # Behind nothing at all it is no sign of success.
+            self.turn.complete = self.turn.complete or self.has_said_something
             self.turn.ended = True
             return
         # Some change their id with every chunk: the first that is whole is kept.
@@ -77,93 +61,101 @@ class _Reader:
                 yield from understood(self.choice, choice)
         self.use(d.get("usage") or (d.get("x_groq") or {}).get("usage"))
         yield from self.searched(d)
+        self.failed(d)  # behind the words that came with it
+
+    @property
+    def has_said_something(self) -> bool:
+        return bool(self.has_text or self.has_reasoning or self.has_refusal or self.calls.all)
+
+    def failed(self, d: JSON) -> bool:
+        """Whether this chunk, or a choice, says that the answer has failed."""
+        error = _error_in(d)
+        if error is None:
+            return False
+        self.turn.error = from_body(error)
+        self.turn.ended = True
+        return True
 
     def choice(self, choice: JSON) -> Iterator[Event]:
         delta = choice.get("delta") or {}
-        if not delta and isinstance(choice.get("text"), str):  # /v1/completions
+        if not delta and written(choice.get("text")):  # /v1/completions
             delta = {"content": choice["text"]}
         elif not delta and not self.message:  # a whole message in place of its deltas
             delta = choice.get("message") or {}
         if delta:
             yield from understood(self.delta, delta)
-            self.merge(delta)
+            self.message.add(delta)
         self.use(choice.get("usage"))  # Moonshot's place for it
-        reason = words(choice.get("finish_reason"))
-        if reason == "error":  # OpenRouter, with `error` on the chunk or on the choice
-            self.turn.error = from_body(choice.get("error") or {})
+        # OpenRouter's error may stand on the choice.
+        if not self.failed(choice) and not self.failed(delta):
+            self.stop(choice.get("finish_reason"))
+
+    def stop(self, reason: object) -> None:
+        meaning = stops.meaning(reason)
+        if meaning is None:
+            return
+        self.turn.provider_stop_reason = str(reason)
+        if meaning == stops.INTERRUPTED:
+            self.turn.error = interrupted(str(reason))
             self.turn.ended = True
-        elif reason and reason.lower() not in ("null", "none"):
+        else:
+            self.turn.stop_reason = meaning
             self.turn.complete = True
-            self.turn.provider_stop_reason = reason
-            self.turn.stop_reason = _STOP_REASONS.get(reason.lower(), "other")
 
     def delta(self, delta: JSON) -> Iterator[Event]:
-        reasoning = words(delta.get("reasoning_content")) or words(delta.get("reasoning"))
-        if reasoning:
-            yield Reasoning(reasoning)
+        thought = next((text for key in _REASONING if (text := written(delta.get(key)))), "")
+        if thought:
+            yield from self.reasoning(thought)
         else:
             yield from self.reasoning_details(delta.get("reasoning_details"))
-        content = delta.get("content")
-        if isinstance(content, str):
-            self.has_text = self.has_text or bool(content)
-            yield Text(content)
-        elif isinstance(content, list):
-            yield from self.parts(content)
-        if refusal := words(delta.get("refusal")):
+        yield from self.content(delta.get("content"))
+        if refusal := written(delta.get("refusal")):
             self.has_refusal = True
             yield Refusal(refusal)
-        for call in delta.get("tool_calls") or []:
-            yield from self.tool_call(call)
-        if delta.get("function_call"):  # deprecated, and without an id of its own
-            function = delta["function_call"]
-            yield from self.tool_call({"index": "function_call", "function": function})
+        if calls := delta.get("tool_calls"):
+            yield from self.prose.interrupt()
+            yield from self.calls.pieces(calls if isinstance(calls, list) else [calls])
+        if function := delta.get("function_call"):
+            yield from self.prose.interrupt()
+            yield from self.calls.piece({"index": LEGACY, "function": function}, set())
         for annotation in delta.get("annotations") or []:
             yield from self.cited(annotation)
+
+    def text(self, piece: str) -> Iterator[Event]:
+        self.has_text = self.has_text or bool(piece)
+        yield from self.prose.text(piece)
+
+    def reasoning(self, piece: str) -> Iterator[Event]:
+        self.has_reasoning = self.has_reasoning or bool(piece)
+        yield from self.prose.reasoning(piece)
 
     def reasoning_details(self, details: Any) -> Iterator[Event]:
         """OpenRouter's and Snowflake's list; encrypted entries have no text."""
         for detail in details or []:
             if isinstance(detail, Mapping):
-                yield Reasoning(words(detail.get("text")) or words(detail.get("summary")))
+                text = written(detail.get("text")) or written(detail.get("summary"))
+                yield from self.reasoning(text)
 
-    def parts(self, parts: list[Any]) -> Iterator[Event]:
-        """Mistral's typed list content."""
-        for part in parts:
-            if not isinstance(part, Mapping):
-                continue
-            if part.get("type") == "thinking":
-                for thought in part.get("thinking") or []:
-                    yield Reasoning(words(thought.get("text")))
-            elif part.get("type") == "text" and words(part.get("text")):
-                self.has_text = True
-                yield Text(part["text"])
+    def content(self, content: object) -> Iterator[Event]:
+        """Text, or parts with types of their own: Mistral's and Databricks'."""
+        if isinstance(content, Mapping):
+            yield from self.part(content)
+        elif isinstance(content, list):
+            for part in content:
+                yield from self.content(part)
+        else:
+            yield from self.text(written(content))
 
-    # -- tool calls ---------------------------------------------------------------------
-
-    def tool_call(self, d: JSON) -> Iterator[Event]:
-        function = d.get("function") or d.get("custom") or {}
-        call = self.current.get(d.get("index"))
-        if d.get("index") is None and self.calls:
-            same = [known for known in self.calls if known.id == d.get("id")]
-            if same or not d.get("id"):
-                call = (same or self.calls)[-1]
-        if call is None or _begins_another(call, d, function):
-            id = words(d.get("id")) or f"call_{len(self.calls)}"
-            call = OpenCall(id, words(function.get("name")))
-            self.calls.append(call)
-            self.current[d.get("index")] = call
-            yield call.start()
-        self.keep(call, d, function)
-        yield from call.delta(_arguments(function))
-
-    def keep(self, call: OpenCall, d: JSON, function: JSON) -> None:
-        """What else the provider put beside a call, such as Gemini's thought signatures."""
-        for key, value in d.items():
-            if key == "type" and value:
-                call.beside[key] = value
-            elif key not in ("index", "id", "type", "function", "custom"):
-                call.beside[key] = _merged(call.beside.get(key), value)
-        call.is_custom = call.is_custom or function is d.get("custom")
+    def part(self, part: Mapping[str, Any]) -> Iterator[Event]:
+        kind = part.get("type")
+        if kind in ("thinking", "reasoning"):
+            yield from self.reasoning(_joined(part, "thinking", "summary", "content", "text"))
+        elif kind in ("text", "output_text", None):
+            yield from self.text(_joined(part, "text"))
+        elif kind == "refusal":
+            if refusal := written(part.get("refusal")):
+                self.has_refusal = True
+                yield Refusal(refusal)
 
     # -- what else is known -------------------------------------------------------------
 
@@ -178,9 +170,9 @@ class _Reader:
         results = d.get("search_results") or []
         for result in results:
             yield from self.turn.new_source(result.get("url"), result.get("title"))
-        named = {result.get("url") for result in results}
+        named = {words(result.get("url")) for result in results}
         for url in d.get("citations") or []:
-            if url not in named:
+            if words(url) not in named:
                 yield from self.turn.new_source(url)
 
     def use(self, usage: object) -> None:
@@ -209,130 +201,56 @@ class _Reader:
 
     def end(self) -> Iterator[Event]:
         turn = self.turn
-        for call in self.calls:
-            yield call.end(whole=turn.complete)
+        yield from self.prose.end()
+        yield from self.calls.end(whole=turn.complete)
         if turn.complete and turn.stop_reason in (None, "stop"):
             turn.stop_reason = self.inferred_stop()
-        elif turn.stop_reason == "other" and self.calls:
+        elif turn.stop_reason == "other" and self.calls.all:
             turn.stop_reason = "tool_calls"
         if turn.usage is not None:
             yield turn.usage
 
     def inferred_stop(self) -> str:
         """Where the provider says nothing, or «stop» whatever the message holds."""
-        if self.calls:
+        if self.calls.all:
             return "tool_calls"
         return "refusal" if self.has_refusal and not self.has_text else "stop"
 
-    # -- the provider's own turn --------------------------------------------------------
-
-    def merge(self, delta: JSON) -> None:
-        for key, value in delta.items():
-            if key not in ("tool_calls", "index", "role"):
-                self.message[key] = _merged(self.message.get(key), value)
-        self.message.setdefault("role", delta.get("role") or "assistant")
-
     def settle(self) -> None:
-        if not self.message and not self.calls:
-            return
-        message = {key: _settled(value) for key, value in self.message.items()}
-        message.setdefault("role", "assistant")
-        message.setdefault("content", None)
-        if calls := [c for c in self.calls if self.current.get("function_call") is not c]:
-            message["tool_calls"] = [_turn_of(call) for call in calls]
-        self.turn.message = mend_all(message)
+        """The provider's own turn."""
+        if self.message or self.calls.all:
+            self.turn.message = self.message.turn(self.calls.turn())
 
 
-def _turn_of(call: OpenCall) -> JSON:
-    beside = {key: _settled(value) for key, value in call.beside.items()}
-    if call.is_custom:
-        custom = {"name": call.name, "input": call.text}
-        return {"id": call.id, "type": "custom", "custom": custom, **beside}
-    function = {"name": call.name, "arguments": call.text}
-    return {"id": call.id, "type": "function", "function": function, **beside}
+def _error_in(d: Mapping[str, Any]) -> object:
+    """What says in a chunk, a choice or a delta that the answer has failed; None for nothing.
 
-
-def _begins_another(call: OpenCall, d: JSON, function: JSON) -> bool:
-    """Whether this piece belongs to a call of its own, although its index says otherwise.
-
-    Some give every parallel call the same index, or none; others repeat the id and the name
-    with every piece, or change the id. So: another id and another name, or the same name
-    and nothing left to finish.
+    `error` most of all, in an object of the provider's own too (Groq's `x_groq`), and
+    `error_type`, `error_message` and so on; vLLM's object is of type "error" itself.
     """
-    if not function.get("name") or not d.get("id") or d["id"] == call.id:
-        return False
-    return call.name != function["name"] or (bool(call.text) and _is_json(call.text))
+    if "error" in (d.get("object"), d.get("type")):
+        return d.get("error") or d
+    for key, value in d.items():
+        if not value:
+            continue
+        if key in ("error", "errors"):
+            return value
+        if key.startswith("error_"):
+            return d
+        if key.startswith("x_") and isinstance(value, Mapping) and value.get("error"):
+            return value["error"]
+    return None
 
 
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _arguments(function: JSON) -> str:
-    arguments = function.get("arguments", function.get("input"))
-    if isinstance(arguments, str) or arguments is None:
-        return arguments or ""
-    return json.dumps(arguments, ensure_ascii=False)  # Ollama's and others': an object
-
-
-class _Pieces(list[str]):
-    """A text that is still growing; joined once, since adding strings up is quadratic."""
-
-
-def _merged(old: Any, new: Any) -> Any:
-    """A delta's field, added to what was there: texts grow, lists go by their `index`."""
-    if new is None:
-        return old
-    if isinstance(new, str):
-        if isinstance(old, _Pieces):
-            old.append(new)
-            return old
-        if isinstance(old, list):  # list content that goes on as plain text
-            return _merged(old, [{"type": "text", "text": new}])
-        return _Pieces([new])
-    if isinstance(new, list):
-        if isinstance(old, _Pieces):
-            old = [{"type": "text", "text": old}] if "".join(old) else []
-        items = old if isinstance(old, list) else []
-        for item in new:
-            _merge_item(items, item)
-        return items
-    if isinstance(new, dict):
-        target = old if isinstance(old, dict) else {}
-        for key, value in new.items():
-            target[key] = value if key in _CONSTANT else _merged(target.get(key), value)
-        return target
-    return new
-
-
-_CONSTANT = {"index", "type", "id", "format"}
-
-
-def _merge_item(items: list[Any], item: Any) -> None:
-    if isinstance(item, dict):
-        last = items[-1] if items else None
-        for other in items if "index" in item else [last]:
-            if (
-                isinstance(other, dict)
-                and other.get("index") == item.get("index")
-                and other.get("type") == item.get("type")
-                and ("index" in item or item.get("type") in ("text", "thinking"))
-            ):
-                _merged(other, item)
-                return
-        item = _merged({}, item)
-    items.append(item)
-
-
-def _settled(value: Any) -> Any:
-    if isinstance(value, _Pieces):
-        return "".join("".join(piece) if isinstance(piece, list) else piece for piece in value)
-    if isinstance(value, list):
-        return [_settled(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _settled(item) for key, item in value.items()}
-    return value
+def _joined(part: Mapping[str, Any], *fields: str) -> str:
+    """The text of a part, which may be a list of parts itself."""
+    for field in fields:
+        value = part.get(field)
+        if isinstance(value, list):
+            return "".join(
+                _joined(inner, "text") if isinstance(inner, Mapping) else written(inner)
+                for inner in value
+            )
+        if text := written(value):
+            return text
+    return ""

@@ -7,13 +7,18 @@ item another id in every event.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..events import Event, Meta, Reasoning, Refusal, Text, ToolCall, ToolResult, Usage
+from ..events import Event, Meta, Refusal, ToolCall, ToolResult, Usage
+from . import stops
+from .digits import written
 from .errors import from_body
+from .prose import Prose
+from .responses_output import Output, texts_of
 from .surrogates import mend_all
-from .turn import JSON, OpenCall, Turn, count, follow, tool_call, words
+from .turn import JSON, OpenCall, Turn, count, follow, tool_call, without_blobs, words
 
 PROVIDER = "openai"
 
@@ -34,15 +39,20 @@ _OTHER_CLIENT_TOOLS = {
     "apply_patch_call",
     "mcp_approval_request",
 }
-_STOP_OF_INCOMPLETE = {"max_output_tokens": "length", "content_filter": "refusal"}
+
+# Around the code interpreter's code, which comes as it is.
+_CODE_BEGINS, _CODE_ENDS = '{"code": "', '"}'
 
 
 def read(dicts: Iterable[JSON], turn: Turn | None = None) -> Iterator[Event]:
     """The events of one stream; `turn` is filled on the way."""
     turn = turn or Turn()
     reader = _Reader(turn)
-    yield from follow(dicts, reader.handle)
-    yield from reader.end()
+    try:
+        yield from follow(dicts, reader.handle)
+        yield from reader.end()
+    finally:
+        reader.settle()
 
 
 class _Reader:
@@ -52,7 +62,11 @@ class _Reader:
         self.opened = False  # a call, of whomsoever
         self.called = False  # a tool that the app must run
         self.has_text = self.has_refusal = False
-        self.streamed: set[tuple[str, Any, Any]] = set()  # texts that came as deltas
+        self.prose = Prose()
+        self.output = Output()
+        self.streamed: dict[Any, set[tuple[str, Any]]] = {}  # by item: texts that have come
+        self.told_whole = False  # an item's texts, once it was whole
+        self.spoken: tuple[str, Any, Any] | None = None  # which part of which item
         self.handlers = {
             "response.created": self.created,
             "response.output_item.added": self.item_added,
@@ -62,12 +76,15 @@ class _Reader:
             "response.output_text.annotation.added": self.annotation_added,
             "response.refusal.delta": self.refusal_delta,
             "response.refusal.done": self.refusal_done,
-            "response.reasoning_summary_text.delta": self.reasoning_delta,
+            "response.reasoning_summary_text.delta": self.summary_delta,
+            "response.reasoning_summary_text.done": self.summary_done,
+            "response.reasoning_summary_part.done": self.summary_part_done,
             "response.reasoning_text.delta": self.reasoning_delta,
+            "response.reasoning_text.done": self.reasoning_done,
             "response.function_call_arguments.delta": self.arguments_delta,
             "response.custom_tool_call_input.delta": self.arguments_delta,
             "response.mcp_call_arguments.delta": self.arguments_delta,
-            "response.code_interpreter_call_code.delta": self.arguments_delta,
+            "response.code_interpreter_call_code.delta": self.code_delta,
             "response.function_call_arguments.done": self.arguments_done,
             "response.custom_tool_call_input.done": self.arguments_done,
             "response.mcp_call_arguments.done": self.arguments_done,
@@ -101,7 +118,8 @@ class _Reader:
         details = (d.get("response") or {}).get("incomplete_details") or {}
         reason = words(details.get("reason"))
         yield from self.finish(d, f"incomplete:{reason}" if reason else "incomplete")
-        self.turn.stop_reason = _STOP_OF_INCOMPLETE.get(reason, "other")
+        meaning = stops.meaning(reason) or stops.OTHER
+        self.turn.stop_reason = stops.OTHER if meaning == stops.INTERRUPTED else meaning
 
     def finish(self, d: JSON, reason: str) -> Iterator[Event]:
         response = d.get("response") or {}
@@ -109,11 +127,12 @@ class _Reader:
         self.turn.provider_stop_reason = reason
         self.turn.complete = self.turn.ended = True
         self.use(response.get("usage"))
-        if not (self.turn.message or self.streamed or self.opened):  # all of it came only here
-            for index, item in enumerate(response.get("output") or []):
+        output = response.get("output") or []
+        if not (self.streamed or self.opened or self.told_whole):  # all of it came only here
+            for index, item in enumerate(output):
                 yield from self.whole_item({"output_index": index}, item)
-        if response.get("output"):  # some proxies leave it empty: the items' own ends serve
-            self.turn.message = mend_all(response["output"])
+        if output:  # some proxies leave it empty: the items' own ends and pieces serve
+            self.turn.message = mend_all(output)
 
     def failed(self, d: JSON) -> Iterator[Event]:
         response = d.get("response") or {}
@@ -128,7 +147,12 @@ class _Reader:
         self.turn.error = from_body(d.get("error") or d)
         yield from ()
 
+    def settle(self) -> None:
+        if self.turn.message is None:
+            self.turn.message = self.output.turn(whole=self.turn.complete)
+
     def end(self) -> Iterator[Event]:
+        yield from self.prose.end()
         yield from self.close_calls(whole=self.turn.complete)
         if self.turn.usage is not None:
             yield self.turn.usage
@@ -148,32 +172,60 @@ class _Reader:
     # -- texts --------------------------------------------------------------------------
 
     def text_delta(self, d: JSON) -> Iterator[Event]:
-        self.has_text = True
-        yield Text(self.piece("text", d, d.get("delta")))
+        yield from self.text(self.piece("text", d, d.get("delta"), "content_index"))
 
     def text_done(self, d: JSON) -> Iterator[Event]:
-        if self.is_new("text", d) and words(d.get("text")):
-            self.has_text = True
-            yield Text(self.piece("text", d, d["text"]))
+        yield from self.text(self.whole("text", d, d.get("text"), "content_index"))
 
     def refusal_delta(self, d: JSON) -> Iterator[Event]:
-        self.has_refusal = True
-        yield Refusal(self.piece("refusal", d, d.get("delta")))
+        yield from self.refusal(self.piece("refusal", d, d.get("delta"), "content_index"))
 
     def refusal_done(self, d: JSON) -> Iterator[Event]:
-        if self.is_new("refusal", d) and words(d.get("refusal")):
-            self.has_refusal = True
-            yield Refusal(self.piece("refusal", d, d["refusal"]))
+        yield from self.refusal(self.whole("refusal", d, d.get("refusal"), "content_index"))
+
+    def summary_delta(self, d: JSON) -> Iterator[Event]:
+        yield from self.prose.reasoning(self.piece("summary", d, d.get("delta"), "summary_index"))
+
+    def summary_done(self, d: JSON) -> Iterator[Event]:
+        yield from self.prose.reasoning(self.whole("summary", d, d.get("text"), "summary_index"))
+
+    def summary_part_done(self, d: JSON) -> Iterator[Event]:
+        yield from self.summary_done({**d, "text": (d.get("part") or {}).get("text")})
 
     def reasoning_delta(self, d: JSON) -> Iterator[Event]:
-        yield Reasoning(words(d.get("delta")))
+        piece = self.piece("reasoning", d, d.get("delta"), "content_index")
+        yield from self.prose.reasoning(piece)
 
-    def piece(self, kind: str, d: JSON, text: object) -> str:
-        self.streamed.add((kind, d.get("output_index"), d.get("content_index")))
-        return words(text)
+    def reasoning_done(self, d: JSON) -> Iterator[Event]:
+        yield from self.prose.reasoning(self.whole("reasoning", d, d.get("text"), "content_index"))
 
-    def is_new(self, kind: str, d: JSON) -> bool:
-        return (kind, d.get("output_index"), d.get("content_index")) not in self.streamed
+    def text(self, piece: str) -> Iterator[Event]:
+        self.has_text = self.has_text or bool(piece)
+        yield from self.prose.text(piece)
+
+    def refusal(self, piece: str) -> Iterator[Event]:
+        if piece:
+            self.has_refusal = True
+            yield Refusal(piece)
+
+    def piece(self, kind: str, d: JSON, value: object, part_index: str) -> str:
+        """A text's next piece. One of another part begins anew, as far as its kind has parts:
+        messages are set off from each other, what one message holds is not."""
+        index, part, text = d.get("output_index"), d.get(part_index), written(value)
+        if text:
+            self.streamed.setdefault(index, set()).add((kind, part))
+            self.output.add(index, kind, part, text)
+            spoken = (kind, index, part if kind in ("summary", "reasoning") else None)
+            if self.spoken is not None and spoken != self.spoken:
+                self.prose.part()
+            self.spoken = spoken
+        return text
+
+    def whole(self, kind: str, d: JSON, value: object, part_index: str) -> str:
+        """A text that has not come in pieces before."""
+        if (kind, d.get(part_index)) in self.streamed.get(d.get("output_index"), ()):
+            return ""
+        return self.piece(kind, d, value, part_index)
 
     def annotation_added(self, d: JSON) -> Iterator[Event]:
         annotation = d.get("annotation") or {}
@@ -189,6 +241,7 @@ class _Reader:
 
     def item_added(self, d: JSON) -> Iterator[Event]:
         item = d.get("item") or {}
+        self.output.begin(d.get("output_index"), item)
         if _is_call(item):
             yield from self.open_call(d, item)
 
@@ -198,6 +251,7 @@ class _Reader:
         id = words(item.get("call_id")) or words(item.get("id")) or f"call_{index}"
         name = words(item.get("name")) or kind.removesuffix("_call")
         self.opened = True
+        yield from self.prose.interrupt()
         self.calls[index] = OpenCall(id, name, kind in _SERVER_TOOLS)
         self.calls[index].given = words(item.get("arguments")) or words(item.get("input"))
         yield self.calls[index].start()
@@ -205,7 +259,17 @@ class _Reader:
     def arguments_delta(self, d: JSON) -> Iterator[Event]:
         call = self.calls.get(d.get("output_index") or 0)
         if call is not None:
-            yield from call.delta(words(d.get("delta")))
+            piece = written(d.get("delta"))
+            self.output.add(d.get("output_index"), "arguments", None, piece)
+            yield from call.delta(piece)
+
+    def code_delta(self, d: JSON) -> Iterator[Event]:
+        """Code is no JSON text, as other tools' arguments are: it is made one, piece by piece."""
+        call = self.calls.get(d.get("output_index") or 0)
+        code = written(d.get("delta"))
+        if call is not None and code:
+            quoted = json.dumps(code, ensure_ascii=False)[1:-1]
+            yield from call.delta(quoted if call.pieces else _CODE_BEGINS + quoted)
 
     def arguments_done(self, d: JSON) -> Iterator[Event]:
         call = self.calls.get(d.get("output_index") or 0)
@@ -217,7 +281,7 @@ class _Reader:
         item = d.get("item") or {}
         if not item:
             return
-        self.turn.message = [*(self.turn.message or []), mend_all(item)]
+        self.output.end(d.get("output_index"), item)
         yield from self.whole_item(d, item)
 
     def whole_item(self, d: JSON, item: JSON) -> Iterator[Event]:
@@ -225,23 +289,31 @@ class _Reader:
         index = d.get("output_index") or 0
         self.called = self.called or item.get("type") in _OTHER_CLIENT_TOOLS
         # Pieces without an index may be of any item: better nothing twice.
-        if item.get("type") == "message" and not any(s[1] in (index, None) for s in self.streamed):
-            for part in item.get("content") or []:
-                yield from self.whole_part(part)
+        if index not in self.streamed and None not in self.streamed:
+            yield from self.whole_texts(index, item)
         if not _is_call(item):
             return
         if index not in self.calls:
             yield from self.open_call(d, item)
-        yield self.close_call(self.calls.pop(index), item)
+        call = self.calls.pop(index)
+        yield from _end_of_code(call)
+        yield self.close_call(call, item)
         yield from self.tool_result(item)
 
-    def whole_part(self, part: JSON) -> Iterator[Event]:
-        if text := words(part.get("text")):
-            self.has_text = True
-            yield Text(text)
-        if refusal := words(part.get("refusal")):
-            self.has_refusal = True
-            yield Refusal(refusal)
+    def whole_texts(self, index: int, item: JSON) -> Iterator[Event]:
+        kind = item.get("type")
+        if kind not in ("message", "reasoning"):
+            return
+        self.told_whole = True
+        self.prose.part()
+        if kind == "message":
+            for part in item.get("content") or []:
+                yield from self.text(written(part.get("text")))
+                yield from self.refusal(written(part.get("refusal")))
+            return
+        for text in texts_of(item, "summary") or texts_of(item, "content"):
+            self.prose.part()
+            yield from self.prose.reasoning(text)
 
     def close_call(self, call: OpenCall, item: JSON) -> Event:
         self.called = self.called or not call.server
@@ -249,8 +321,9 @@ class _Reader:
         if kind == "custom_tool_call":  # its input is free text, not JSON
             return ToolCall(call.id, call.name, item.get("input", call.text))
         if kind == "code_interpreter_call":
-            code = {"code": item.get("code") or call.text}
-            return ToolCall(call.id, call.name, code, server=True)
+            if call.pieces:
+                return call.end()
+            return ToolCall(call.id, call.name, {"code": item.get("code") or ""}, server=True)
         arguments = item.get("arguments", call.text)
         if isinstance(arguments, str):
             arguments = arguments or call.text
@@ -268,7 +341,10 @@ class _Reader:
         for index in list(self.calls):
             call = self.calls.pop(index)
             self.called = self.called or not call.server
-            yield call.end(whole=self.turn.error is None and whole)
+            whole = whole and self.turn.error is None
+            if whole:
+                yield from _end_of_code(call)
+            yield call.end(whole=whole)
 
     def tool_result(self, item: JSON) -> Iterator[Event]:
         """What came back to a tool that the provider ran, where it says so."""
@@ -284,8 +360,10 @@ class _Reader:
         elif kind == "mcp_call" and item.get("error"):
             yield ToolResult(id, mend_all(item["error"]), name, is_error=True)
         result = item.get(_RESULT_FIELD.get(kind, ""))
+        if kind == "image_generation_call" and result:  # base64: what it is, and not the picture
+            result = {key: item[key] for key in _OF_PICTURE if item.get(key)}
         if result:
-            yield ToolResult(id, mend_all(result), name)
+            yield ToolResult(id, without_blobs(mend_all(result)), name)
 
 
 _RESULT_FIELD = {
@@ -294,6 +372,15 @@ _RESULT_FIELD = {
     "image_generation_call": "result",
     "mcp_call": "output",
 }
+
+
+_OF_PICTURE = ("output_format", "size", "quality", "background", "status")
+
+
+def _end_of_code(call: OpenCall) -> Iterator[Event]:
+    """Makes the code that came in pieces a whole JSON text."""
+    if call.server and call.name == "code_interpreter" and call.pieces:
+        yield from call.delta(_CODE_ENDS)
 
 
 def _is_call(item: JSON) -> bool:

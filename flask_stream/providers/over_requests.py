@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import json
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, cast
@@ -10,7 +12,12 @@ from typing import Any, cast
 from ..errors import SourceError
 from .source import Source
 from .turn import JSON
-from .wire import parse
+from .wire import Stray, field_of_error, parse
+
+_LINE_END = re.compile("\r\n|\n|\r")
+
+# Those of the spec; a comment has an empty name.
+_FIELDS = {"event", "data", "id", "retry", ""}
 
 
 class RequestsStream(Source):
@@ -28,13 +35,10 @@ class RequestsStream(Source):
         self.response = response
         self._released = False
         self._watch_release(response.raw)
-        self._body = _Body(response)
-        self._client = SSEClient(cast(Iterator[bytes], self._body))
+        self._client = SSEClient(cast(Iterator[bytes], _Body(response)))
 
     def _read(self) -> Iterator[JSON]:
         for event in self._client.events():
-            if self._body.cut:
-                return  # sseclient gives a last block that has no blank line; WHATWG drops it
             d = parse(event.data, event.event)
             if d is not None:
                 yield d
@@ -64,33 +68,61 @@ class RequestsStream(Source):
 
 
 class _Body:
-    """The bytes of a `requests.Response`, as soon as they are there, for sseclient-py.
+    """The body of a `requests.Response` for sseclient-py: whole blocks, as soon as they are there.
 
-    Without chunked framing `requests` waits until a whole block is full. Malformed UTF-8,
-    which sseclient would stop at, becomes U+FFFD, and a leading BOM goes (WHATWG «decode»).
-
-    :ivar cut: the body has ended in the middle of an event.
+    A block is the lines of one event. Malformed UTF-8, which sseclient would stop at, becomes
+    U+FFFD, and a leading BOM goes (WHATWG «decode»). A last block without its blank line is
+    dropped, as WHATWG has it. What providers write between the events becomes one: a field
+    `error:`, or an error in JSON at the end.
     """
 
     def __init__(self, response: Any) -> None:
         self._response = response
-        self._end = "\n\n"
-        self._over = False
-
-    @property
-    def cut(self) -> bool:
-        return self._over and not self._end.endswith(("\n\n", "\r\r", "\r\n\r\n"))
+        self._stray = Stray()
+        self._line: list[str] = []  # the pieces of a line that has not ended yet
+        self._block: list[str] = []
+        self._after_cr = False
 
     def __iter__(self) -> Iterator[bytes]:
         utf8 = codecs.getincrementaldecoder("utf-8-sig")("replace")
         for chunk in self._chunks():
-            text = utf8.decode(chunk)
-            if text:
-                self._end = (self._end + text)[-4:]
-                yield text.encode()
-        self._over = True
+            for line in self._lines(utf8.decode(chunk)):
+                if line:
+                    self._add(line)
+                elif self._block:
+                    yield "\n".join([*self._block, "", ""]).encode()
+                    self._block.clear()
+        error = self._stray.error("".join(self._line))
+        if error is not None:
+            yield f"event: error\ndata: {json.dumps(error)}\n\n".encode()
+
+    def _add(self, line: str) -> None:
+        error = field_of_error(line)
+        if error is not None:
+            self._block += ["event: error", f"data: {error}"]
+        elif line.partition(":")[0] in _FIELDS:
+            self._block.append(line)
+        else:
+            self._stray.add(line)
+
+    def _lines(self, text: str) -> list[str]:
+        """The lines that `text` completes; CR, LF and CRLF end one."""
+        if self._after_cr and text:
+            text = text.removeprefix("\n")
+            self._after_cr = False
+        if not text:
+            return []
+        self._after_cr = text[-1] == "\r"
+        first, *more = _LINE_END.split(text)
+        self._line.append(first)
+        if not more:
+            return []
+        whole = ["".join(self._line), *more]
+        self._line = [whole.pop()]
+        return whole
 
     def _chunks(self) -> Iterator[bytes]:
+        """Without chunked framing `requests` would wait until a whole block is full."""
         raw = self._response.raw
         if getattr(raw, "chunked", False):
             yield from raw.stream(None, decode_content=True)

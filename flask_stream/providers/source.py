@@ -148,7 +148,7 @@ class Source:
             turn.error.__cause__ = error
 
     def _shares_connection(self) -> bool:
-        """Whether one connection carries many streams, so that its socket is not ours to shut."""
+        """Whether its socket is not ours to shut, as others may be using it."""
         return False
 
     def _read(self) -> Iterator[JSON]:

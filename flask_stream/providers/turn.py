@@ -76,6 +76,31 @@ def understood(handle: Handle, d: JSON) -> Iterator[Event]:
         logger.debug("Skipped what was not understood of %.500r", d, exc_info=True)
 
 
+def without_blobs(value: Any) -> Any:
+    """A tool's result without what is of no use to a page, and large: encrypted blobs, which are
+    the provider's own, and pictures in base64. `Turn.message` keeps them."""
+    if isinstance(value, list):
+        return [without_blobs(item) for item in value if not _is_blob(item)]
+    if isinstance(value, dict):
+        is_base64 = value.get("type") == "base64"
+        return {
+            key: without_blobs(item)
+            for key, item in value.items()
+            if not (
+                key.startswith("encrypted_")
+                or "b64" in key
+                or (is_base64 and key == "data")
+                or _is_blob(item)
+            )
+        }
+    return value
+
+
+def _is_blob(value: object) -> bool:
+    """Whether it is a `data:` URL (RFC 2397) in base64."""
+    return isinstance(value, str) and value.startswith("data:") and ";base64," in value[:200]
+
+
 def words(value: object) -> str:
     """`value` where it is text, else no text."""
     return value if isinstance(value, str) else ""

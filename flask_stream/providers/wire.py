@@ -15,7 +15,8 @@ from contextlib import suppress
 from typing import Any
 
 from ..errors import ProviderError
-from ..sse import Decoder
+from ..sse import Decoder, ServerSentEvent
+from .digits import Decimal
 from .errors import class_names
 from .source import Source
 from .turn import DONE, JSON, PAUSE
@@ -23,11 +24,93 @@ from .turn import DONE, JSON, PAUSE
 SDKS = ("anthropic", "openai")
 _WIRE = {"anthropic": "anthropic"}  # OpenAI's has two, which the first dict tells apart
 
-# How much of a body without any event is kept, in bytes: enough for an error in JSON.
-_MOST_UNREAD = 65_536
+# How much of what is no event is kept, in characters: enough for an error in JSON.
+_MOST_STRAY = 65_536
 
 
-class SDKStream(Source):
+class Stray:
+    """Lines of a body that belong to no event: an error in JSON, as some gateways send it where a
+    stream was expected, or in the middle of one."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._left = _MOST_STRAY
+
+    def add(self, line: str) -> None:
+        if self._left > 0:
+            self._lines.append(line[: self._left])
+            self._left -= len(line)
+
+    def error(self, rest: str) -> JSON | None:
+        """What they come to, at the body's end.
+
+        :param rest: what came of a last line that did not end.
+        """
+        self.add(rest)
+        text = "\n".join(self._lines).strip()
+        return error_of(text) if text else None
+
+
+def field_of_error(line: str) -> str | None:
+    """What a line says in a field `error:`, which no spec knows and some dialects send."""
+    name, colon, value = line.partition(":")
+    return value.removeprefix(" ") if colon and name == "error" else None
+
+
+class _Decoder(Decoder):
+    """Heeds what providers write between the events."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stray = Stray()
+
+    def unknown(self, line: str) -> ServerSentEvent | None:
+        error = field_of_error(line)
+        if error is not None:
+            return ServerSentEvent("error", error, self.last_event_id)
+        self.stray.add(line)
+        return None
+
+
+class _OfSDK(Source):
+    """A stream of an SDK's, whose body an httpx response has."""
+
+    _response: Any = None  # while it has a connection whose return to the pool is watched
+    _is_watched = False
+
+    def _watch_release(self, response: Any) -> None:
+        """Know of the connection's return to the pool before it happens.
+
+        The response closes itself in the read that comes to the body's end (httpx2 2.0), which
+        hands its connection to the next one who waits for it. Where that cannot be watched, a
+        cancel does not touch the socket: the reader ends at the next dict.
+        """
+        close = getattr(response, "close", None)
+        if close is None or is_http2(response):
+            return
+        if getattr(response, "is_closed", False):  # all of it is here
+            self._is_watched = True
+            return
+
+        def release() -> None:
+            with self._lock:  # a cancel has it while it shuts the socket down
+                self._response = None
+            close()
+
+        with suppress(AttributeError):
+            response.close = release
+            self._response = response
+            self._is_watched = True
+
+    def _shares_connection(self) -> bool:
+        return not self._is_watched
+
+    def _wake(self) -> None:
+        if self._response is not None:
+            shut_down(self._response)
+
+
+class SDKStream(_OfSDK):
     """An SDK's `Stream` that nobody has begun to read: its body, read by us."""
 
     def __init__(self, stream: Any) -> None:
@@ -35,11 +118,10 @@ class SDKStream(Source):
         self.stream = stream
         self.provider = sdk_of(stream)
         self.wire = _WIRE.get(self.provider or "")
+        self._watch_release(stream.response)
 
     def _read(self) -> Iterator[JSON]:
-        decoder = Decoder()
-        # A body that has had no event so far: it may be an error in JSON.
-        unread: bytes | None = b""
+        decoder = _Decoder()
         for chunk in self.stream.response.iter_bytes():
             events = decoder.feed(chunk)
             last = len(events) - 1
@@ -50,22 +132,14 @@ class SDKStream(Source):
                     yield d
             if last > 0 and self.joins:
                 yield PAUSE
-            if unread is not None:
-                unread = None if events else (unread + chunk)[:_MOST_UNREAD]
-        if unread and (d := error_of(unread)) is not None:
+        if (d := decoder.stray.error(decoder.rest)) is not None:
             yield d
-
-    def _shares_connection(self) -> bool:
-        return is_http2(self.stream.response)
-
-    def _wake(self) -> None:
-        shut_down(self.stream.response)
 
     def _close(self) -> None:
         self.stream.close()
 
 
-class SDKItems(Source):
+class SDKItems(_OfSDK):
     """A stream that must be iterated as it is: an SDK's helper stream, or a wrapped one.
 
     :param items: the stream; an iterator that has begun, where the first item was looked at.
@@ -78,6 +152,7 @@ class SDKItems(Source):
         self.stream = items if stream is None else stream
         self.provider = sdk_of(self.stream)
         self.wire = _WIRE.get(self.provider or "")
+        self._watch_release(response_of(self.stream))
 
     def _read(self) -> Iterator[JSON]:
         try:
@@ -91,12 +166,6 @@ class SDKItems(Source):
                 raise
             # What the provider sent: Anthropic's SDK keeps it whole, OpenAI's the inside.
             yield body if body.get("type") == "error" else {"type": "error", "error": body}
-
-    def _shares_connection(self) -> bool:
-        return is_http2(response_of(self.stream))
-
-    def _wake(self) -> None:
-        shut_down(response_of(self.stream))
 
     def _close(self) -> None:
         close = getattr(self.stream, "close", None)
@@ -113,6 +182,7 @@ class SDKManager(SDKItems):
 
     def open(self) -> None:
         self.items = self.stream = self.manager.__enter__()
+        self._watch_release(response_of(self.stream))
 
     def _close(self) -> None:
         self.manager.__exit__(None, None, None)
@@ -147,13 +217,10 @@ def is_http2(response: Any) -> bool:
 
 
 def shut_down(response: Any) -> None:
-    """Shut down the socket that an httpx response is read from, where it is ours to shut."""
-    if response is None or getattr(response, "is_closed", True) or is_http2(response):
-        return
+    """Shut down the socket that an httpx response is read from, while that is ours to shut."""
     network = getattr(response, "extensions", {}).get("network_stream")
     sock = network.get_extra_info("socket") if network is not None else None
-    # Asked again, since its reader may have come to the body's end meanwhile.
-    if isinstance(sock, socket.socket) and not response.is_closed:
+    if isinstance(sock, socket.socket):
         # Never the TLS socket's own shutdown: its reader would raise ValueError.
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
@@ -167,14 +234,18 @@ def parse(data: str, kind: str = "message") -> JSON | None:
     data = data.lstrip()
     if kind == "error":
         return _error(data)
+    if data.startswith("["):
+        if data.startswith("[DONE]"):
+            return DONE
+        return error_of(data)
     if data.startswith("{"):
         try:
-            d = json.loads(data)
+            d: Any = json.loads(data, parse_float=Decimal)
         except ValueError as error:
             detail = f"The provider sent an event that is no JSON: {error}: {data[:200]!r}"
             raise ProviderError(detail=detail) from error
         return d if isinstance(d, dict) else None
-    return DONE if data.startswith("[DONE]") else None
+    return None
 
 
 def _error(data: str) -> JSON:
@@ -187,14 +258,15 @@ def _error(data: str) -> JSON:
     return {"type": "error", "error": d.get("error", d) if isinstance(d, dict) else d}
 
 
-def error_of(body: bytes) -> JSON | None:
-    """The error in a JSON body that came with status 200 where a stream was expected."""
+def error_of(body: bytes | str) -> JSON | None:
+    """The error in JSON that came where a stream's event was expected; Google's is in a list."""
     try:
         d = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    if isinstance(d, dict) and d.get("error"):
-        return {"type": "error", "error": d["error"]}
+    first = d[0] if isinstance(d, list) and d else d
+    if isinstance(first, dict) and first.get("error"):
+        return {"type": "error", "error": first["error"]}
     return None
 
 
