@@ -1,4 +1,4 @@
-"""Small inputs made after public bug reports: each comes to what its entry in EXPECTED.json says."""
+"""Small inputs made after public bug reports: each comes to what EXPECTED.json says."""
 
 from __future__ import annotations
 
