@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import anthropic
@@ -18,7 +18,7 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from flask_stream import Result
+from flask_stream import Event, Result
 from flask_stream.providers.adapt import adapt
 from flask_stream.providers.relay import relay_source
 from flask_stream.providers.wire import SDKItems
@@ -72,6 +72,11 @@ WAYS = {
 }
 
 
+def goes_on(first: Event, rest: Generator[Event, None, Result]) -> Generator[Event, None, Result]:
+    yield first
+    return (yield from rest)
+
+
 @pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
 def test_a_cancel_held_in_its_shutdown_does_not_cut_who_gets_the_connection_next(
@@ -120,9 +125,11 @@ def test_a_cancel_held_in_its_shutdown_does_not_cut_who_gets_the_connection_next
     canceller = threading.Thread(target=cancel)
     others = [canceller, threading.Thread(target=read_next)]
     monkeypatch.setattr(socket.socket, "shutdown", hold)
+    relayed = relay_source(source)
+    first = next(relayed)  # a manager asks the provider only now, and has to be first
     for thread in others:
         thread.start()
-    _, result = collect(relay_source(source))
+    _, result = collect(goes_on(first, relayed))
     for thread in others:
         thread.join(DEADLINE)
     assert (result.outcome, result.text) == ("complete", TEXT)
