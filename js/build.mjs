@@ -23,8 +23,8 @@ const NOTICE = "/*! Contains marked, which has its own licence: flask-stream-mar
 
 /** Budgets are for `gzip -9 FILE`, which makes up to 30 bytes more of it than zlib: the file's name is among them. */
 const TARGETS = [
-  { entry: "index.js", file: "flask-stream.js", budget: 4970 },
-  { entry: "more.js", file: "flask-stream-more.js", budget: 2500 },
+  { entry: "index.js", file: "flask-stream.js", budget: 7500 },
+  { entry: "more.js", file: "flask-stream-more.js", budget: 1400 },
   { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 16_384, notice: NOTICE },
   { entry: "flask-stream.css", file: "flask-stream.css", budget: 2048 },
 ];

@@ -1,9 +1,9 @@
 /** One run of a stream: from a request to its events and its one ending. */
 
-import { badResponse, cutOff, failure, StreamError, unreachable } from "./errors.js";
+import { badResponse, cutOff, failure, missing, StreamError, unreachable } from "./errors.js";
 import { guarded } from "./guard.js";
 import { prepare } from "./request.js";
-import { lost, overFetch, TERMINAL } from "./transport.js";
+import { overFetch, TERMINAL } from "./transport.js";
 
 /** @typedef {import("./parse.js").ParsedEvent} ParsedEvent */
 
@@ -18,9 +18,6 @@ import { lost, overFetch, TERMINAL } from "./transport.js";
  * @property {HeadersInit | (() => HeadersInit)} [headers] a function is asked when the run begins: for a token
  *   that is renewed, for instance
  * @property {string | null} [csrf] the token for `X-CSRFToken`, where neither the form nor a meta element has it
- * @property {number} [silence] after so many milliseconds without a byte, heartbeats included, the connection
- *   is given up as cut off: 60,000 unless told, 0 for never. More than twice the server's heartbeat.
- *   EventSource shows no heartbeats, so there: never
  * @property {string | null} [transport] "eventsource" reads a GET through EventSource, which cannot tell an
  *   HTTP error's status, sends no header of yours, and hears only of events whose names it knows: those
  *   of Flask-Stream's vocabulary and "message". Anything else is fetch.
@@ -41,6 +38,9 @@ import { lost, overFetch, TERMINAL } from "./transport.js";
  */
 /** @typedef {Readonly<OwnRun> & AsyncIterable<StreamEvent>} Run */
 
+/** A connection is given up after two heartbeats that have not come, and what one may be late by. */
+const LATE_MS = 5000;
+
 /** After the last event the response is read to its end, so that the connection can be used again: for so long. */
 const LINGER_MS = 1000;
 
@@ -51,7 +51,7 @@ const LINGER_MS = 1000;
  * @param {StreamOptions} [options]
  * @returns {Run}
  */
-export function stream(url, { transport, onState, silence = 60_000, signal: outer, ...init } = {}) {
+export function stream(url, { transport, onState, signal: outer, ...init } = {}) {
   const request = prepare(url, init);
   const connection = new AbortController();
   const { signal } = connection;
@@ -59,6 +59,8 @@ export function stream(url, { transport, onState, silence = 60_000, signal: oute
   let state = "connecting";
   let text = "";
   let over = false;
+  /** In seconds, as the server says it: after so much silence there is a comment. */
+  let heartbeat = 0;
   /** @type {StreamEvent[]} */
   const unread = [];
   /** @type {(value?: any) => void} */
@@ -76,9 +78,9 @@ export function stream(url, { transport, onState, silence = 60_000, signal: oute
    */
   async function run() {
     try {
-      const connect = transport === "eventsource" ? (await import("./more.js").catch(lost)).overEventSource : overFetch;
+      const connect = transport === "eventsource" ? (await import("./more.js").catch(missing)).overEventSource : overFetch;
       const why = await connect(request, signal, {
-        silence,
+        silence: () => heartbeat && 2000 * heartbeat + LATE_MS,
         onOpen: () => over || enter("waiting"),
         onEvent: receive,
       });
@@ -97,6 +99,7 @@ export function stream(url, { transport, onState, silence = 60_000, signal: oute
     } catch {
       return fail(badResponse("The server sent no JSON."));
     }
+    if (type === "start" && data?.heartbeat > 0) heartbeat = Number(data.heartbeat);
     if (type === "text") text += data?.text ?? "";
     if (state === "waiting" && (type === "text" || type === "refusal")) enter("streaming");
     unread.push({ type, data, id });

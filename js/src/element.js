@@ -16,6 +16,19 @@ import { beginTurn } from "./turn.js";
 
 /** @typedef {StreamOptions & { renderer?: MakeRenderer }} ElementOptions `renderer` is the page's own, for the text */
 
+/** A worker, which imports this file for `stream`, has no elements. */
+const Base = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (/** @type {unknown} */ (Object));
+
+/** How an answer ended that is not simply complete. */
+const ENDINGS = new Map([
+  ["length", "The answer reached its length limit"],
+  ["refusal", "The model declined to answer"],
+  ["pause", "The model paused before the end of its answer"],
+]);
+
+/** Events that are no part of an answer. */
+const ABOUT_IT = /^(start|meta|usage|done)$/;
+
 const RUNNING = /ing$/; // connecting, waiting, streaming, reconnecting
 
 /**
@@ -36,7 +49,7 @@ const RUNNING = /ing$/; // connecting, waiting, streaming, reconnecting
  * @fires stream:retry - detail: `{ attempt }`
  * @fires stream:error - detail: `{ status, code, message, retryable, attempt }`
  */
-export class FlaskStreamElement extends HTMLElement {
+export class FlaskStreamElement extends Base {
   static observedAttributes = ["src"];
 
   /**
@@ -239,9 +252,11 @@ export class FlaskStreamElement extends HTMLElement {
   async #follow(run, turn) {
     let last = null;
     let error = null;
+    let isEmpty = true;
     try {
       for await (const event of run) {
         last = event.data;
+        isEmpty &&= ABOUT_IT.test(event.type);
         // Of an answer that had to wait for a file, another run may have taken the place.
         const loading = (run !== this.#run || this.#emit("stream:event", event)) && turn.show(event);
         if (loading) await loading;
@@ -256,7 +271,7 @@ export class FlaskStreamElement extends HTMLElement {
     } else if (run.state === "done") {
       const reason = last?.stop_reason;
       if (typeof reason === "string") this.dataset.stopReason = reason;
-      this.#show("done", reason === "length" ? "The answer reached its length limit" : "Complete");
+      this.#show("done", ENDINGS.get(reason) ?? (isEmpty ? "The answer is empty" : "Complete"));
       this.#emit("stream:done", last);
     } else {
       this.#show("stopped", "Stopped");

@@ -27,6 +27,11 @@ export function unreachable(message) {
   return new StreamError("network", message || "The server could not be reached.", true);
 }
 
+/** A file of the client's own, which a new version of the server no longer has, for one. @returns {never} */
+export function missing() {
+  throw new StreamError("network", "A part of this page could not be loaded. Load the page again.", true);
+}
+
 /** @param {Partial<StreamError> | null} facts those of a `failed` event, as far as there are any */
 export function failure(facts) {
   return new StreamError(facts?.code || "failed", facts?.message || "The answer failed.", facts?.retryable);

@@ -37,7 +37,8 @@ export interface Failed {
  *     }
  */
 export interface StreamEvents {
-  start: { id: string };
+  /** `heartbeat`: after so many seconds of silence a comment comes; left out where none does. */
+  start: { id: string; heartbeat?: number };
   meta: { provider?: string; model?: string; response_id?: string };
   text: { text: string };
   /** The model's thinking, or its summary. */
@@ -93,11 +94,6 @@ export interface StreamOptions extends Omit<RequestInit, "headers"> {
   headers?: HeadersInit | (() => HeadersInit);
   /** The token for `X-CSRFToken`, where neither the form nor `<meta name="csrf-token">` has it. */
   csrf?: string | null | undefined;
-  /**
-   * After so many milliseconds without a byte, heartbeats included, the connection is given up as cut off:
-   * 60,000 unless told, 0 for never. More than twice the server's heartbeat. Not with EventSource.
-   */
-  silence?: number;
   /**
    * "eventsource" reads a GET through EventSource, which cannot tell an HTTP error's status, sends no header
    * of yours, and hears no events of the app's own.

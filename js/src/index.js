@@ -7,8 +7,8 @@ export { stream } from "./connect.js";
 export { parse } from "./parse.js";
 export { FlaskStreamElement };
 
-// A second copy of this file, of another version for instance, leaves the first one's element in place.
-if (!customElements.get("flask-stream")) {
-  document.adoptedStyleSheets.push(sheet);
+// A worker has no elements. A second copy of this file, of another version for instance, leaves the first one's in place.
+if (globalThis.customElements && !customElements.get("flask-stream")) {
+  document.adoptedStyleSheets.push(sheet());
   customElements.define("flask-stream", FlaskStreamElement);
 }

@@ -3,5 +3,3 @@
 export { countdown } from "./countdown.js";
 export { overEventSource } from "./eventsource.js";
 export { Pace } from "./pace.js";
-export { Parts } from "./parts.js";
-export { refusal } from "./refusal.js";

@@ -52,7 +52,8 @@ export class Parts {
 
   /** @param {string} [text] */
   #think(text) {
-    if (!text) return;
+    const words = this.#turn.opening("reasoning", text ?? "");
+    if (!words) return;
     this.#turn.begin("reasoning", () => {
       if (this.#slot) {
         const part = this.#turn.part("div", "reasoning", this.#slot);
@@ -66,7 +67,7 @@ export class Parts {
       details.append(summary, content);
       return plainText(content);
     });
-    this.#turn.write(text);
+    this.#turn.write(words);
   }
 
   /**

@@ -31,7 +31,7 @@ export function prepare(url, { headers: given, csrf, ...init }) {
  */
 function csrfToken({ method, url }, given) {
   if (SAFE_METHODS.test(method) || new URL(url).origin !== globalThis.location?.origin) return null;
-  /** @type {HTMLMetaElement | null} */
-  const meta = document.querySelector("meta[name=csrf-token]");
+  /** @type {HTMLMetaElement | null | undefined} */
+  const meta = globalThis.document?.querySelector("meta[name=csrf-token]"); // a worker has no document
   return given ?? meta?.content;
 }

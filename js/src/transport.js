@@ -2,13 +2,15 @@
 
 import { StreamError, unreachable } from "./errors.js";
 import { parser } from "./parse.js";
+import { refusal } from "./refusal.js";
 import { watchdog } from "./watchdog.js";
 
 /** @typedef {import("./parse.js").ParsedEvent} ParsedEvent */
 
 /**
  * @typedef {object} Listener
- * @property {number} silence milliseconds; 0 for a connection that is never given up
+ * @property {() => number} silence after how many milliseconds of it the connection is given up; 0 while that
+ *   is not known, or never
  * @property {() => void} onOpen
  * @property {(event: ParsedEvent) => void} onEvent
  */
@@ -17,7 +19,7 @@ import { watchdog } from "./watchdog.js";
 export const TERMINAL = /^(done|failed)$/;
 
 /** @returns {never} */
-export const lost = () => {
+const lost = () => {
   throw unreachable();
 };
 
@@ -37,19 +39,19 @@ export async function overFetch(request, signal, { silence, onOpen, onEvent }) {
   const response = await fetch(request, { signal }).catch(lost);
   const { body, headers, status } = response;
   if (status !== 200 || !/^text\/event-stream *(;|$)/i.test(headers.get("Content-Type") ?? "")) {
-    const { refusal } = await import("./more.js").catch(lost);
     throw new StreamError(...(await refusal(response)));
   }
   onOpen();
   const reader = /** @type {ReadableStream<Uint8Array>} */ (body).getReader(); // Safari cannot iterate a ReadableStream
-  // Not before: a request may wait for one of the browser's six connections to a host.
-  const heard = watchdog(silence, signal, () => reader.cancel());
+  /** @type {(() => void) | undefined} */
+  let heard;
   const eventsOf = parser();
   for (;;) {
     // A connection that breaks is, to the reader, one that ended early: there was no terminal event.
     const { value } = await reader.read().catch(() => /** @type {{ value?: Uint8Array }} */ ({}));
     if (!value) return;
-    heard();
     for (const event of eventsOf(value)) onEvent(event);
+    if (heard) heard();
+    else if (silence()) heard = watchdog(silence(), signal, () => reader.cancel());
   }
 }

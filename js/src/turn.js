@@ -1,6 +1,7 @@
 /** One answer in the page: its parts, in the order of their arrival. */
 
 import { more } from "./load.js";
+import { Parts } from "./parts.js";
 import { painter } from "./render.js";
 import { follower } from "./scroll.js";
 
@@ -9,10 +10,13 @@ import { follower } from "./scroll.js";
 /** @typedef {import("./text.js").Renderer} Renderer */
 /** @typedef {ReturnType<typeof beginTurn>} Turn */
 
+const EMPTY_LINES = /^([^\S\r\n]*[\r\n])+/;
+
 /**
  * What the parts of other kinds need of it.
  *
  * @typedef {object} TurnToPaint
+ * @property {(kind: string, text: string) => string} opening
  * @property {(kind: string, make?: () => Renderer) => void} begin
  * @property {(tag: string, name: string, parent?: Element) => HTMLElement} part
  * @property {(text: string) => void} write for the part that has begun
@@ -37,8 +41,6 @@ export function beginTurn(output, looks) {
   output.append(element);
   const around = looks.follow ? follower(element) : (/** @type {() => void} */ paint) => paint();
   const { flush, turnTo, write } = painter(around);
-  /** @type {Promise<import("./parts.js").Parts | void> | undefined} */
-  let others;
   /** @type {import("./pace.js").Pace | undefined} */
   let pace;
   let kind = "";
@@ -53,6 +55,16 @@ export function beginTurn(output, looks) {
     if (next === kind) return;
     kind = next;
     turnTo(make);
+  }
+
+  /**
+   * What is shown of a text: a part of its own does not begin with empty lines.
+   *
+   * @param {string} next
+   * @param {string} text
+   */
+  function opening(next, text) {
+    return next === kind ? text : text.replace(EMPTY_LINES, "");
   }
 
   /**
@@ -78,14 +90,7 @@ export function beginTurn(output, looks) {
     write(text);
   }
 
-  /**
-   * @param {string} type
-   * @param {any} data
-   */
-  async function showOther(type, data) {
-    others ??= more().then((module) => module && new module.Parts({ begin, part, write, around }, looks.reasoning));
-    (await others)?.show(type, data);
-  }
+  const others = new Parts({ opening, begin, part, write, around }, looks.reasoning);
 
   return {
     flush,
@@ -98,9 +103,10 @@ export function beginTurn(output, looks) {
      */
     show({ type, data }) {
       if (type === "text" || type === "refusal") {
-        if (data?.text) return kind === "text" ? write(data.text) : showText(data.text);
+        const text = opening("text", data?.text ?? "");
+        if (text) return kind === "text" ? write(text) : showText(text);
       } else if (/^(reasoning$|source$|tool_)/.test(type)) {
-        return showOther(type, data);
+        others.show(type, data);
       }
     },
 
@@ -113,14 +119,13 @@ export function beginTurn(output, looks) {
       flush();
       if (state === "done") await pace?.drained();
       begin("");
-      (await others)?.finish(state);
+      others.finish(state);
     },
 
     /** Another answer takes its place. */
-    async remove() {
+    remove() {
       element.remove();
-      looks.reasoning = null; // nor is there one for what it has yet to show
-      (await others)?.remove();
+      others.remove();
     },
   };
 }

@@ -9,14 +9,13 @@ const LATE = 3;
 /**
  * Chromium hands a page that was frozen nothing more of a response before its end: that looks like silence too.
  *
- * @param {number} silence after so many milliseconds without a sign of life the connection is given up; 0: never.
- *   After sleep, in the back/forward cache for one, and after a change of the network half as many have to do.
+ * @param {number} silence after so many milliseconds without a sign of life the connection is given up. After sleep,
+ *   in the back/forward cache for one, and after a change of the network half as many have to do.
  * @param {AbortSignal} signal ends the watch
  * @param {() => void} onSilence
  * @returns {() => void} to be called at each sign of life
  */
 export function watchdog(silence, signal, onSilence) {
-  if (!silence) return () => {};
   const interval = Math.min(silence / 10, LONGEST_INTERVAL);
   let lookedAt = Date.now();
   let due = lookedAt + silence;

@@ -6,6 +6,7 @@ import { stream } from "../src/connect.js";
 import { frame, open, serve, streaming } from "./server.js";
 
 const START = frame("start", { id: "run" }, "run");
+const BEATING = frame("start", { id: "run", heartbeat: 15 }, "run");
 const HELLO = frame("text", { text: "Hello " });
 const WORLD = frame("text", { text: "wörld 🌍" });
 const TEXT = "Hello wörld 🌍";
@@ -461,31 +462,43 @@ describe("stop", () => {
 describe("a silent connection", () => {
   const BEAT = ":\n\n";
 
-  test("is given up as cut off", async (t) => {
-    const { url, gone } = await endless(t, START, HELLO);
-    const run = await reaches("streaming", (onState) => stream(url, { onState, silence: 200 }));
+  test("is given up as cut off after two heartbeats, and what one may be late by", async (t) => {
+    t.mock.timers.enable({ apis: ["setInterval", "Date"] });
+    const { url, gone } = await endless(t, BEATING, HELLO);
+    const run = await reaches("streaming", (onState) => stream(url, { onState }));
+    for (let elapsed = 0; elapsed < 34_000; elapsed += 2000) t.mock.timers.tick(2000);
+    await new Promise((turn) => setImmediate(turn));
+    assert.equal(run.state, "streaming");
+    for (let elapsed = 0; elapsed < 6000; elapsed += 2000) t.mock.timers.tick(2000);
     assert.equal((await failureOf(run)).code, "cut");
     assert.equal(run.text, "Hello ");
     await gone;
   });
 
   test("is none while there are heartbeats", async (t) => {
+    t.mock.timers.enable({ apis: ["setInterval", "Date"] });
+    let beat;
     const { url } = await serve(t, (_request, response) => {
       open(response);
-      response.write(START);
-      let left = 20;
-      const timer = setInterval(() => {
-        response.write(left-- ? BEAT : ANSWER.slice(1).join(""));
-        if (left < 0) clearInterval(timer);
-      }, 50);
+      response.write(BEATING);
+      beat = (words) => new Promise((sent) => response.write(words, sent));
     });
-    await stream(url, { silence: 500 }).done;
+    const run = await reaches("waiting", (onState) => stream(url, { onState }));
+    const heard = t.mock.method(TextDecoder.prototype, "decode");
+    for (let beats = 0; beats < 10; beats += 1) {
+      const before = heard.mock.callCount();
+      await beat(BEAT);
+      while (heard.mock.callCount() === before) await new Promise((turn) => setImmediate(turn));
+      for (let elapsed = 0; elapsed < 15_000; elapsed += 3000) t.mock.timers.tick(3000);
+    }
+    await beat(ANSWER.slice(1).join(""));
+    await run.done;
   });
 
-  test("is not given up where the page says so, nor while the headers are still to come", async (t) => {
+  test("is never given up where the server says nothing of heartbeats, nor while the headers are still to come", async (t) => {
     t.mock.timers.enable({ apis: ["setInterval", "Date"] });
     const { url } = await endless(t, START);
-    const run = await reaches("waiting", (onState) => stream(url, { onState, silence: 0 }));
+    const run = await reaches("waiting", (onState) => stream(url, { onState }));
     const { url: mute, requests } = await serve(t, () => {});
     const waiting = stream(mute);
     t.mock.timers.tick(24 * 3600 * 1000);
@@ -495,14 +508,13 @@ describe("a silent connection", () => {
     waiting.stop();
   });
 
-  for (const silence of [Infinity, 2 ** 40]) {
-    test(`may be ${silence} ms long, which is no timer's time`, async (t) => {
+  for (const heartbeat of [1e9, "soon", -1, null, {}]) {
+    test(`may be told as ${JSON.stringify(heartbeat)}, which is no timer's time`, async (t) => {
       const { mock } = t.mock.method(globalThis, "setInterval");
-      const { url } = await endless(t, START);
-      const run = await reaches("waiting", (onState) => stream(url, { onState, silence }));
-      await new Promise((turn) => setImmediate(turn));
+      const { url } = await endless(t, START.replace("}", `,"heartbeat":${JSON.stringify(heartbeat)}}`), HELLO);
+      const run = await reaches("streaming", (onState) => stream(url, { onState }));
       const waits = mock.calls.map(({ arguments: [, wait] }) => wait);
-      assert.ok(waits.length && waits.every((wait) => wait < 2 ** 31), `${waits}`);
+      assert.ok(waits.every((wait) => wait < 2 ** 31), `${waits}`);
       run.stop();
     });
   }
@@ -513,13 +525,13 @@ describe("a silent connection", () => {
       globalThis.addEventListener = page.addEventListener.bind(page);
       t.after(() => delete globalThis.addEventListener);
       t.mock.timers.enable({ apis: ["setInterval", "Date"] });
-      const { url } = await endless(t, START, HELLO);
+      const { url } = await endless(t, BEATING, HELLO);
       const run = await reaches("streaming", (onState) => stream(url, { onState }));
       page.dispatchEvent(new Event(type));
-      for (let elapsed = 0; elapsed < 24; elapsed += 6) t.mock.timers.tick(6000);
+      for (let ticks = 0; ticks < 4; ticks += 1) t.mock.timers.tick(3500);
       await new Promise((turn) => setImmediate(turn));
       assert.equal(run.state, "streaming");
-      for (let elapsed = 0; elapsed < 12; elapsed += 6) t.mock.timers.tick(6000);
+      for (let ticks = 0; ticks < 2; ticks += 1) t.mock.timers.tick(3500);
       assert.equal((await failureOf(run)).code, "cut");
     });
   }

@@ -21,7 +21,6 @@ const run: Run = stream("/chat", {
   credentials: "include",
   signal: AbortSignal.timeout(1000),
   csrf: document.querySelector("meta")?.getAttribute("content"),
-  silence: 0,
   onState: (state: State) => console.log(state),
 });
 stream(new URL("https://example.org/count"), { transport: "eventsource" });
@@ -34,8 +33,6 @@ stream();
 stream("/chat", { transport: "websocket" });
 // @ts-expect-error no such option
 stream("/chat", { retries: 3 });
-// @ts-expect-error milliseconds
-stream("/chat", { silence: "a minute" });
 // @ts-expect-error an error is no state
 stream("/chat", { onState: (state: "error") => state });
 
