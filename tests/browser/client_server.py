@@ -101,6 +101,7 @@ class Site:
 
     def __init__(self) -> None:
         self.pages: dict[str, tuple[str, str]] = {}
+        self.scripts: dict[str, str] = {}
         self.requests: defaultdict[str, queue.Queue[Exchange]] = defaultdict(queue.Queue)
         site = self
 
@@ -120,6 +121,8 @@ class Site:
                 elif path.startswith("/static/"):
                     kind = "text/css" if path.endswith(".css") else "text/javascript"
                     self._respond(kind, (STATIC / Path(path).name).read_bytes())
+                elif path in site.scripts:
+                    self._respond("text/javascript", site.scripts[path].encode())
                 elif path in site.pages:
                     self._respond("text/html; charset=utf-8", site.pages[path][0].encode())
                 else:
