@@ -115,11 +115,16 @@ export class FlaskStreamElement extends Base {
 
   /** Sends the last request again; its answer takes the place of the one that failed. */
   retry() {
+    this.#retry(false);
+  }
+
+  /** @param {boolean} asked whether the reader has */
+  #retry(asked) {
     if (!this.#request || this.#isRunning) return;
     const attempt = this.#attempt + 1;
     this.#emit("stream:retry", { attempt });
     // The page may have started another one.
-    if (!this.#isRunning) this.#tryToStart(this.#request, { attempt, asked: true });
+    if (!this.#isRunning) this.#tryToStart(this.#request, { attempt, asked });
   }
 
   #makeRenderer() {
@@ -203,7 +208,7 @@ export class FlaskStreamElement extends Base {
     const button = /** @type {Element} */ (target).closest("[data-stream]:not([data-wait])");
     const name = button?.getAttribute("data-stream");
     if (name === "stop") this.stop();
-    if (name === "retry") this.retry();
+    if (name === "retry") this.#retry(true);
   }
 
   /** @param {Event} event */
