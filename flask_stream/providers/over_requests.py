@@ -21,7 +21,7 @@ class RequestsStream(Body):
 
     def __init__(self, response: Any) -> None:
         super().__init__()
-        self._blocks = _Blocks()
+        self._blocks = Blocks()
         self.response = response
         self._lent = Lent(response.raw, "release_conn", self._lock)
 
@@ -49,7 +49,7 @@ class RequestsStream(Body):
         self.response.close()
 
 
-class _Blocks:
+class Blocks:
     """Cuts a body at its blank lines, and has sseclient-py read what stands between them.
 
     It is given whole blocks, as soon as they end; it would give a last one without its blank
