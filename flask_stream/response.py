@@ -24,8 +24,9 @@ from .providers.adapt import adapt, adapt_items
 from .providers.errors import class_names, from_exception
 from .providers.relay import relay_source
 from .providers.relays import Relays
+from .providers.shapes import SDKS
 from .providers.source import Source
-from .providers.wire import SDKS, discard
+from .providers.wire import discard
 from .run import Callback, Run, failed_by
 from .server import Connection
 from .watch import Timing, watcher
@@ -269,7 +270,7 @@ def _is_for_flask(value: Any) -> bool:
         return True
     if isinstance(value, tuple):
         head = value[0] if value else None
-        if class_names(head, *SDKS, "requests") or hasattr(head, "__next__"):
+        if class_names(head, *SDKS, "requests", "httpx", "httpx2") or hasattr(head, "__next__"):
             discard(head)
             raise SourceError(
                 f"The view of endpoint {request.endpoint!r} returned a tuple that begins with a "

@@ -5,10 +5,12 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 _LINE_END = re.compile("\r\n|\n|\r")
+# The names of fields that the spec knows; that of a comment is empty.
+FIELDS = frozenset(("", "data", "event", "id", "retry"))
 _dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
@@ -38,27 +40,25 @@ def encode(event: str, data: Any, id: str | None = None) -> bytes:
         return frame.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
-class Decoder:
-    """Bytes in, in pieces of any size; events out, each as soon as its blank line is there.
+class Lines:
+    """Bytes in, in pieces of any size; the lines that they complete out.
 
-    :ivar last_event_id: as it stands after the last blank line.
-    :ivar retry: the last reconnection time in milliseconds that the stream set, or None.
+    :ivar rest: a line that has not ended yet.
     """
 
     def __init__(self) -> None:
-        self.last_event_id = ""
-        self.retry: int | None = None
         # «decode» in the spec: malformed UTF-8 becomes U+FFFD, one leading BOM goes.
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
         self._begun = False
         self._after_cr = False
-        self._line: list[str] = []  # the pieces of a line that has not ended yet
-        self._id = ""
-        self._type = ""
-        self._data: list[str] = []
+        self._pieces: list[str] = []
 
-    def feed(self, chunk: bytes) -> list[ServerSentEvent]:
-        """The events that `chunk` completes."""
+    @property
+    def rest(self) -> str:
+        return "".join(self._pieces)
+
+    def feed(self, chunk: bytes) -> list[str]:
+        """The lines that `chunk` completes."""
         text = self._utf8.decode(chunk)
         if not self._begun and text:
             self._begun = True
@@ -70,12 +70,44 @@ class Decoder:
             return []
         self._after_cr = text[-1] == "\r"
         lines = _LINE_END.split(text) if "\r" in text else text.split("\n")
-        self._line.append(lines[0])
+        self._pieces.append(lines[0])
         if len(lines) == 1:
             return []
-        lines[0] = "".join(self._line)
-        self._line = [lines.pop()]
+        lines[0] = "".join(self._pieces)
+        self._pieces = [lines.pop()]
+        return lines
+
+
+class Decoder:
+    """Bytes in, in pieces of any size; events out, each as soon as its blank line is there.
+
+    :param other: called with each line that has another field than the spec's, which is to be
+        ignored; an event that it returns takes the line's place all the same.
+    :ivar last_event_id: as it stands after the last blank line.
+    :ivar retry: the last reconnection time in milliseconds that the stream set, or None.
+    """
+
+    def __init__(self, other: Callable[[str], ServerSentEvent | None] | None = None) -> None:
+        self.last_event_id = ""
+        self.retry: int | None = None
+        self._lines = Lines()
+        self._other = other
+        self._id = ""
+        self._type = ""
+        self._data: list[str] = []
+
+    def feed(self, chunk: bytes) -> list[ServerSentEvent]:
+        """The events that `chunk` completes."""
+        lines = self._lines.feed(chunk)
         return [event for line in lines if (event := self._process(line)) is not None]
+
+    def end(self) -> list[ServerSentEvent]:
+        """What the stream's end completes: a block never is, but `other` may know the last line."""
+        line = self._lines.rest
+        if self._other is None or field_of(line) in FIELDS:
+            return []
+        event = self._other(line)
+        return [] if event is None else [event]
 
     def _process(self, line: str) -> ServerSentEvent | None:
         """One whole line (section 9.2.6, «interpreting an event stream»)."""
@@ -93,18 +125,9 @@ class Decoder:
         elif name == "retry":
             if value.isascii() and value.isdigit() and len(value) < 16:
                 self.retry = int(value)
-        elif name:  # a comment has none
-            return self.unknown(line)
+        elif name and self._other is not None:  # a comment has an empty name
+            return self._other(line)
         return None
-
-    def unknown(self, line: str) -> ServerSentEvent | None:
-        """A line whose field the spec does not know: ignored. A subclass may know better."""
-        return None
-
-    @property
-    def rest(self) -> str:
-        """What has come of a line that has not ended."""
-        return "".join(self._line)
 
     def _dispatch(self) -> ServerSentEvent | None:
         self.last_event_id = self._id
@@ -113,6 +136,11 @@ class Decoder:
         if not data:
             return None
         return ServerSentEvent(kind or "message", "\n".join(data), self.last_event_id)
+
+
+def field_of(line: str) -> str:
+    """The name of a line's field."""
+    return line.partition(":")[0]
 
 
 def decode(chunks: Iterable[bytes]) -> Iterator[ServerSentEvent]:

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import anthropic
+import groq
+import httpx
+import httpx2
 import openai
 import requests
 
@@ -26,7 +29,7 @@ PATHS = {
 
 
 class Clients:
-    """Both SDKs and `requests`, pointed at `base`."""
+    """The SDKs, `requests` and both httpx, pointed at `base`."""
 
     base: str
 
@@ -38,9 +41,23 @@ class Clients:
     def openai(self) -> openai.OpenAI:
         return openai.OpenAI(base_url=f"{self.base}/v1", api_key=KEY, max_retries=0)
 
+    @cached_property
+    def groq(self) -> groq.Groq:
+        """One whose SDK is made like OpenAI's."""
+        return groq.Groq(base_url=self.base, api_key=KEY, max_retries=0)
+
+    @cached_property
+    def httpx(self) -> httpx.Client:
+        return httpx.Client(base_url=self.base)
+
+    @cached_property
+    def httpx2(self) -> httpx2.Client:
+        return httpx2.Client(base_url=self.base)
+
     def close_clients(self) -> None:
-        self.anthropic.close()
-        self.openai.close()
+        for name in ("anthropic", "openai", "groq", "httpx", "httpx2"):
+            if name in vars(self):
+                getattr(self, name).close()
 
     def create(self, wire: str, model: str = "m") -> Any:
         """`create(stream=True)` of the wire's SDK."""
@@ -68,6 +85,12 @@ class Clients:
         """The same with `requests`."""
         body = {"model": model, "stream": True}
         return requests.post(self.base + PATHS[wire], json=body, stream=stream, timeout=60)
+
+    def send(self, wire: str, client: str = "httpx", stream: bool = True) -> Any:
+        """The same with "httpx" or "httpx2"."""
+        http = getattr(self, client)
+        request = http.build_request("POST", PATHS[wire], json={"model": "m", "stream": True})
+        return http.send(request, stream=stream)
 
 
 # Not a key: what a test looks for in every byte that a client gets.

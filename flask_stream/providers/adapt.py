@@ -3,78 +3,81 @@
 from __future__ import annotations
 
 import inspect
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from ..errors import ProviderError, SourceError
+from ..errors import SourceError
 from ..events import Event
-from . import plain
-from .errors import class_names, from_body, from_status
-from .over_requests import RequestsStream
+from . import plain, shapes
+from .errors import class_names
+from .responses import adapt_httpx, adapt_requests
+from .shapes import SDKS
 from .source import Source
-from .wire import SDKS, SDKItems, SDKManager, SDKStream, error_of, response_of
+from .wire import SDKItems, SDKManager, SDKStream, UnknownItems, discard, no_stream
 
-_HELPERS = {"MessageStream", "BetaMessageStream", "ChatCompletionStream", "ResponseStream"}
-_MANAGERS = {f"{name}Manager" for name in _HELPERS}
-_ANSWERS = {"Message", "BetaMessage", "ChatCompletion", "Response", "Completion"}
+# What can be iterated, and is no stream.
+_WHOLE = (str, bytes, bytearray, Mapping, list, tuple, Event)
 
 
 def adapt(obj: Any) -> Source | None:
-    """The source for a provider's stream; None for what is no provider's stream.
+    """The source for a provider's stream; None for what is not known to be one.
 
     :raises SourceError: it is one, but cannot be streamed; the message says what to do.
     """
     kind = type(obj).__name__
     refuse_async(obj)
-    names = class_names(obj, *SDKS)
     if class_names(obj, "requests") & {"Response"}:
-        return _adapt_requests(obj)
-    if (names | _proxied(obj)) & _MANAGERS:
-        if _was_entered(obj):
+        return adapt_requests(obj)
+    if class_names(obj, "httpx", "httpx2") & {"Response"}:
+        return adapt_httpx(obj)
+    if shapes.is_manager(obj):
+        if shapes.was_entered(obj):
             raise SourceError(
                 f"This {kind} was used before. Entering it again would ask (and pay) the "
                 "provider a second time. Return it as .stream() gave it, without a with block, "
                 "or return the stream that the with block gives, before the block ends."
             )
         return SDKManager(obj)
-    if names & _HELPERS or "Stream" in names:
-        _refuse_read(obj, kind)
-        if "Stream" in names and not _is_watched(obj):
+    if shapes.is_stream(obj) or shapes.is_helper(obj) or shapes.is_proxied_stream(obj):
+        refuse_read(obj)
+        if shapes.is_stream(obj) and shapes.is_plain(obj) and not shapes.is_watched(obj):
             return SDKStream(obj)
         return SDKItems(obj)
-    if names & _ANSWERS and hasattr(obj, "model_dump"):
-        raise SourceError(
-            f"A view returned a {kind}, a complete answer. To stream it, ask for it with "
-            "stream=True, or use the SDK's .stream()."
-        )
-    if names and hasattr(obj, "parse") and hasattr(obj, "http_response"):
-        raise SourceError(
-            f"A view returned a {kind}, which with_raw_response gives. Return what its .parse() "
-            "gives."
-        )
-    if names:
-        raise SourceError(
-            f"A view returned a {kind}, which cannot be streamed. Return what create(stream=True) "
-            "or .stream() gives for messages, chat completions or responses, and not by way of "
-            "with_streaming_response."
-        )
+    _refuse_whole(obj, kind)
     return None
 
 
+def adapt_relayed(obj: Any) -> Source:
+    """The source for what `relay` was given: all of a provider's that a view may return.
+
+    :raises SourceError: it is no provider's stream, or one that cannot be streamed.
+    """
+    source = adapt(obj)
+    if source is not None:
+        return source
+    if isinstance(obj, _WHOLE) or not hasattr(obj, "__iter__"):
+        raise SourceError(no_stream(obj))
+    if shapes.response_of(obj) is not None:  # a tracer's wrapper, such as LangSmith's
+        refuse_read(obj)
+        return SDKItems(obj)
+    return UnknownItems(obj)
+
+
 def adapt_items(items: Iterable[Any]) -> Iterator[Event] | Source:
-    """An iterable that is no SDK's own: the app's, or a tracing wrapper around a stream.
+    """An iterable that is no SDK's own: the app's, or a wrapper around a stream.
 
     Only its first item tells the two apart, so it is taken here, and put back.
     """
+    if shapes.response_of(items) is not None:
+        refuse_read(items)
     iterator = iter(items)
     try:
         first = next(iterator)
     except StopIteration:
         return iter(())
     whole = chain([first], iterator)
-    if class_names(first, *SDKS) and hasattr(first, "model_dump"):
+    if shapes.is_item(first):
         return SDKItems(whole, items)
     return plain.read(whole)
 
@@ -96,12 +99,13 @@ def refuse_async(obj: Any) -> None:
         )
 
 
-def _refuse_read(stream: Any, kind: str) -> None:
-    response = response_of(stream)
-    if getattr(response, "is_closed", False) and not _is_in_memory(response):
+def refuse_read(stream: Any) -> None:
+    """:raises SourceError: a stream's body was closed, or read to its end."""
+    response = shapes.response_of(stream)
+    if response is not None and response.is_closed and not _is_in_memory(response):
         raise SourceError(
-            f"This {kind} is closed: it was read to its end, or a with block that has ended "
-            "closed it. Return the stream itself, unread and outside of a with block; "
+            f"This {type(stream).__name__} is closed: it was read to its end, or a with block that "
+            "has ended closed it. Return the stream itself, unread and outside of a with block; "
             "Flask-Stream closes it."
         )
 
@@ -114,69 +118,35 @@ def _is_in_memory(response: Any) -> bool:
         return False
 
 
-def _is_watched(stream: Any) -> bool:
-    """Whether reading past the SDK would hide the stream from somebody, or lose its start."""
-    if type(stream).__module__.partition(".")[0] not in SDKS:
-        return True  # a tracer's subclass
-    iterator = vars(stream).get("_iterator")
-    if iterator is not None and getattr(iterator, "__name__", "") != "__stream__":
-        return True  # a tracer has put its own in its place
-    response = stream.response
-    observer = getattr(getattr(response, "stream", None), "stream_observer", None)
-    return observer is not None or bool(getattr(response, "is_stream_consumed", True))
-
-
-def _proxied(obj: Any) -> set[str]:
-    """The SDK's classes that a tracing proxy says to be of, beside its own."""
-    return {c.__name__ for c in obj.__class__.__mro__ if c.__module__.partition(".")[0] in SDKS}
-
-
-def _was_entered(manager: Any) -> bool:
-    """The managers keep the stream that they gave in a private `__stream`."""
-    return any(
-        key.endswith("__stream") and value is not None for key, value in vars(manager).items()
+def _refuse_whole(obj: Any, kind: str) -> None:
+    """:raises SourceError: `obj` is an SDK's, but no stream."""
+    if shapes.is_answer(obj):
+        raise SourceError(
+            f"A view returned a {kind}, a complete answer. To stream it, ask for it with "
+            "stream=True, or use the SDK's .stream()."
+        )
+    if shapes.is_langchains(obj):
+        raise SourceError(
+            f"A view returned a {kind}, one of LangChain's messages. To stream it, ask with "
+            "model.stream(…), and yield each chunk's text: «yield chunk.text»."
+        )
+    if kind == "_GeneratorContextManager":
+        raise SourceError(
+            "A view returned a context manager that nobody has entered, such as httpx's "
+            "client.stream(…). Return what client.send(client.build_request(…), stream=True) "
+            "gives, or have the view yield: «with client.stream(…) as response: yield from "
+            "relay(response)»."
+        )
+    if not class_names(obj, *SDKS):
+        return
+    if hasattr(obj, "parse") and hasattr(obj, "http_response"):
+        raise SourceError(
+            f"A view returned a {kind}, which with_raw_response gives. Return what its .parse() "
+            "gives."
+        )
+    discard(obj)
+    raise SourceError(
+        f"A view returned a {kind}, which cannot be streamed. Return what create(stream=True) "
+        "or .stream() gives for messages, chat completions or responses, and not by way of "
+        "with_streaming_response."
     )
-
-
-def _adapt_requests(response: Any) -> Source:
-    status = response.status_code
-    if status >= 400:
-        raise _requests_error(response)
-    if response._content_consumed:
-        raise SourceError(
-            "This requests.Response has been read already. Ask for it with "
-            "requests.post(…, stream=True), and do not read its .text, .content or .json()."
-        )
-    content_type = response.headers.get("content-type", "")
-    if "text/event-stream" not in content_type.lower():
-        error = error_of(response.content) if "json" in content_type else None
-        response.close()
-        if error is not None:
-            raise from_body(error["error"])
-        raise SourceError(
-            f"This requests.Response is {content_type or 'of no declared type'}, not "
-            f"text/event-stream. {_advice_for(content_type)}"
-        )
-    return RequestsStream(response)
-
-
-def _requests_error(response: Any) -> ProviderError:
-    with response:
-        text = response.content[:10_000].decode(errors="replace")
-    try:
-        body = json.loads(text)
-    except ValueError:
-        body = None
-    detail = f"requests.Response with status {response.status_code} {response.reason}: {text}"
-    return from_status(response.status_code, body, response, detail)
-
-
-def _advice_for(content_type: str) -> str:
-    if "ndjson" in content_type:
-        return (
-            "It is newline-delimited JSON, as Ollama's own /api/chat sends: use the "
-            "OpenAI-compatible endpoint of the same server, /v1/chat/completions."
-        )
-    if "json" in content_type:
-        return 'It is a complete answer: put "stream": true into the request\'s JSON body.'
-    return "Check that the URL is the streaming endpoint of an Anthropic or OpenAI wire."

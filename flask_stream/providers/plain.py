@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 
 from ..errors import SourceError
 from ..events import VOCABULARY, Done, Event, Failed, Start, Text, Words, check_json
+from . import shapes
 from .errors import class_names
-from .wire import SDKS, discard
+from .wire import discard
 
 # A whole frame, hand-written: users come from `yield f"data: {word}\n\n"`.
 _FRAME = re.compile(r"(?:(?:data|event|id|retry):[^\r\n]*\r?\n)+\r?\n\Z")
@@ -74,7 +75,12 @@ def _check_subclass(event: Event) -> None:
 
 def _refusal(item: object) -> str:
     kind = type(item).__name__
-    if class_names(item, *SDKS):
+    if shapes.is_langchains(item):
+        return (
+            f"A view yielded a {kind}, one of LangChain's messages. Yield its text: "
+            "«yield chunk.text»."
+        )
+    if shapes.is_item(item) or class_names(item, *shapes.SDKS):
         return (
             f"A view yielded a {kind}, an event of a provider's stream. Pass the stream on with "
             "«yield from relay(stream)», or return the stream itself."

@@ -7,11 +7,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from ..errors import ProviderError, SourceError
+from ..errors import ProviderError
 from ..events import FLUSH, Event, Failed, Meta, Reasoning, Text, Usage
 from ..result import Result
 from . import anthropic, openai_chat, openai_responses
-from .adapt import adapt
+from .adapt import adapt_relayed
 from .errors import from_exception
 from .relays import Relays, relays
 from .source import Source
@@ -33,7 +33,8 @@ def relay(stream: Any, *, wire: str | None = None) -> Generator[Event, None, Res
     ``result = yield from relay(claude.messages.create(…, stream=True))`` in a generator view.
 
     :param stream: what a view may return as a provider's stream (an SDK's stream, helper
-        stream or `.stream()` manager, or a streaming ``requests.Response``).
+        stream or `.stream()` manager, what a tracing tool made of it, or a ``requests.Response``
+        or ``httpx.Response`` that is being streamed).
     :param wire: "anthropic", "openai_chat" or "openai_responses", for an endpoint whose first
         event does not tell.
     :raises SourceError: `stream` is something else; the message says what to do.
@@ -42,13 +43,7 @@ def relay(stream: Any, *, wire: str | None = None) -> Generator[Event, None, Res
     if wire is not None and wire not in _READERS:
         discard(stream)
         raise ValueError(f"wire is {wire!r}, but it must be one of: {', '.join(_READERS)}.")
-    source = adapt(stream)
-    if source is None:
-        raise SourceError(
-            f"relay() was given a {type(stream).__name__}, which is no provider's stream. It "
-            "takes what client.messages.create(stream=True) and its like return; what is your "
-            "own you can yield as it is (text, events), or «yield from» (another generator)."
-        )
+    source = adapt_relayed(stream)
     if wire is not None:
         source.wire = wire
     return relay_source(source)

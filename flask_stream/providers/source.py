@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 
-from ..errors import ProviderError
+from ..errors import ProviderError, SourceError
 from .errors import from_exception
 from .turn import JSON, PAUSE, Turn
 
@@ -46,7 +46,7 @@ class Source:
         self._lock = threading.Lock()
         self._woken = False
         self._blamed: ProviderError | None = None
-        self._rest: Iterator[JSON] | None = None
+        self._rest: Generator[JSON, None, None] | None = None
         self._timer: threading.Timer | None = None
         self.closed = False
 
@@ -59,7 +59,7 @@ class Source:
 
     def dicts(self, turn: Turn) -> Iterator[JSON]:
         """The wire dicts, until the turn has ended; a lost connection sets `turn.error`."""
-        self._rest = iter(self._read())
+        self._rest = self._read()
         try:
             while not turn.ended:
                 if turn.error is not None and not self._may_read_on():
@@ -72,6 +72,8 @@ class Source:
                 except StopIteration:
                     self._lost(None, turn)
                     return
+                except SourceError:
+                    raise  # it was no provider's stream
                 except Exception as error:
                     self._lost(error, turn)
                     return
@@ -95,8 +97,8 @@ class Source:
         """Wake a reader that is blocked, from any thread; it then sees the stream's end.
 
         Only shutting the socket down does that. A socket that is back in the pool belongs to
-        somebody else by now, so it is looked up here, and only while the body is not read.
-        Where that is not possible, the reader ends at the next dict.
+        somebody else by now, so it is looked up here, and its return waits for this lock
+        (see `Lent`). Where that is not possible, the reader ends at the next dict.
 
         :param error: where it is the provider that is to blame: what it did.
         """
@@ -118,6 +120,9 @@ class Source:
         if self._timer is not None:
             self._timer.cancel()
         self._close()
+        if self._rest is not None:  # a tracer that wraps the reading sees its end now
+            with suppress(Exception):
+                self._rest.close()
 
     def _may_read_on(self) -> bool:
         """Whether what follows the last word can be read without waiting for it for long."""
@@ -151,7 +156,7 @@ class Source:
         """Whether its socket is not ours to shut, as others may be using it."""
         return False
 
-    def _read(self) -> Iterator[JSON]:
+    def _read(self) -> Generator[JSON, None, None]:
         raise NotImplementedError
 
     def _wake(self) -> None:

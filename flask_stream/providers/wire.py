@@ -1,145 +1,111 @@
 """From a provider's object to wire dicts.
 
 The sources here hide what the object is: an SDK's `Stream`, whose body we read ourselves and
-never build the SDK's models (most of a token's cost goes there); an SDK's helper stream or
-a tracing wrapper, iterated as it is and its items turned back to dicts; or a `requests`
-response, for which see `over_requests`.
+never build the SDK's models (most of a token's cost goes there); an `httpx.Response`, read in
+the same way; or an SDK's helper stream or a tracing wrapper, iterated as it is and its items
+turned back to dicts. For a `requests` response see `over_requests`.
 """
 
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
-from typing import Any
+from itertools import chain
+from typing import Any, Protocol
 
-from ..errors import ProviderError
+from ..errors import ProviderError, SourceError
 from ..sse import Decoder, ServerSentEvent
 from .digits import Decimal
-from .errors import class_names
+from .lent import Lent, is_http2, shut_down
+from .shapes import is_item, is_langchains, response_of, sdk_of
 from .source import Source
+from .stray import Strays
 from .turn import DONE, JSON, PAUSE
 
-SDKS = ("anthropic", "openai")
 _WIRE = {"anthropic": "anthropic"}  # OpenAI's has two, which the first dict tells apart
 
-# How much of what is no event is kept, in characters: enough for an error in JSON.
-_MOST_STRAY = 65_536
+
+class Events(Protocol):
+    """What makes a body's bytes events, such as `sse.Decoder`."""
+
+    def feed(self, chunk: bytes) -> list[ServerSentEvent]: ...
+    def end(self) -> list[ServerSentEvent]: ...
 
 
-class Stray:
-    """Lines of a body that belong to no event: an error in JSON, as some gateways send it where a
-    stream was expected, or in the middle of one."""
+class Body(Source):
+    """A body of server-sent events that we read ourselves, as its bytes come."""
 
-    def __init__(self) -> None:
-        self._lines: list[str] = []
-        self._left = _MOST_STRAY
+    def _read(self) -> Generator[JSON, None, None]:
+        events = self._events()
+        for chunk in self._bytes():
+            yield from self._dicts(events.feed(chunk))
+        yield from self._dicts(events.end())
 
-    def add(self, line: str) -> None:
-        if self._left > 0:
-            self._lines.append(line[: self._left])
-            self._left -= len(line)
+    def _dicts(self, events: list[ServerSentEvent]) -> Iterator[JSON]:
+        """Those of one network read."""
+        last = len(events) - 1
+        for at, event in enumerate(events):
+            self.more = self.joins and at < last
+            d = parse(event.data, event.type)
+            if d is not None:
+                yield d
+        if last > 0 and self.joins:
+            yield PAUSE
 
-    def error(self, rest: str) -> JSON | None:
-        """What they come to, at the body's end.
+    def _events(self) -> Events:
+        raise NotImplementedError
 
-        :param rest: what came of a last line that did not end.
-        """
-        self.add(rest)
-        text = "\n".join(self._lines).strip()
-        return error_of(text) if text else None
-
-
-def field_of_error(line: str) -> str | None:
-    """What a line says in a field `error:`, which no spec knows and some dialects send."""
-    name, colon, value = line.partition(":")
-    return value.removeprefix(" ") if colon and name == "error" else None
+    def _bytes(self) -> Iterator[bytes]:
+        raise NotImplementedError
 
 
-class _Decoder(Decoder):
-    """Heeds what providers write between the events."""
+class OverHTTPX(Source):
+    """A source whose bytes come by an httpx response, whoever reads it."""
 
-    def __init__(self) -> None:
+    def __init__(self, response: Any = None) -> None:
         super().__init__()
-        self.stray = Stray()
+        self._holds(response)
 
-    def unknown(self, line: str) -> ServerSentEvent | None:
-        error = field_of_error(line)
-        if error is not None:
-            return ServerSentEvent("error", error, self.last_event_id)
-        self.stray.add(line)
-        return None
-
-
-class _OfSDK(Source):
-    """A stream of an SDK's, whose body an httpx response has."""
-
-    _response: Any = None  # while it has a connection whose return to the pool is watched
-    _is_watched = False
-
-    def _watch_release(self, response: Any) -> None:
-        """Know of the connection's return to the pool before it happens.
-
-        The response closes itself in the read that comes to the body's end (httpx2 2.0), which
-        hands its connection to the next one who waits for it. Where that cannot be watched, a
-        cancel does not touch the socket: the reader ends at the next dict.
-        """
-        close = getattr(response, "close", None)
-        if close is None or is_http2(response):
-            return
-        if getattr(response, "is_closed", False):  # all of it is here
-            self._is_watched = True
-            return
-
-        def release() -> None:
-            with self._lock:  # a cancel has it while it shuts the socket down
-                self._response = None
-            close()
-
-        with suppress(AttributeError):
-            response.close = release
-            self._response = response
-            self._is_watched = True
+    def _holds(self, response: Any) -> None:
+        self._response = response
+        self._lent = Lent(response, "close", self._lock)
 
     def _shares_connection(self) -> bool:
-        return not self._is_watched
+        return is_http2(self._response) or not self._lent.known
 
     def _wake(self) -> None:
-        if self._response is not None:
+        if self._lent.ours:
             shut_down(self._response)
 
 
-class SDKStream(_OfSDK):
+class HTTPXStream(OverHTTPX, Body):
+    """An `httpx.Response` whose body has not been read."""
+
+    def _events(self) -> Events:
+        return Decoder(Strays())
+
+    def _bytes(self) -> Iterator[bytes]:
+        return iter(self._response.iter_bytes())
+
+    def _close(self) -> None:
+        self._response.close()
+
+
+class SDKStream(HTTPXStream):
     """An SDK's `Stream` that nobody has begun to read: its body, read by us."""
 
     def __init__(self, stream: Any) -> None:
-        super().__init__()
+        super().__init__(stream.response)
         self.stream = stream
         self.provider = sdk_of(stream)
         self.wire = _WIRE.get(self.provider or "")
-        self._watch_release(stream.response)
-
-    def _read(self) -> Iterator[JSON]:
-        decoder = _Decoder()
-        for chunk in self.stream.response.iter_bytes():
-            events = decoder.feed(chunk)
-            last = len(events) - 1
-            for at, event in enumerate(events):
-                self.more = self.joins and at < last
-                d = parse(event.data, event.type)
-                if d is not None:
-                    yield d
-            if last > 0 and self.joins:
-                yield PAUSE
-        if (d := decoder.stray.error(decoder.rest)) is not None:
-            yield d
 
     def _close(self) -> None:
         self.stream.close()
 
 
-class SDKItems(_OfSDK):
+class SDKItems(OverHTTPX):
     """A stream that must be iterated as it is: an SDK's helper stream, or a wrapped one.
 
     :param items: the stream; an iterator that has begun, where the first item was looked at.
@@ -147,14 +113,13 @@ class SDKItems(_OfSDK):
     """
 
     def __init__(self, items: Iterable[Any], stream: Any = None) -> None:
-        super().__init__()
         self.items = items
         self.stream = items if stream is None else stream
+        super().__init__(response_of(self.stream))
         self.provider = sdk_of(self.stream)
         self.wire = _WIRE.get(self.provider or "")
-        self._watch_release(response_of(self.stream))
 
-    def _read(self) -> Iterator[JSON]:
+    def _read(self) -> Generator[JSON, None, None]:
         try:
             for item in self.items:
                 d = dict_of(item)
@@ -162,7 +127,8 @@ class SDKItems(_OfSDK):
                     yield d
         except Exception as error:
             body = getattr(error, "body", None)
-            if "APIError" not in class_names(error, *SDKS) or not isinstance(body, dict):
+            is_api_error = any(c.__name__ == "APIError" for c in type(error).__mro__)
+            if not is_api_error or not isinstance(body, dict):
                 raise
             # What the provider sent: Anthropic's SDK keeps it whole, OpenAI's the inside.
             yield body if body.get("type") == "error" else {"type": "error", "error": body}
@@ -182,10 +148,37 @@ class SDKManager(SDKItems):
 
     def open(self) -> None:
         self.items = self.stream = self.manager.__enter__()
-        self._watch_release(response_of(self.stream))
+        self._holds(response_of(self.stream))
 
     def _close(self) -> None:
         self.manager.__exit__(None, None, None)
+
+
+class UnknownItems(SDKItems):
+    """An iterable that may be a provider's stream, as only its first item tells."""
+
+    def open(self) -> None:
+        iterator = iter(self.items)
+        for first in iterator:
+            if not is_item(first):
+                discard(first)
+                discard(self.stream)
+                raise SourceError(no_stream(self.stream, first))
+            iterator = chain([first], iterator)
+            break
+        self.items = iterator
+
+
+def no_stream(obj: object, first: object = None) -> str:
+    """What to say of `obj` that `relay` was given, and of its first item."""
+    told = f"relay() was given a {type(obj).__name__}, which is no provider's stream. "
+    if is_langchains(first):
+        kind = type(first).__name__
+        return told + f"It gives a {kind}, one of LangChain's messages: «yield chunk.text» of each."
+    return told + (
+        "It takes what client.messages.create(stream=True) and its like return; what is your own "
+        "you can yield as it is (text, events), or «yield from» (another generator)."
+    )
 
 
 def discard(obj: object) -> None:
@@ -194,35 +187,6 @@ def discard(obj: object) -> None:
     if close is not None:
         with suppress(Exception):
             close()
-
-
-# -- what an object is ------------------------------------------------------------------
-
-
-def sdk_of(obj: object) -> str | None:
-    """ "anthropic" or "openai": whose object it is, by its class's module."""
-    for name in SDKS:
-        if class_names(obj, name):
-            return name
-    return None
-
-
-def response_of(stream: object) -> Any:
-    """The HTTP response below an SDK's stream; its helpers keep it private."""
-    return getattr(stream, "response", None) or getattr(stream, "_response", None)
-
-
-def is_http2(response: Any) -> bool:
-    return getattr(response, "http_version", None) == "HTTP/2"
-
-
-def shut_down(response: Any) -> None:
-    """Shut down the socket that an httpx response is read from, while that is ours to shut."""
-    network = getattr(response, "extensions", {}).get("network_stream")
-    sock = network.get_extra_info("socket") if network is not None else None
-    if isinstance(sock, socket.socket):
-        # Never the TLS socket's own shutdown: its reader would raise ValueError.
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 def parse(data: str, kind: str = "message") -> JSON | None:
@@ -276,6 +240,10 @@ _DERIVED = {"text", "thinking", "signature", "citation", "input_json", "compacti
 
 def dict_of(item: Any) -> JSON | None:
     """An SDK's item as the dict that was on the wire; None for a derived event."""
+    if not is_item(item):
+        raise SourceError(f"A provider's stream gave a {type(item).__name__} among its items.")
+    if not hasattr(item, "choices") and hasattr(getattr(item, "data", None), "choices"):
+        item = item.data  # Mistral's
     kind = getattr(item, "type", None)
     if kind == "chunk":  # ChatCompletionStream's raw event
         item = item.chunk

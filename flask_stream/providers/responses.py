@@ -1,0 +1,119 @@
+"""A view's own HTTP response, of `requests` or httpx: the Source that reads it, or why not."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+from ..errors import ProviderError, SourceError
+from .errors import from_body, from_status
+from .over_requests import RequestsStream
+from .source import Source
+from .wire import HTTPXStream, error_of
+
+
+def adapt_requests(response: Any) -> Source:
+    """:raises SourceError, ProviderError: what it holds is no stream that can be read."""
+    name = "requests.Response"
+    raw = response.raw
+    if response._content_consumed:
+        if response.status_code >= 400:
+            raise _failure(name, response)
+        raise SourceError(
+            f"This {name} has been read already. Ask for it with "
+            "requests.post(…, stream=True), and do not read its .text, .content or .json()."
+        )
+    # A body of no bytes is closed from its beginning.
+    if getattr(raw, "closed", False) and getattr(raw, "length_remaining", None) != 0:
+        raise SourceError(_CLOSED.format(name))
+    _refuse_other_kinds(name, response)
+    return RequestsStream(response)
+
+
+def adapt_httpx(response: Any) -> Source:
+    """:raises SourceError, ProviderError: what it holds is no stream that can be read."""
+    name = f"{type(response).__module__.partition('.')[0]}.Response"
+    body = response.stream
+    if hasattr(body, "__aiter__") and not hasattr(body, "__iter__"):
+        raise SourceError(
+            f"This {name} is an async client's, which sync Flask cannot read. Use the sync client "
+            "(Client instead of AsyncClient)."
+        )
+    if response.is_closed or response.is_stream_consumed:
+        _refuse_httpx_read(name, response)
+    _refuse_other_kinds(name, response)
+    return HTTPXStream(response)
+
+
+_CLOSED = (
+    "This {} is closed: it was read to its end, or a with block that has ended closed it. Return "
+    "the response itself, unread and outside of a with block; Flask-Stream closes it."
+)
+
+
+def _refuse_httpx_read(name: str, response: Any) -> None:
+    try:
+        _ = response.content
+    except Exception:  # httpx's ResponseNotRead: closed, or read in pieces
+        response.close()
+        raise SourceError(_CLOSED.format(name)) from None
+    if response.status_code >= 400:
+        raise _failure(name, response)
+    # Without a connection it is from the mock transport of somebody's tests, and always whole.
+    if "network_stream" in response.extensions:
+        raise SourceError(
+            f"This {name} has been read already. Ask for it with "
+            "client.send(client.build_request(…), stream=True), which reads no body, and do not "
+            "read its .text, .content or .json()."
+        )
+
+
+def _refuse_other_kinds(name: str, response: Any) -> None:
+    if response.status_code >= 400:
+        raise _failure(name, response)
+    content_type = response.headers.get("content-type", "")
+    if "text/event-stream" in content_type.lower():
+        return
+    error = error_of(_read(response)) if "json" in content_type else None
+    response.close()
+    if error is not None:
+        raise from_body(error["error"])
+    raise SourceError(
+        f"This {name} is {content_type or 'of no declared type'}, not "
+        f"text/event-stream. {_advice_for(content_type)}"
+    )
+
+
+def _failure(name: str, response: Any) -> ProviderError:
+    status = response.status_code
+    text = _read(response)[:10_000].decode(errors="replace")
+    response.close()
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = None
+    reason = getattr(response, "reason", None) or getattr(response, "reason_phrase", "")
+    detail = f"{name} with status {status} {reason}: {text}"
+    return from_status(status, body, response, detail)
+
+
+def _read(response: Any) -> bytes:
+    """The body; nothing where the connection was lost, since the status says enough."""
+    with suppress(Exception):
+        if hasattr(response, "read"):  # httpx's, which has no `content` before
+            response.read()
+        content: bytes = response.content
+        return content
+    return b""
+
+
+def _advice_for(content_type: str) -> str:
+    if "ndjson" in content_type:
+        return (
+            "It is newline-delimited JSON, as Ollama's own /api/chat sends: use the "
+            "OpenAI-compatible endpoint of the same server, /v1/chat/completions."
+        )
+    if "json" in content_type:
+        return 'It is a complete answer: put "stream": true into the request\'s JSON body.'
+    return "Check that the URL is the streaming endpoint of an Anthropic or OpenAI wire."

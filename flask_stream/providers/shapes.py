@@ -1,0 +1,155 @@
+"""What an SDK's objects are, by the names of their classes and by their shape.
+
+No SDK is imported, and those that are made like OpenAI's and Anthropic's (Groq's, Together's,
+Mistral's, Cerebras') are known without being listed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from typing import Any
+
+from .errors import class_names
+
+SDKS = ("anthropic", "openai")
+
+_HELPERS = {"MessageStream", "BetaMessageStream", "ChatCompletionStream", "ResponseStream"}
+_MANAGERS = {f"{name}Manager" for name in _HELPERS}
+_STREAMS = {"Stream", "EventStream"}  # the second is Mistral's
+_ANSWERS = {"Message", "BetaMessage", "ChatCompletion", "Response", "Completion"}
+
+# The methods by which an SDK's stream is read.
+_READING = ("__iter__", "__next__", "__stream__", "_iter_events")
+
+
+def sdk_of(obj: object) -> str | None:
+    """ "anthropic" or "openai": whose object it is, by its class's module."""
+    for name in SDKS:
+        if class_names(obj, name):
+            return name
+    return None
+
+
+def response_of(stream: object) -> Any:
+    """The HTTP response below an SDK's stream; its helpers keep it private."""
+    for name in ("response", "_response"):
+        response = getattr(stream, name, None)
+        if _is_response(response):
+            return response
+    return None
+
+
+def _is_response(obj: object) -> bool:
+    """Whether `obj` is made like an httpx response. Without `vars`, of which proxies have none."""
+    return all(hasattr(obj, name) for name in ("iter_bytes", "is_closed", "is_stream_consumed"))
+
+
+def is_manager(obj: object) -> bool:
+    """What `.stream()` gives, to be entered; also in a tracer's proxy."""
+    return bool((class_names(obj, *SDKS) | _proxied(obj)) & _MANAGERS)
+
+
+def is_helper(obj: object) -> bool:
+    """What a manager gives when it is entered; also in a tracer's proxy."""
+    return bool((class_names(obj, *SDKS) | _proxied(obj)) & _HELPERS)
+
+
+def is_stream(obj: object) -> bool:
+    """What an SDK's `create(stream=True)` gives."""
+    return _stream_class(obj) is not None and response_of(obj) is not None
+
+
+def is_proxied_stream(obj: object) -> bool:
+    """An object that says to be an SDK's stream, and is a tracer's proxy around one."""
+    return "Stream" in _proxied(obj)
+
+
+def is_answer(obj: object) -> bool:
+    """Whether `obj` is a complete, non-streamed answer."""
+    if not hasattr(obj, "model_dump"):
+        return False
+    if class_names(obj, *SDKS) & _ANSWERS:
+        return True
+    kind = getattr(obj, "object", None) or getattr(obj, "type", None)
+    return kind in ("chat.completion", "response", "message")
+
+
+def is_item(obj: object) -> bool:
+    """Whether `obj` is what a stream of one of the three wires consists of, as an SDK has it."""
+    if not hasattr(obj, "model_dump"):
+        return False
+    if class_names(obj, *SDKS):
+        return True
+    kind = getattr(obj, "type", None)
+    if isinstance(kind, str) and kind.startswith(("message_", "content_block_", "response.")):
+        return True
+    return hasattr(obj, "choices") or hasattr(getattr(obj, "data", None), "choices")
+
+
+def is_langchains(obj: object) -> bool:
+    """Whether `obj` is a message or a chunk of one, as LangChain's models give."""
+    return "BaseMessage" in class_names(obj, "langchain_core")
+
+
+def is_plain(stream: Any) -> bool:
+    """Whether an SDK's stream is decoded as server-sent events, so that we may do so, too.
+
+    Bedrock's body, for one, is AWS's binary event stream, which its client has a decoder for.
+    """
+    decoder = getattr(stream, "_decoder", None)
+    if decoder is not None and "SSE" not in type(decoder).__name__:
+        return False
+    content_type = stream.response.headers.get("content-type", "")
+    return "vnd.amazon.eventstream" not in content_type.lower()
+
+
+def is_watched(stream: Any) -> bool:
+    """Whether reading past the SDK would hide the stream from somebody, or lose its start."""
+    theirs = _stream_class(stream)
+    if theirs is None or _root(type(stream).__module__) != _root(theirs.__module__):
+        return True  # a tracer's subclass
+    if not all(_is_the_sdks_own(type(stream), name, theirs) for name in _READING):
+        return True
+    own = vars(stream)
+    iterator = own.get("_iterator")
+    if iterator is not None and getattr(iterator, "__name__", "") != "__stream__":
+        return True  # a tracer has put its own in its place
+    if not own.keys().isdisjoint(_READING):
+        return True
+    response = stream.response
+    observer = getattr(getattr(response, "stream", None), "stream_observer", None)
+    return observer is not None or bool(response.is_stream_consumed)
+
+
+def was_entered(manager: Any) -> bool:
+    """The managers keep the stream that they gave in a private `__stream`."""
+    return any(
+        key.endswith("__stream") and value is not None for key, value in vars(manager).items()
+    )
+
+
+def _is_the_sdks_own(cls: type, name: str, theirs: type) -> bool:
+    """Whether a method is as the SDK has it, and not what a tracer has put into the class.
+
+    By the module that the function was compiled in, since `functools.wraps` copies the names.
+    """
+    method = inspect.getattr_static(cls, name, None)
+    if method is None:
+        return True
+    if not isinstance(method, types.FunctionType):
+        return False
+    return _root(method.__globals__.get("__name__", "")) == _root(theirs.__module__)
+
+
+def _stream_class(obj: object) -> type | None:
+    return next((c for c in type(obj).__mro__ if c.__name__ in _STREAMS), None)
+
+
+def _proxied(obj: object) -> set[str]:
+    """The SDK's classes that a tracer's proxy says to be of, beside its own."""
+    return {c.__name__ for c in obj.__class__.__mro__ if _root(c.__module__) in SDKS}
+
+
+def _root(module: str) -> str:
+    return module.partition(".")[0]

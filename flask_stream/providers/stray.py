@@ -1,0 +1,62 @@
+"""What stands in an event stream outside of its events, and says that something went wrong.
+
+Seen from dialects: an SSE field of its own, `error: {…}`; and JSON that nobody has framed,
+from a proxy or a server that met an error after it had begun to stream, on one line or over
+several, at times with the next event's text right behind it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from ..sse import ServerSentEvent
+
+# As much of a JSON text is kept, in characters: enough for an error.
+_MOST = 65_536
+
+# A JSON string, which may hold brackets of its own, or a bracket.
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]')
+_DEPTH = {"{": 1, "[": 1, "}": -1, "]": -1}
+
+
+class Strays:
+    """Called with each line whose field is not one of WHATWG's.
+
+    :returns: an event in the place of what the line ends; None for most lines.
+    """
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []  # of a JSON text that is still open
+        self._size = self._depth = 0
+
+    def __call__(self, line: str) -> ServerSentEvent | None:
+        if not self._lines:
+            name, _, value = line.partition(":")
+            if name == "error":
+                return _of_field(value.strip())
+            if line.lstrip()[:1] not in ("{", "["):
+                return None
+        self._lines.append(line)
+        self._size += len(line)
+        self._depth += sum(_DEPTH.get(token, 0) for token in _TOKEN.findall(line))
+        if self._depth > 0 and self._size < _MOST:
+            return None
+        text = "\n".join(self._lines).strip()
+        self._lines, self._size, self._depth = [], 0, 0
+        return _of_json(text)
+
+
+def _of_field(value: str) -> ServerSentEvent | None:
+    # A server that writes all its fields each time leaves this one empty.
+    return ServerSentEvent("error", value, "") if value not in ("", "null") else None
+
+
+def _of_json(text: str) -> ServerSentEvent | None:
+    try:
+        value, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return None
+    is_error = isinstance(value, dict) and value.get("error")
+    # What is no error by this sign may be one by another, or a whole answer: its reader knows.
+    return ServerSentEvent("error" if is_error else "message", text[:end], "")
