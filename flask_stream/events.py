@@ -262,6 +262,8 @@ class Failed(Event):
     code: str
     message: str
     retryable: bool = False
+    # HTTP's, of the exception that it was: for the formats that have one. Never on the wire.
+    status: int | None = field(default=None, repr=False, compare=False)
 
     def payload(self) -> JSON:
         return {"code": self.code, "message": self.message, "retryable": self.retryable}
