@@ -65,6 +65,7 @@ class Call:
             if self.of_run is not None:
                 self._caller.of_run = self.of_run
             return
+        self.refused = None  # whose traceback leads back to here
         if self._slot is not None:
             self._slot.release()  # what the view gave was no stream
         if self.of_run is None:
