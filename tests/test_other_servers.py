@@ -68,15 +68,19 @@ ADAPTERS = {
 def test_an_asgi_server_gets_the_one_warning(adapter: str) -> None:
     """The words come one by one through both adapters; what they lack is told once."""
     code = f"""
-import logging, threading, a2wsgi, uvicorn, tests.test_other_servers as t
+import logging, threading, urllib.request
+import a2wsgi, uvicorn
+from flask import Flask
+from flask_stream import FlaskStream
 
-app = t.site()
+app = Flask("site")
+app.get("/")(FlaskStream(app).response(lambda: ["a", "b"]))
 logging.basicConfig(format="%(name)s: %(message)s")
 interface = "wsgi" if {adapter!r}.endswith("wsgi") else "asgi3"
-config = uvicorn.Config({ADAPTERS[adapter]}, port=0, interface=interface, log_config=None)
-server = uvicorn.Server(config)
-begun = threading.Event()
-startup = server.startup
+server = uvicorn.Server(
+    uvicorn.Config({ADAPTERS[adapter]}, port=0, interface=interface, log_config=None)
+)
+startup, begun = server.startup, threading.Event()
 
 async def and_tell(*args, **kwargs):
     await startup(*args, **kwargs)
@@ -85,11 +89,13 @@ async def and_tell(*args, **kwargs):
 server.startup = and_tell
 thread = threading.Thread(target=server.run)
 thread.start()
-assert begun.wait(t.DEADLINE)
+assert begun.wait({DEADLINE})
+port = server.servers[0].sockets[0].getsockname()[1]
 for _ in range(2):
-    t.ask(server.servers[0].sockets[0].getsockname()[1])
+    with urllib.request.urlopen(f"http://127.0.0.1:{{port}}/", timeout={DEADLINE}) as answer:
+        assert b"event: done" in answer.read()
 server.should_exit = True
-thread.join(t.DEADLINE)
+thread.join({DEADLINE})
 """
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],
