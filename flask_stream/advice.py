@@ -49,8 +49,9 @@ def of_server(environ: Environ, connection: Connection, heartbeat: float) -> Non
         once(
             "socket",
             "This server (%s) does not name the client's socket in its WSGI environ, so there are "
-            "no heartbeats, and a client that leaves is noticed at the next word only. gunicorn "
-            "(gthread, gevent or sync) and Flask's development server name it.",
+            "no heartbeats, and a client that leaves is noticed at the next word at best, and by "
+            "way of ASGI never: its answer is paid for to the end. gunicorn (gthread, gevent or "
+            "sync) and Flask's development server name it.",
             software,
         )
 
