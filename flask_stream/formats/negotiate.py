@@ -84,13 +84,13 @@ def _quality(format: Format, asked: _Asked) -> float:
 
 def _parse(accept: str | None) -> _Asked:
     asked: _Asked = {}
-    for item in parse_list_header(accept or "") or ["*/*"]:
+    for item in filter(None, parse_list_header(accept or "")):
         mimetype, parameters = parse_options_header(item)
         mimetype = mimetype.lower()
         # Other parameters, as a charset, say nothing that we could choose by.
         name = parameters.get("format") if mimetype == _EVENTS else None
         asked.setdefault((mimetype, name and name.lower()), _qvalue(parameters.get("q", "1")))
-    return asked
+    return asked or {("*/*", None): 1.0}
 
 
 def _qvalue(text: str) -> float:
