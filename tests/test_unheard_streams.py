@@ -252,7 +252,7 @@ def test_a_retry_after_that_is_no_time_is_no_crash(
 def test_stream_failed_finds_the_errorhandler_of_its_status(site: Site) -> None:
     @site.view
     def view() -> Any:
-        raise StreamFailed("Busy", code="overloaded")
+        raise StreamFailed("Busy", error_code="overloaded")
 
     site.app.register_error_handler(503, lambda error: (f"mine: {error.description}", 503))
     assert site.ask().text == "mine: Busy"
