@@ -9,9 +9,9 @@ VENV_PYTHON := .venv/bin/python
 TOOLS = CHROMIUM=$$(.ci/get-chromium) FIREFOX=$$(.ci/get-firefox 2>/dev/null) \
 	NGINX=$$(.ci/get-nginx) PLAYWRIGHT_NODEJS_PATH=$$(command -v node)
 
-# Most of the time is spent waiting for servers. A file's tests stay together, as they share them;
-# in the files' own order, since those that take long stand first.
-IN_PARALLEL = --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# More processes than a small machine has cores, since most of the time is spent waiting. How the
+# tests are shared out, and their order, is tests/conftest.py's.
+IN_PARALLEL = --numprocesses 5 --dist loadfile --no-loadscope-reorder
 
 export PORT
 # First on the PATH: on a machine without Node 20, .ci/get-node puts one there.
@@ -61,7 +61,8 @@ coverage: test-tools ## run the Python and browser tests, and list the lines the
 	$(TOOLS) $(VENV_PYTHON) -m coverage run -m pytest
 	$(VENV_PYTHON) -m coverage report
 
-bench: test-tools ## measure the client beside other ways to show a stream: a quarter of an hour
+bench: test-tools ## measure what importing costs, and the client: a quarter of an hour
+	$(VENV_PYTHON) -m bench.importing
 	$(TOOLS) $(VENV_PYTHON) -m bench.client
 
 build-client: test-tools ## build flask_stream/static from js/src

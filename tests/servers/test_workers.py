@@ -125,7 +125,7 @@ def test_auto_is_no_limit_on_gevent_and_is_told_on_gthread(
     assert preloaded.log.count("carry streams") == ("gthread" in preloaded.name)
 
 
-LASTS = 10.0  # seconds
+LASTS = 7.0  # seconds, more than twice as long as TIMEOUT
 TIMEOUT = 3
 
 
