@@ -121,8 +121,9 @@ def site() -> Site:
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
     """What drives browsers."""
-    from playwright.sync_api import sync_playwright  # the other tests do without it
+    from playwright.sync_api import expect, sync_playwright  # the other tests do without it
 
+    expect.set_options(timeout=60_000)  # what is waited for takes milliseconds
     with sync_playwright() as playwright:
         yield playwright
 
