@@ -18,7 +18,7 @@ from tests.servers.client import DEADLINE
 from tests.stalling import CASES, Stalling, Way, each_case_of_a_view, relayed, warm_up
 
 SHORT = 0.3  # seconds; what must not take so long takes milliseconds
-SILENCE = 0.6  # a tenth of it is what an SDK's helper may take over its first word
+SILENCE = 1.2  # a tenth of it is what an SDK's helper may take over its first word
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Every recorded stream, through the real SDKs and through requests, over HTTP.
+"""Every recorded stream, through the real SDKs and through requests: over HTTP, and byte by byte.
 
 `EXPECTED.json` was read from the recordings independently of any SDK. Where we hold that it
 is wrong, `CORRECTED` says what is right, and why.
@@ -18,6 +18,7 @@ from flask_stream import Event, Meta, ProviderError, Result, ToolCall, relay
 from flask_stream.providers.relay import relay_source
 from flask_stream.providers.wire import SDKItems
 from tests.conftest import SHARED
+from tests.in_memory import InMemory, zipped
 from tests.provider import ReplayServer
 
 _WIRE = {"anthropic": "anthropic", "chat": "openai_chat", "responses": "openai_responses"}
@@ -149,19 +150,44 @@ def test_comes_to_what_was_recorded(
     assert all(event.kind for event in events)
 
 
+def sent(body: bytes, zips: bool) -> bytes:
+    """What is sent: the recording, as it is or with gzip."""
+    events = re.split(rb"(?<=\n\n)", body)
+    return b"".join(zipped(events)) if zips else body
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RECORDINGS)
+@pytest.mark.parametrize("encoding", [None, "gzip"], ids=["plain", "gzip"])
+@pytest.mark.parametrize("way", ["sdk", "requests"])
+def test_comes_to_the_same_in_single_bytes(name: str, encoding: str | None, way: str) -> None:
+    wire = _WIRE[EXPECTED[name]["api"]]
+    body = sent((SHARED / "transcripts" / name).read_bytes(), encoding == "gzip")
+
+    def read(pieces: list[bytes]) -> tuple[list[Event], Result, str | None]:
+        with InMemory(pieces, encoding) as provider:
+            open_stream = provider.create if way == "sdk" else provider.post
+            return collect(relay(open_stream(wire)))
+
+    single = read([bytes([byte]) for byte in body])
+    check(name, single[1], single[2])
+    assert single[0] == read([body])[0]
+
+
+# One of each wire: what a connection does to single bytes is the same for all.
+OVER_HTTP = list({each["api"]: name for name, each in EXPECTED.items()}.values())
+
+
+@pytest.mark.parametrize("name", OVER_HTTP or RECORDINGS)
 @pytest.mark.parametrize("options", ["?split=1", "?split=1&gzip=1"], ids=["plain", "gzip"])
 @pytest.mark.parametrize("way", ["sdk", "requests"])
-def test_comes_to_the_same_in_single_bytes(
+def test_comes_to_the_same_in_single_bytes_over_http(
     replay: ReplayServer, name: str, options: str, way: str
 ) -> None:
     wire = _WIRE[EXPECTED[name]["api"]]
     open_stream = replay.create if way == "sdk" else replay.post
-    whole = collect(relay(open_stream(wire, stem(name))))
-    split = collect(relay(open_stream(wire, stem(name) + options)))
-    check(name, split[1], split[2])
-    assert split[0] == whole[0]
+    _, result, code = collect(relay(open_stream(wire, stem(name) + options)))
+    check(name, result, code)
 
 
 @pytest.mark.parametrize("name", RECORDINGS)

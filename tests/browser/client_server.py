@@ -14,7 +14,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 STATIC = Path(__file__).parents[2] / "flask_stream" / "static"
-DEADLINE = 10
+DEADLINE = 60  # seconds; what is waited for takes milliseconds
 STRICT_CSP = "default-src 'self'; require-trusted-types-for 'script'"
 HEAD = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>Test</title>"
