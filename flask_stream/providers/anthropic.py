@@ -10,22 +10,17 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..events import Event, Meta, Reasoning, Refusal, Text, ToolResult, Usage
+from ..events import Event, Meta, Refusal, ToolResult, Usage
+from .digits import spoken
 from .errors import from_body
+from .failures import failure_of
+from .prose import Prose
+from .shown import shown
+from .stops import is_word
 from .surrogates import mend_all
 from .turn import JSON, OpenCall, Turn, count, follow, partial_json, words
 
 PROVIDER = "anthropic"
-
-_STOP_REASONS = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "refusal": "refusal",
-    "pause_turn": "pause",
-}
 
 _CLIENT_TOOL = "tool_use"
 _SERVER_TOOLS = {"server_tool_use", "mcp_tool_use"}
@@ -55,6 +50,7 @@ class _Reader:
         self.pieces: dict[int, list[str]] = {}  # of a block's text or thinking
         self.calls: dict[int, OpenCall] = {}
         self.called = False  # a tool that the app must run
+        self.prose = Prose()
         self.handlers = {
             "message_start": self.message_start,
             "content_block_start": self.block_start,
@@ -67,12 +63,16 @@ class _Reader:
 
     def handle(self, d: JSON) -> Iterator[Event]:
         handler = self.handlers.get(words(d.get("type")))
-        return handler(d) if handler is not None else iter(())
+        if handler is not None:
+            return handler(d)
+        failure = failure_of(d)  # a gateway's, in another dialect
+        return iter(()) if failure is None else self.error({"error": failure})
 
     def message_start(self, d: JSON) -> Iterator[Event]:
         message = d.get("message") or {}
         # A provider that starts over counts its blocks from 0 again; what it had shown stays.
         yield from self.close_all()
+        yield from self.prose.aside()
         self.turn.message = {"role": message.get("role") or "assistant", "content": self.content}
         yield Meta(PROVIDER, words(message.get("model")) or None, words(message.get("id")) or None)
         self.use(message.get("usage"))
@@ -80,29 +80,34 @@ class _Reader:
         for index, block in enumerate(message.get("content") or []):
             yield from self.block_start({"index": index, "content_block": block})
             yield from self.block_stop({"index": index})
-        self.stop(message)
+        self.stopped(message)
 
     def block_start(self, d: JSON) -> Iterator[Event]:
         index = d.get("index") or 0
-        block: JSON = dict(d.get("content_block") or {})
+        given: JSON = d.get("content_block") or {}
+        block: JSON = mend_all(dict(given))
         if index in self.blocks:  # some proxies give every block the same index
             yield from self.block_stop({"index": index})
-            self.settle()
+            self.settle_block(index)
             self.pieces.pop(index, None)
         self.content.append(block)
         self.blocks[index] = block
         kind = words(block.get("type"))
         if kind == "text":
-            yield Text(self.piece(index, block.get("text")))
-        elif kind == "thinking":
-            yield Reasoning(self.piece(index, block.get("thinking")))
-        elif kind == _CLIENT_TOOL or kind in _SERVER_TOOLS:
+            yield from self.text(index, given.get("text"))
+            return
+        if kind == "thinking":
+            yield from self.thought(index, given.get("thinking"))
+            return
+        yield from self.prose.aside()
+        if kind == _CLIENT_TOOL or kind in _SERVER_TOOLS:
             id = words(block.get("id")) or f"call_{len(self.content)}"
             block["id"] = id
             call = OpenCall(id, words(block.get("name")), kind in _SERVER_TOOLS)
             self.called = self.called or not call.server
             self.calls[index] = call
-            yield call.start()
+            if call.name:
+                yield from call.start()
         elif "tool_use_id" in block:
             yield from self.tool_result(block)
 
@@ -112,20 +117,22 @@ class _Reader:
         kind = delta.get("type")
         if kind == "text_delta":
             if self.is_of(index, "text"):
-                yield Text(self.piece(index, delta.get("text")))
+                yield from self.text(index, delta.get("text"))
         elif kind == "thinking_delta":
             if self.is_of(index, "thinking"):
-                yield Reasoning(self.piece(index, delta.get("thinking")))
+                yield from self.thought(index, delta.get("thinking"))
         elif kind == "input_json_delta":
             if index in self.calls:
-                yield from self.calls[index].delta(words(delta.get("partial_json")))
+                yield from self.calls[index].delta(spoken(delta.get("partial_json")))
         elif index not in self.blocks:
             return
         elif kind == "signature_delta":
             self.blocks[index]["signature"] = delta.get("signature")
         elif kind == "citations_delta":
             block, citation = self.blocks[index], delta.get("citation") or {}
-            block["citations"] = [*(block.get("citations") or []), citation]
+            if not isinstance(block.get("citations"), list):
+                block["citations"] = []
+            block["citations"].append(mend_all(citation))
             yield from self.cited(citation)
         elif kind == "compaction_delta":
             self.piece(index, delta.get("content"))
@@ -134,8 +141,14 @@ class _Reader:
         """Whether the block is of this type; one whose start never came may be of any."""
         return bool(self.blocks.get(index, {}).get("type", kind) == kind)
 
+    def text(self, index: int, value: object) -> Iterable[Event]:
+        return self.prose.text(self.piece(index, value))
+
+    def thought(self, index: int, value: object) -> Iterable[Event]:
+        return self.prose.reasoning(self.piece(index, value), id(self.blocks.get(index)))
+
     def piece(self, index: int, value: object) -> str:
-        text = words(value)
+        text = spoken(value)
         if text:
             self.pieces.setdefault(index, []).append(text)
         return text
@@ -143,15 +156,16 @@ class _Reader:
     def block_stop(self, d: JSON) -> Iterator[Event]:
         index = d.get("index") or 0
         if index in self.calls:
-            yield self.close_call(index)
+            yield from self.close_call(index)
 
     def message_delta(self, d: JSON) -> Iterator[Event]:
         self.use(d.get("usage"))
         delta = d.get("delta") or {}
-        self.stop(delta)
+        self.stopped(delta)
         # The classifier's word on why: all that a refused user would see.
         explanation = words((delta.get("stop_details") or {}).get("explanation"))
-        if delta.get("stop_reason") == "refusal" and explanation:
+        if self.turn.stop_reason == "refusal" and explanation:
+            yield from self.prose.aside()
             yield Refusal(explanation)
 
     def message_stop(self, d: JSON) -> Iterator[Event]:
@@ -159,12 +173,12 @@ class _Reader:
         yield from ()
 
     def error(self, d: JSON) -> Iterator[Event]:
-        self.turn.error = from_body(d.get("error"))
-        self.turn.ended = True
+        self.turn.fail(from_body(d.get("error") or d))
         yield from ()
 
     def end(self) -> Iterator[Event]:
         """What the stream's end leaves to say; a cut may have left calls open."""
+        yield from self.prose.end()
         yield from self.close_all()
         if self.turn.complete and self.turn.stop_reason is None and self.called:
             self.turn.stop_reason = "tool_calls"
@@ -173,32 +187,33 @@ class _Reader:
 
     def close_all(self) -> Iterator[Event]:
         for index in list(self.calls):
-            yield self.close_call(index, whole=False)
+            yield from self.close_call(index, whole=False)
         self.settle()
         self.blocks, self.pieces = {}, {}
 
-    def close_call(self, index: int, *, whole: bool = True) -> Event:
+    def close_call(self, index: int, *, whole: bool = True) -> Iterator[Event]:
         call, block = self.calls.pop(index), self.blocks[index]
         if call.pieces:
             block["input"] = mend_all(partial_json(call.text))
         elif block.get("input"):  # given whole when the block started
             call.given = json.dumps(block["input"], ensure_ascii=False)
-        return call.end(whole=self.turn.complete or whole)
+        yield call.end(whole=self.turn.complete or whole)
 
     def settle(self) -> None:
         """Put the pieces of texts together, for `Turn.message`."""
-        for index, pieces in self.pieces.items():
-            block = self.blocks.get(index)
-            field = _TEXT_FIELD.get(words(block.get("type"))) if block else None
-            if block and field:
-                block[field] = mend_all("".join(pieces))
+        for index in self.pieces:
+            self.settle_block(index)
 
-    def stop(self, source: JSON) -> None:
+    def settle_block(self, index: int) -> None:
+        block = self.blocks.get(index) or {}
+        field = _TEXT_FIELD.get(words(block.get("type")))
+        if field and index in self.pieces:
+            block[field] = mend_all("".join(self.pieces[index]))
+
+    def stopped(self, source: JSON) -> None:
         reason = words(source.get("stop_reason"))
-        if reason:
-            self.turn.complete = True
-            self.turn.provider_stop_reason = reason
-            self.turn.stop_reason = _STOP_REASONS.get(reason, "other")
+        if is_word(reason):
+            self.turn.stop(reason)
 
     def use(self, usage: object) -> None:
         """Counts are running totals; those that a later event leaves out keep their value."""
@@ -211,7 +226,7 @@ class _Reader:
         read = count(raw, "cache_read_input_tokens")
         written = count(raw, "cache_creation_input_tokens")
         fresh = count(raw, "input_tokens")
-        self.turn.raw_usage = raw
+        self.turn.raw_usage = mend_all(raw)
         self.turn.usage = Usage(
             input_tokens=None if fresh is None else fresh + (read or 0) + (written or 0),
             output_tokens=count(raw, "output_tokens"),
@@ -225,7 +240,7 @@ class _Reader:
         kind = words(content.get("type")) if isinstance(content, dict) else ""
         yield ToolResult(
             words(block.get("tool_use_id")),
-            _without_encrypted(content),
+            shown(content),
             is_error=bool(block.get("is_error")) or kind.endswith("_error"),
         )
         for item in content if isinstance(content, list) else [content]:
@@ -244,16 +259,3 @@ class _Reader:
 
 def _title(document: Any) -> Any:
     return document.get("title") if isinstance(document, dict) else None
-
-
-def _without_encrypted(value: Any) -> Any:
-    """Encrypted blobs are for the provider, large, and of no use to a page."""
-    if isinstance(value, list):
-        return [_without_encrypted(item) for item in value]
-    if isinstance(value, dict):
-        return {
-            key: _without_encrypted(item)
-            for key, item in value.items()
-            if not key.startswith("encrypted_")
-        }
-    return value

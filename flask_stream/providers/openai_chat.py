@@ -3,34 +3,32 @@
 https://platform.openai.com/docs/api-reference/chat-streaming; `Turn.message` equals what
 openai 3.54 accumulates (`get_final_completion()`), where it copes. The dialects' oddities
 were seen in recordings of Azure, DeepSeek, Groq, Mistral, Moonshot, Novita, OpenRouter,
-Perplexity, Qwen, Snowflake, vLLM and xAI.
+Perplexity, Qwen, Snowflake, vLLM and xAI, and in reports on many more.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..events import Event, Meta, Reasoning, Refusal, Text, Usage
+from ..events import Event, Meta, Refusal, Usage
+from .chat_calls import FUNCTION_CALL, Calls
+from .chat_message import merge, settled
+from .digits import spoken
 from .errors import from_body
+from .failures import failure_in, failure_of
+from .prose import Prose
+from .stops import is_word
 from .surrogates import mend_all
-from .turn import DONE, JSON, OpenCall, Turn, count, follow, understood, words
+from .turn import DONE, JSON, Turn, count, follow, understood, words
 
 PROVIDER = "openai"
 
-# Looked up in lower case; behind the first five, what dialects say instead.
-_STOP_REASONS = {
-    "stop": "stop",
-    "length": "length",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-    "content_filter": "refusal",
-    "eos": "stop",
-    "end_turn": "stop",
-    "max_tokens": "length",
-    "tool_use": "tool_calls",
-}
+# DeepSeek's, OpenRouter's and GitHub Copilot's; Groq's and vLLM's are the second.
+_REASONING = ("reasoning_content", "reasoning", "reasoning_text")
+# The types of parts, where content is a list: those without one hold text.
+_THOUGHTS = ("thinking", "reasoning", "reasoning_text", "summary_text")
+_TEXTS = ("text", "output_text", "input_text", None)
 
 
 def read(dicts: Iterable[JSON], turn: Turn | None = None) -> Iterator[Event]:
@@ -48,31 +46,30 @@ class _Reader:
     def __init__(self, turn: Turn) -> None:
         self.turn = turn
         self.meta: Meta | None = None
-        self.message: dict[str, Any] = {}
-        self.calls: list[OpenCall] = []
-        self.current: dict[object, OpenCall] = {}  # the open call of each index
-        self.has_text = self.has_refusal = False
-        self.is_chat = self.is_other = False  # what came so far
+        self.message: JSON = {}
+        self.calls = Calls()
+        self.prose = Prose()
+        self.has_refusal = False
 
     def chunk(self, d: JSON) -> Iterator[Event]:
         if d is DONE:
-            # Behind nothing but what was not understood it is no sign of success.
-            self.turn.complete = self.turn.complete or self.is_chat or not self.is_other
+            yield from self.prose.end()
+            # Behind nothing that was said it is no sign of success.
+            said = self.prose.has_words or self.has_refusal or bool(self.calls)
+            self.turn.complete = self.turn.complete or said
             self.turn.ended = True
             return
-        self.is_chat = self.is_chat or "choices" in d
-        self.is_other = self.is_other or "choices" not in d
-        if d.get("error") or "error" in (d.get("object"), d.get("type")):  # flat: vLLM's
-            self.turn.error = from_body(d.get("error") or d)
-            self.turn.ended = True
-            return
+        failure = failure_of(d)
+        if failure is not None:  # what is said beside it is kept
+            self.turn.fail(from_body(failure))
         # Some change their id with every chunk: the first that is whole is kept.
-        if self.meta is None or not self.meta.model:
+        if failure is None and (self.meta is None or not self.meta.model):
             meta = Meta(PROVIDER, words(d.get("model")) or None, words(d.get("id")) or None)
             if meta.model or (self.meta is None and meta.response_id):
                 self.meta = meta
                 yield meta
-        for choice in d.get("choices") or []:
+        choices = d.get("choices")
+        for choice in choices if isinstance(choices, list) else []:
             if not choice.get("index"):
                 yield from understood(self.choice, choice)
         self.use(d.get("usage") or (d.get("x_groq") or {}).get("usage"))
@@ -80,90 +77,102 @@ class _Reader:
 
     def choice(self, choice: JSON) -> Iterator[Event]:
         delta = choice.get("delta") or {}
-        if not delta and isinstance(choice.get("text"), str):  # /v1/completions
+        if not delta and isinstance(choice.get("text"), str | int | float):  # /v1/completions
             delta = {"content": choice["text"]}
         elif not delta and not self.message:  # a whole message in place of its deltas
             delta = choice.get("message") or {}
-        if delta:
+        if isinstance(delta, dict) and delta:
             yield from understood(self.delta, delta)
-            self.merge(delta)
+            merge(self.message, delta)
         self.use(choice.get("usage"))  # Moonshot's place for it
+        failure = failure_in(choice)
+        if failure is None and isinstance(delta, dict):
+            failure = failure_in(delta)
+        if failure is not None:
+            self.turn.fail(from_body(failure))
+            return
         reason = words(choice.get("finish_reason"))
-        if reason == "error":  # OpenRouter, with `error` on the chunk or on the choice
-            self.turn.error = from_body(choice.get("error") or {})
-            self.turn.ended = True
-        elif reason and reason.lower() not in ("null", "none"):
-            self.turn.complete = True
-            self.turn.provider_stop_reason = reason
-            self.turn.stop_reason = _STOP_REASONS.get(reason.lower(), "other")
+        if is_word(reason):
+            yield from self.calls.tell()
+            self.turn.stop(reason)
 
     def delta(self, delta: JSON) -> Iterator[Event]:
-        reasoning = words(delta.get("reasoning_content")) or words(delta.get("reasoning"))
-        if reasoning:
-            yield Reasoning(reasoning)
-        else:
-            yield from self.reasoning_details(delta.get("reasoning_details"))
+        yield from self.reasoning(delta)
         content = delta.get("content")
         if isinstance(content, str):
-            self.has_text = self.has_text or bool(content)
-            yield Text(content)
+            yield from self.text(content)
         elif isinstance(content, list):
-            yield from self.parts(content)
-        if refusal := words(delta.get("refusal")):
+            for part in content:
+                yield from self.part(part)
+        elif content is not None:
+            yield from self.part(content)
+        if refusal := spoken(delta.get("refusal")):
             self.has_refusal = True
+            yield from self.aside()
             yield Refusal(refusal)
-        for call in delta.get("tool_calls") or []:
-            yield from self.tool_call(call)
+        if calls := delta.get("tool_calls"):
+            yield from self.prose.aside()
+            yield from self.calls.pieces(calls)
         if delta.get("function_call"):  # deprecated, and without an id of its own
+            yield from self.prose.aside()
             function = delta["function_call"]
-            yield from self.tool_call({"index": "function_call", "function": function})
+            yield from self.calls.pieces([{"index": FUNCTION_CALL, "function": function}])
         for annotation in delta.get("annotations") or []:
             yield from self.cited(annotation)
 
-    def reasoning_details(self, details: Any) -> Iterator[Event]:
-        """OpenRouter's and Snowflake's list; encrypted entries have no text."""
-        for detail in details or []:
-            if isinstance(detail, Mapping):
-                yield Reasoning(words(detail.get("text")) or words(detail.get("summary")))
+    # -- what is said -------------------------------------------------------------------
 
-    def parts(self, parts: list[Any]) -> Iterator[Event]:
-        """Mistral's typed list content."""
-        for part in parts:
-            if not isinstance(part, Mapping):
-                continue
-            if part.get("type") == "thinking":
-                for thought in part.get("thinking") or []:
-                    yield Reasoning(words(thought.get("text")))
-            elif part.get("type") == "text" and words(part.get("text")):
-                self.has_text = True
-                yield Text(part["text"])
+    def text(self, text: str) -> Iterable[Event]:
+        return self.behind_a_name(self.prose.text(text)) if text else ()
 
-    # -- tool calls ---------------------------------------------------------------------
+    def thought(self, text: str, part: object = None) -> Iterable[Event]:
+        return self.behind_a_name(self.prose.reasoning(text, part)) if text else ()
 
-    def tool_call(self, d: JSON) -> Iterator[Event]:
-        function = d.get("function") or d.get("custom") or {}
-        call = self.current.get(d.get("index"))
-        if d.get("index") is None and self.calls:
-            same = [known for known in self.calls if known.id == d.get("id")]
-            if same or not d.get("id"):
-                call = (same or self.calls)[-1]
-        if call is None or _begins_another(call, d, function):
-            id = words(d.get("id")) or f"call_{len(self.calls)}"
-            call = OpenCall(id, words(function.get("name")))
-            self.calls.append(call)
-            self.current[d.get("index")] = call
-            yield call.start()
-        self.keep(call, d, function)
-        yield from call.delta(_arguments(function))
+    def aside(self) -> Iterable[Event]:
+        return self.behind_a_name(self.prose.aside())
 
-    def keep(self, call: OpenCall, d: JSON, function: JSON) -> None:
-        """What else the provider put beside a call, such as Gemini's thought signatures."""
-        for key, value in d.items():
-            if key == "type" and value:
-                call.beside[key] = value
-            elif key not in ("index", "id", "type", "function", "custom"):
-                call.beside[key] = _merged(call.beside.get(key), value)
-        call.is_custom = call.is_custom or function is d.get("custom")
+    def behind_a_name(self, events: Iterable[Event]) -> Iterable[Event]:
+        return events if self.calls.waiting is None else (*self.calls.tell(), *events)
+
+    def reasoning(self, delta: JSON) -> Iterator[Event]:
+        """Each provider has a field of its own; where there are two, they say the same."""
+        details = delta.get("reasoning_details")
+        # OpenRouter's and Snowflake's, some of them encrypted.
+        parts = [detail for detail in details or [] if isinstance(detail, Mapping)]
+        for field in _REASONING:
+            if (value := delta.get(field)) and (text := spoken(value)):
+                yield from self.thought(text, parts[0].get("index") if parts else None)
+                return
+        for detail in parts:
+            text = spoken(detail.get("text")) or spoken(detail.get("summary"))
+            yield from self.thought(text, detail.get("index"))
+
+    def part(self, part: Any) -> Iterator[Event]:
+        """What stands in a list, or in the place of a string."""
+        if not isinstance(part, Mapping):
+            yield from self.text(spoken(part))
+        elif (kind := part.get("type")) in _THOUGHTS:
+            yield from self.thoughts(part)
+        elif kind == "refusal":
+            yield from self.delta({"refusal": part.get("refusal")})
+        elif kind in _TEXTS:
+            text = part.get("text")
+            if isinstance(text, Mapping):  # Assistants': {"value": …, "annotations": […]}
+                text = text.get("value")
+            yield from self.text(spoken(text))
+
+    def thoughts(self, part: Mapping[str, Any]) -> Iterator[Event]:
+        """Mistral's and Anthropic's `thinking`, Databricks' `reasoning` with its summary."""
+        for field in ("thinking", "summary", "reasoning", "content", "text"):
+            value = part.get(field)
+            if isinstance(value, list):
+                texts = [spoken(v.get("text") if isinstance(v, Mapping) else v) for v in value]
+            else:
+                texts = [spoken(value)]
+            if any(texts):
+                for at, text in enumerate(texts):
+                    yield from self.thought(text, at if field == "summary" and at else None)
+                return
 
     # -- what else is known -------------------------------------------------------------
 
@@ -186,7 +195,7 @@ class _Reader:
     def use(self, usage: object) -> None:
         if not isinstance(usage, dict) or not usage:
             return
-        raw = {**(self.turn.raw_usage or {}), **usage}
+        raw = {**(self.turn.raw_usage or {}), **mend_all(usage)}
         self.turn.raw_usage = raw
         fresh, output = count(raw, "prompt_tokens"), count(raw, "completion_tokens")
         reasoning = count(raw, "completion_tokens_details", "reasoning_tokens")
@@ -209,8 +218,8 @@ class _Reader:
 
     def end(self) -> Iterator[Event]:
         turn = self.turn
-        for call in self.calls:
-            yield call.end(whole=turn.complete)
+        yield from self.prose.end()
+        yield from self.calls.end(whole=turn.complete)
         if turn.complete and turn.stop_reason in (None, "stop"):
             turn.stop_reason = self.inferred_stop()
         elif turn.stop_reason == "other" and self.calls:
@@ -222,117 +231,14 @@ class _Reader:
         """Where the provider says nothing, or «stop» whatever the message holds."""
         if self.calls:
             return "tool_calls"
-        return "refusal" if self.has_refusal and not self.has_text else "stop"
-
-    # -- the provider's own turn --------------------------------------------------------
-
-    def merge(self, delta: JSON) -> None:
-        for key, value in delta.items():
-            if key not in ("tool_calls", "index", "role"):
-                self.message[key] = _merged(self.message.get(key), value)
-        self.message.setdefault("role", delta.get("role") or "assistant")
+        return "refusal" if self.has_refusal and not self.prose.has_text else "stop"
 
     def settle(self) -> None:
         if not self.message and not self.calls:
             return
-        message = {key: _settled(value) for key, value in self.message.items()}
+        message = settled(self.message)
         message.setdefault("role", "assistant")
         message.setdefault("content", None)
-        if calls := [c for c in self.calls if self.current.get("function_call") is not c]:
-            message["tool_calls"] = [_turn_of(call) for call in calls]
+        if calls := self.calls.message():
+            message["tool_calls"] = calls
         self.turn.message = mend_all(message)
-
-
-def _turn_of(call: OpenCall) -> JSON:
-    beside = {key: _settled(value) for key, value in call.beside.items()}
-    if call.is_custom:
-        custom = {"name": call.name, "input": call.text}
-        return {"id": call.id, "type": "custom", "custom": custom, **beside}
-    function = {"name": call.name, "arguments": call.text}
-    return {"id": call.id, "type": "function", "function": function, **beside}
-
-
-def _begins_another(call: OpenCall, d: JSON, function: JSON) -> bool:
-    """Whether this piece belongs to a call of its own, although its index says otherwise.
-
-    Some give every parallel call the same index, or none; others repeat the id and the name
-    with every piece, or change the id. So: another id and another name, or the same name
-    and nothing left to finish.
-    """
-    if not function.get("name") or not d.get("id") or d["id"] == call.id:
-        return False
-    return call.name != function["name"] or (bool(call.text) and _is_json(call.text))
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _arguments(function: JSON) -> str:
-    arguments = function.get("arguments", function.get("input"))
-    if isinstance(arguments, str) or arguments is None:
-        return arguments or ""
-    return json.dumps(arguments, ensure_ascii=False)  # Ollama's and others': an object
-
-
-class _Pieces(list[str]):
-    """A text that is still growing; joined once, since adding strings up is quadratic."""
-
-
-def _merged(old: Any, new: Any) -> Any:
-    """A delta's field, added to what was there: texts grow, lists go by their `index`."""
-    if new is None:
-        return old
-    if isinstance(new, str):
-        if isinstance(old, _Pieces):
-            old.append(new)
-            return old
-        if isinstance(old, list):  # list content that goes on as plain text
-            return _merged(old, [{"type": "text", "text": new}])
-        return _Pieces([new])
-    if isinstance(new, list):
-        if isinstance(old, _Pieces):
-            old = [{"type": "text", "text": old}] if "".join(old) else []
-        items = old if isinstance(old, list) else []
-        for item in new:
-            _merge_item(items, item)
-        return items
-    if isinstance(new, dict):
-        target = old if isinstance(old, dict) else {}
-        for key, value in new.items():
-            target[key] = value if key in _CONSTANT else _merged(target.get(key), value)
-        return target
-    return new
-
-
-_CONSTANT = {"index", "type", "id", "format"}
-
-
-def _merge_item(items: list[Any], item: Any) -> None:
-    if isinstance(item, dict):
-        last = items[-1] if items else None
-        for other in items if "index" in item else [last]:
-            if (
-                isinstance(other, dict)
-                and other.get("index") == item.get("index")
-                and other.get("type") == item.get("type")
-                and ("index" in item or item.get("type") in ("text", "thinking"))
-            ):
-                _merged(other, item)
-                return
-        item = _merged({}, item)
-    items.append(item)
-
-
-def _settled(value: Any) -> Any:
-    if isinstance(value, _Pieces):
-        return "".join("".join(piece) if isinstance(piece, list) else piece for piece in value)
-    if isinstance(value, list):
-        return [_settled(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _settled(item) for key, item in value.items()}
-    return value

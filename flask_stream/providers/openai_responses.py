@@ -1,18 +1,23 @@
 """OpenAI's Responses stream: wire dicts to Events.
 
 https://platform.openai.com/docs/api-reference/responses-streaming; `Turn.message` equals
-the final `response.output`. Items are told apart by `output_index`: some proxies give an
-item another id in every event.
+the final `response.output`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..events import Event, Meta, Reasoning, Refusal, Text, ToolCall, ToolResult, Usage
+from ..events import Event, Meta, Refusal, ToolCall, ToolResult, Usage
+from .digits import spoken
 from .errors import from_body
-from .surrogates import mend_all
+from .failures import failure_of
+from .prose import Prose
+from .responses_output import PARTS, Item, Output, exact
+from .shown import shown
+from .surrogates import mend, mend_all
 from .turn import JSON, OpenCall, Turn, count, follow, tool_call, words
 
 PROVIDER = "openai"
@@ -34,15 +39,19 @@ _OTHER_CLIENT_TOOLS = {
     "apply_patch_call",
     "mcp_approval_request",
 }
-_STOP_OF_INCOMPLETE = {"max_output_tokens": "length", "content_filter": "refusal"}
+# Of a response: it failed, or somebody or something has ended it early.
+_FAILED = ("failed", "cancelled")
 
 
 def read(dicts: Iterable[JSON], turn: Turn | None = None) -> Iterator[Event]:
     """The events of one stream; `turn` is filled on the way."""
     turn = turn or Turn()
     reader = _Reader(turn)
-    yield from follow(dicts, reader.handle)
-    yield from reader.end()
+    try:
+        yield from follow(dicts, reader.handle)
+        yield from reader.end()
+    finally:
+        reader.settle()
 
 
 class _Reader:
@@ -51,8 +60,11 @@ class _Reader:
         self.calls: dict[int, OpenCall] = {}
         self.opened = False  # a call, of whomsoever
         self.called = False  # a tool that the app must run
-        self.has_text = self.has_refusal = False
-        self.streamed: set[tuple[str, Any, Any]] = set()  # texts that came as deltas
+        self.has_refusal = False
+        self.prose = Prose()
+        self.output = Output()
+        self.speaking: Item | None = None  # the item whose text was told last
+        self.given: Any = None  # the whole output, which the last event brings
         self.handlers = {
             "response.created": self.created,
             "response.output_item.added": self.item_added,
@@ -62,24 +74,35 @@ class _Reader:
             "response.output_text.annotation.added": self.annotation_added,
             "response.refusal.delta": self.refusal_delta,
             "response.refusal.done": self.refusal_done,
-            "response.reasoning_summary_text.delta": self.reasoning_delta,
-            "response.reasoning_text.delta": self.reasoning_delta,
+            "response.content_part.done": self.part_done,
+            "response.reasoning_summary_part.done": self.part_done,
+            "response.reasoning_summary_text.delta": self.summary_delta,
+            "response.reasoning_summary_text.done": self.summary_done,
+            "response.reasoning_text.delta": self.thought_delta,
+            "response.reasoning_text.done": self.thought_done,
             "response.function_call_arguments.delta": self.arguments_delta,
             "response.custom_tool_call_input.delta": self.arguments_delta,
             "response.mcp_call_arguments.delta": self.arguments_delta,
-            "response.code_interpreter_call_code.delta": self.arguments_delta,
+            "response.code_interpreter_call_code.delta": self.code_delta,
             "response.function_call_arguments.done": self.arguments_done,
             "response.custom_tool_call_input.done": self.arguments_done,
             "response.mcp_call_arguments.done": self.arguments_done,
             "response.completed": self.completed,
             "response.incomplete": self.incomplete,
             "response.failed": self.failed,
+            "response.cancelled": self.failed,
+            "response.error": self.error,
             "error": self.error,
         }
 
-    def handle(self, d: JSON) -> Iterator[Event]:
-        handler = self.handlers.get(words(d.get("type")))
-        return handler(d) if handler is not None else iter(())
+    def handle(self, d: JSON) -> Iterable[Event]:
+        kind = words(d.get("type"))
+        handler = self.handlers.get(kind)
+        if handler is not None:
+            return handler(d)
+        # A gateway's, in another dialect; of the wire's own, some are about one item only.
+        failure = None if kind.startswith("response.") else failure_of(d)
+        return () if failure is None else self.error({"error": failure})
 
     # -- the response -------------------------------------------------------------------
 
@@ -89,10 +112,21 @@ class _Reader:
         yield Meta(PROVIDER, model or None, id or None)
 
     def completed(self, d: JSON) -> Iterator[Event]:
-        yield from self.finish(d, "completed")
+        """Its status has the last word: some name every last event so."""
+        response = d.get("response") or {}
+        status = response.get("status")
+        if status in _FAILED or response.get("error"):
+            yield from self.failed(d)
+            return
+        if status == "incomplete":
+            yield from self.incomplete(d)
+            return
+        yield from self.finish(d)
+        self.turn.provider_stop_reason = "completed"
+        self.turn.complete = True
         if self.called:
             self.turn.stop_reason = "tool_calls"
-        elif self.has_refusal and not self.has_text:
+        elif self.has_refusal and not self.prose.has_text:
             self.turn.stop_reason = "refusal"
         else:
             self.turn.stop_reason = "stop"
@@ -100,43 +134,49 @@ class _Reader:
     def incomplete(self, d: JSON) -> Iterator[Event]:
         details = (d.get("response") or {}).get("incomplete_details") or {}
         reason = words(details.get("reason"))
-        yield from self.finish(d, f"incomplete:{reason}" if reason else "incomplete")
-        self.turn.stop_reason = _STOP_OF_INCOMPLETE.get(reason, "other")
+        yield from self.finish(d)
+        self.turn.stop(reason)
+        self.turn.provider_stop_reason = f"incomplete:{reason}" if reason else "incomplete"
 
-    def finish(self, d: JSON, reason: str) -> Iterator[Event]:
+    def finish(self, d: JSON) -> Iterator[Event]:
         response = d.get("response") or {}
         yield from self.close_calls(whole=True)
-        self.turn.provider_stop_reason = reason
-        self.turn.complete = self.turn.ended = True
+        self.turn.ended = True
         self.use(response.get("usage"))
-        if not (self.turn.message or self.streamed or self.opened):  # all of it came only here
-            for index, item in enumerate(response.get("output") or []):
-                yield from self.whole_item({"output_index": index}, item)
-        if response.get("output"):  # some proxies leave it empty: the items' own ends serve
-            self.turn.message = mend_all(response["output"])
+        output = response.get("output")
+        if not (self.output.is_told or self.opened):  # all of it came only here
+            for index, item in enumerate(output or []):
+                yield from self.item_done({"output_index": index, "item": item})
+        self.given = output  # some proxies leave it empty: what came before serves
 
     def failed(self, d: JSON) -> Iterator[Event]:
         response = d.get("response") or {}
-        self.turn.provider_stop_reason = "failed"
-        self.turn.error = self.turn.error or from_body(response.get("error"))
-        self.turn.ended = True
+        self.turn.provider_stop_reason = words(response.get("status")) or "failed"
+        self.turn.fail(from_body(response.get("error") or failure_of(response)))
         self.use(response.get("usage"))
         yield from ()
 
     def error(self, d: JSON) -> Iterator[Event]:
         """Comes nested or flat; `response.failed` may follow, which tells the status."""
-        self.turn.error = from_body(d.get("error") or d)
+        self.turn.error = self.turn.error or from_body(d.get("error") or d)
         yield from ()
 
     def end(self) -> Iterator[Event]:
+        yield from self.prose.end()
         yield from self.close_calls(whole=self.turn.complete)
         if self.turn.usage is not None:
             yield self.turn.usage
 
+    def settle(self) -> None:
+        if isinstance(self.given, list) and self.given:
+            self.turn.message = exact(self.given)
+        else:
+            self.turn.message = self.output.message(whole=self.turn.complete)
+
     def use(self, raw: object) -> None:
         if not isinstance(raw, dict) or not raw:
             return
-        self.turn.raw_usage = raw
+        self.turn.raw_usage = mend_all(raw)
         self.turn.usage = Usage(
             input_tokens=count(raw, "input_tokens"),
             output_tokens=count(raw, "output_tokens"),
@@ -147,33 +187,65 @@ class _Reader:
 
     # -- texts --------------------------------------------------------------------------
 
-    def text_delta(self, d: JSON) -> Iterator[Event]:
-        self.has_text = True
-        yield Text(self.piece("text", d, d.get("delta")))
+    def text_delta(self, d: JSON) -> Iterable[Event]:
+        return self.text(self.output.piece("text", d, d.get("delta")))
 
-    def text_done(self, d: JSON) -> Iterator[Event]:
-        if self.is_new("text", d) and words(d.get("text")):
-            self.has_text = True
-            yield Text(self.piece("text", d, d["text"]))
+    def text_done(self, d: JSON) -> Iterable[Event]:
+        return self.whole("text", d, d.get("text"))
 
-    def refusal_delta(self, d: JSON) -> Iterator[Event]:
+    def text(self, text: str) -> Iterable[Event]:
+        if not text:
+            return ()
+        if self.output.current is self.speaking:
+            return self.prose.text(text)
+        self.speaking = self.output.current
+        return (*self.prose.aside(), *self.prose.text(text))
+
+    def refusal_delta(self, d: JSON) -> Iterable[Event]:
+        return self.refusal(self.output.piece("refusal", d, d.get("delta")))
+
+    def refusal_done(self, d: JSON) -> Iterable[Event]:
+        return self.whole("refusal", d, d.get("refusal"))
+
+    def refusal(self, text: str) -> Iterable[Event]:
+        if not text:
+            return ()
         self.has_refusal = True
-        yield Refusal(self.piece("refusal", d, d.get("delta")))
+        return (*self.prose.aside(), Refusal(text))
 
-    def refusal_done(self, d: JSON) -> Iterator[Event]:
-        if self.is_new("refusal", d) and words(d.get("refusal")):
-            self.has_refusal = True
-            yield Refusal(self.piece("refusal", d, d["refusal"]))
+    def summary_delta(self, d: JSON) -> Iterable[Event]:
+        return self.reasoning("summary", d, d.get("delta"))
 
-    def reasoning_delta(self, d: JSON) -> Iterator[Event]:
-        yield Reasoning(words(d.get("delta")))
+    def summary_done(self, d: JSON) -> Iterable[Event]:
+        return self.whole("summary", d, d.get("text"))
 
-    def piece(self, kind: str, d: JSON, text: object) -> str:
-        self.streamed.add((kind, d.get("output_index"), d.get("content_index")))
-        return words(text)
+    def thought_delta(self, d: JSON) -> Iterable[Event]:
+        return self.reasoning("thought", d, d.get("delta"))
 
-    def is_new(self, kind: str, d: JSON) -> bool:
-        return (kind, d.get("output_index"), d.get("content_index")) not in self.streamed
+    def thought_done(self, d: JSON) -> Iterable[Event]:
+        return self.whole("thought", d, d.get("text"))
+
+    def reasoning(self, kind: str, d: JSON, text: object) -> Iterable[Event]:
+        piece = self.output.piece(kind, d, text)
+        index = d.get("summary_index" if kind == "summary" else "content_index")
+        return self.prose.reasoning(piece, (id(self.output.current), kind, index))
+
+    def whole(self, kind: str, d: JSON, text: object) -> Iterable[Event]:
+        """A text, where it did not come in pieces before."""
+        if not self.output.is_new(kind, d):
+            return ()
+        if kind == "text":
+            return self.text(self.output.piece(kind, d, text))
+        if kind == "refusal":
+            return self.refusal(self.output.piece(kind, d, text))
+        return self.reasoning(kind, d, text)
+
+    def part_done(self, d: JSON) -> Iterable[Event]:
+        part = d.get("part") or {}
+        for kind, (_, _, type, name) in PARTS.items():
+            if part.get("type") == type:
+                return self.whole(kind, d, part.get(name))
+        return ()
 
     def annotation_added(self, d: JSON) -> Iterator[Event]:
         annotation = d.get("annotation") or {}
@@ -189,10 +261,14 @@ class _Reader:
 
     def item_added(self, d: JSON) -> Iterator[Event]:
         item = d.get("item") or {}
+        self.output.begin(d, item)
         if _is_call(item):
+            if (index := d.get("output_index") or 0) in self.calls:
+                yield from self.close_open(index, whole=True)
             yield from self.open_call(d, item)
 
     def open_call(self, d: JSON, item: JSON) -> Iterator[Event]:
+        yield from self.prose.aside()
         kind = item["type"]
         index = d.get("output_index") or 0
         id = words(item.get("call_id")) or words(item.get("id")) or f"call_{index}"
@@ -200,12 +276,19 @@ class _Reader:
         self.opened = True
         self.calls[index] = OpenCall(id, name, kind in _SERVER_TOOLS)
         self.calls[index].given = words(item.get("arguments")) or words(item.get("input"))
-        yield self.calls[index].start()
+        yield from self.calls[index].start()
 
     def arguments_delta(self, d: JSON) -> Iterator[Event]:
         call = self.calls.get(d.get("output_index") or 0)
         if call is not None:
-            yield from call.delta(words(d.get("delta")))
+            yield from call.delta(spoken(d.get("delta")))
+
+    def code_delta(self, d: JSON) -> Iterator[Event]:
+        """Code, as the JSON text that every call's deltas are: {"code": …}."""
+        call = self.calls.get(d.get("output_index") or 0)
+        if call is not None and (code := spoken(d.get("delta"))):
+            text = json.dumps(code, ensure_ascii=False)[1:-1]
+            yield from call.delta(text if call.pieces else f'{{"code": "{text}')
 
     def arguments_done(self, d: JSON) -> Iterator[Event]:
         call = self.calls.get(d.get("output_index") or 0)
@@ -214,43 +297,37 @@ class _Reader:
         yield from ()
 
     def item_done(self, d: JSON) -> Iterator[Event]:
-        item = d.get("item") or {}
-        if not item:
-            return
-        self.turn.message = [*(self.turn.message or []), mend_all(item)]
-        yield from self.whole_item(d, item)
-
-    def whole_item(self, d: JSON, item: JSON) -> Iterator[Event]:
         """What an item holds, where it did not come in pieces before."""
-        index = d.get("output_index") or 0
-        self.called = self.called or item.get("type") in _OTHER_CLIENT_TOOLS
-        # Pieces without an index may be of any item: better nothing twice.
-        if item.get("type") == "message" and not any(s[1] in (index, None) for s in self.streamed):
-            for part in item.get("content") or []:
-                yield from self.whole_part(part)
-        if not _is_call(item):
+        given = d.get("item") or {}
+        if not given:
             return
+        item = self.output.begin(d, given, is_done=True)
+        self.called = self.called or given.get("type") in _OTHER_CLIENT_TOOLS
+        for kind, at, text in list(self.output.unsaid(item)):
+            where = {"output_index": d.get("output_index"), "content_index": at}
+            yield from self.whole(kind, {**where, "summary_index": at}, text)
+        if not _is_call(given):
+            return
+        index = d.get("output_index") or 0
         if index not in self.calls:
-            yield from self.open_call(d, item)
-        yield self.close_call(self.calls.pop(index), item)
-        yield from self.tool_result(item)
+            yield from self.open_call(d, given)
+        yield from self.close_call(self.calls.pop(index), given)
+        yield from self.tool_result(given)
 
-    def whole_part(self, part: JSON) -> Iterator[Event]:
-        if text := words(part.get("text")):
-            self.has_text = True
-            yield Text(text)
-        if refusal := words(part.get("refusal")):
-            self.has_refusal = True
-            yield Refusal(refusal)
-
-    def close_call(self, call: OpenCall, item: JSON) -> Event:
+    def close_call(self, call: OpenCall, item: JSON) -> Iterator[Event]:
         self.called = self.called or not call.server
         kind = item["type"]
+        if kind == "code_interpreter_call" and call.pieces:
+            yield from call.delta('"}')
+        yield self.whole_call(call, kind, item)
+
+    def whole_call(self, call: OpenCall, kind: str, item: JSON) -> Event:
         if kind == "custom_tool_call":  # its input is free text, not JSON
             return ToolCall(call.id, call.name, item.get("input", call.text))
         if kind == "code_interpreter_call":
-            code = {"code": item.get("code") or call.text}
-            return ToolCall(call.id, call.name, code, server=True)
+            if (code := mend(spoken(item.get("code")))) or not call.pieces:
+                return ToolCall(call.id, call.name, {"code": code}, server=True)
+            return call.end()
         arguments = item.get("arguments", call.text)
         if isinstance(arguments, str):
             arguments = arguments or call.text
@@ -260,15 +337,26 @@ class _Reader:
             }
             return ToolCall(call.id, call.name, mend_all(known), server=True)
         if not isinstance(arguments, str):
-            return ToolCall(call.id, call.name, arguments, server=call.server)
+            return ToolCall(call.id, call.name, mend_all(arguments), server=call.server)
         return tool_call(call.id, call.name, arguments, server=call.server)
 
     def close_calls(self, *, whole: bool) -> Iterator[Event]:
         """Calls that the stream left open: cut off, or from a proxy that sends no ends."""
         for index in list(self.calls):
-            call = self.calls.pop(index)
-            self.called = self.called or not call.server
-            yield call.end(whole=self.turn.error is None and whole)
+            yield from self.close_open(index, whole=self.turn.error is None and whole)
+
+    def close_open(self, index: int, *, whole: bool) -> Iterator[Event]:
+        call = self.calls.pop(index)
+        self.called = self.called or not call.server
+        item = self.output.at({"output_index": index}) or self.output.at({})
+        is_code = item is not None and item.kind == "code_interpreter_call"
+        if is_code and call.pieces and whole:
+            yield from call.delta('"}')
+        event = call.end(whole=whole)
+        if item is not None and not item.is_done:
+            is_object = is_code and isinstance(event.arguments, dict)
+            item.input = event.arguments.get("code", "") if is_object else call.text
+        yield event
 
     def tool_result(self, item: JSON) -> Iterator[Event]:
         """What came back to a tool that the provider ran, where it says so."""
@@ -282,18 +370,20 @@ class _Reader:
             for found in item.get("results") or []:
                 yield from self.turn.new_source(document=found.get("filename"))
         elif kind == "mcp_call" and item.get("error"):
-            yield ToolResult(id, mend_all(item["error"]), name, is_error=True)
-        result = item.get(_RESULT_FIELD.get(kind, ""))
-        if result:
-            yield ToolResult(id, mend_all(result), name)
+            yield ToolResult(id, shown(mend_all(item["error"])), name, is_error=True)
+        elif kind == "image_generation_call" and item.get("result"):  # the picture, in base64
+            told = {key: item[key] for key in _OF_A_PICTURE if item.get(key)}
+            yield ToolResult(id, {"type": "image", **mend_all(told)}, name)
+        if result := item.get(_RESULT_FIELD.get(kind, "")):
+            yield ToolResult(id, shown(mend_all(result)), name)
 
 
 _RESULT_FIELD = {
     "file_search_call": "results",
     "code_interpreter_call": "outputs",
-    "image_generation_call": "result",
     "mcp_call": "output",
 }
+_OF_A_PICTURE = ("output_format", "size", "quality", "background", "revised_prompt")
 
 
 def _is_call(item: JSON) -> bool:

@@ -16,7 +16,9 @@ from typing import Any
 
 from ..errors import ProviderError
 from ..sse import Decoder
+from .digits import loads
 from .errors import class_names
+from .failures import failure_of
 from .source import Source
 from .turn import DONE, JSON, PAUSE
 
@@ -169,22 +171,33 @@ def parse(data: str, kind: str = "message") -> JSON | None:
         return _error(data)
     if data.startswith("{"):
         try:
-            d = json.loads(data)
+            d = loads(data)
         except ValueError as error:
             detail = f"The provider sent an event that is no JSON: {error}: {data[:200]!r}"
             raise ProviderError(detail=detail) from error
         return d if isinstance(d, dict) else None
-    return DONE if data.startswith("[DONE]") else None
+    if data.startswith("[DONE]"):
+        return DONE
+    # A list where a chunk belongs has never been anything but errors (Google's).
+    return _error(data) if data.startswith("[") and _holds_error(data) else None
+
+
+def _holds_error(data: str) -> bool:
+    try:
+        items = loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return any(isinstance(item, dict) and failure_of(item) is not None for item in items)
 
 
 def _error(data: str) -> JSON:
     try:
-        d = json.loads(data)
-    except ValueError:
+        d = loads(data)
+    except (ValueError, RecursionError):
         d = {"message": data}
     if isinstance(d, dict) and d.get("type") == "error":
         return d  # as the wires have it
-    return {"type": "error", "error": d.get("error", d) if isinstance(d, dict) else d}
+    return {"type": "error", "error": d.get("error") or d if isinstance(d, dict) else d}
 
 
 def error_of(body: bytes) -> JSON | None:

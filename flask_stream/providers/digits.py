@@ -1,0 +1,53 @@
+"""Numbers as they stood on the wire.
+
+Some gateways send a token that looks like a number as one (`"content": 0.005`). Where text
+belongs, its digits are the text, exactly: `1.0` and `1e-7` too, which Python writes in a way
+of its own. Everywhere else a number is a number; `surrogates.mend_all` and `shown` give it out
+`plain`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+
+
+class Digits(float):
+    """A number that Python would write otherwise than it stood on the wire."""
+
+    __slots__ = ("digits",)
+    digits: str
+
+    @property
+    def plain(self) -> int | float:
+        return int(self.digits) if self.digits.lstrip("-").isdigit() else float(self)
+
+
+def _remembered(digits: str) -> Digits:
+    number = Digits(digits)
+    number.digits = digits
+    return number
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    return number if repr(number) == digits else _remembered(digits)
+
+
+def _int(digits: str) -> int | float:
+    # Above 300 digits Python may refuse, or need long, to read or write a whole number.
+    return int(digits) if digits != "-0" and len(digits) < 300 else _remembered(digits)
+
+
+loads = json.JSONDecoder(parse_float=_float, parse_int=_int).decode
+
+
+def spoken(value: object) -> str:
+    """`value` where text belongs: text, or a number's digits; of anything else none."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Digits):
+        return value.digits
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return ""
+    return repr(value)
