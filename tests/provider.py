@@ -220,8 +220,9 @@ def frames(*dicts: dict[str, Any], done: bool = False) -> bytes:
 class ReplayServer(Clients):
     """The replay server of the recorded streams, as a process of its own."""
 
-    def __init__(self, shared: Path) -> None:
-        command = [sys.executable, str(shared / "replay_server.py")]
+    def __init__(self, shared: Path, folder: str = "transcripts") -> None:
+        server = shared / "replay_server.py"
+        command = [sys.executable, str(server), "--dir", str(shared / folder)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.base = json.loads(self._process.stdout.readline())["base"]

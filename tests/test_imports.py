@@ -38,6 +38,7 @@ ORDER = [
     "providers.chat_calls",
     "providers.openai_chat",
     "providers.responses_output",
+    "providers.responses_calls",
     "providers.openai_responses",
     "providers.wire",
     "providers.over_requests",

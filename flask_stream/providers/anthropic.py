@@ -25,6 +25,9 @@ PROVIDER = "anthropic"
 _CLIENT_TOOL = "tool_use"
 _SERVER_TOOLS = {"server_tool_use", "mcp_tool_use"}
 
+# Beside results, what a text is set off from. Blocks that we do not know are as if not there.
+_ASIDE = (_CLIENT_TOOL, "redacted_thinking")
+
 _RESULTS = ("web_search_result", "web_fetch_result")
 
 # Where a block keeps the text that its deltas bring.
@@ -99,7 +102,8 @@ class _Reader:
         if kind == "thinking":
             yield from self.thought(index, given.get("thinking"))
             return
-        yield from self.prose.aside()
+        if kind in _SERVER_TOOLS or kind in _ASIDE or "tool_use_id" in block:
+            yield from self.prose.aside()
         if kind == _CLIENT_TOOL or kind in _SERVER_TOOLS:
             id = words(block.get("id")) or f"call_{len(self.content)}"
             block["id"] = id

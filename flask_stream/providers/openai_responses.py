@@ -6,31 +6,20 @@ the final `response.output`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..events import Event, Meta, Refusal, ToolCall, ToolResult, Usage
-from .digits import spoken
+from ..events import Event, Meta, Refusal, Usage
 from .errors import from_body
 from .failures import failure_of
 from .prose import Prose
+from .responses_calls import Calls, is_call
 from .responses_output import PARTS, Item, Output, exact
-from .shown import shown
-from .surrogates import mend, mend_all
-from .turn import JSON, OpenCall, Turn, count, follow, tool_call, words
+from .surrogates import mend_all
+from .turn import JSON, Turn, count, follow, words
 
 PROVIDER = "openai"
 
-_CLIENT_TOOLS = {"function_call", "custom_tool_call"}
-_SERVER_TOOLS = {
-    "web_search_call",
-    "file_search_call",
-    "code_interpreter_call",
-    "image_generation_call",
-    "mcp_call",
-    "tool_search_call",
-}
 # These the app must answer too, from their items in `Result.message`: they are no functions.
 _OTHER_CLIENT_TOOLS = {
     "computer_call",
@@ -57,12 +46,10 @@ def read(dicts: Iterable[JSON], turn: Turn | None = None) -> Iterator[Event]:
 class _Reader:
     def __init__(self, turn: Turn) -> None:
         self.turn = turn
-        self.calls: dict[int, OpenCall] = {}
-        self.opened = False  # a call, of whomsoever
-        self.called = False  # a tool that the app must run
         self.has_refusal = False
         self.prose = Prose()
         self.output = Output()
+        self.calls = calls = Calls(turn, self.output)
         self.speaking: Item | None = None  # the item whose text was told last
         self.given: Any = None  # the whole output, which the last event brings
         self.handlers = {
@@ -80,13 +67,13 @@ class _Reader:
             "response.reasoning_summary_text.done": self.summary_done,
             "response.reasoning_text.delta": self.thought_delta,
             "response.reasoning_text.done": self.thought_done,
-            "response.function_call_arguments.delta": self.arguments_delta,
-            "response.custom_tool_call_input.delta": self.arguments_delta,
-            "response.mcp_call_arguments.delta": self.arguments_delta,
-            "response.code_interpreter_call_code.delta": self.code_delta,
-            "response.function_call_arguments.done": self.arguments_done,
-            "response.custom_tool_call_input.done": self.arguments_done,
-            "response.mcp_call_arguments.done": self.arguments_done,
+            "response.function_call_arguments.delta": calls.arguments_delta,
+            "response.custom_tool_call_input.delta": calls.arguments_delta,
+            "response.mcp_call_arguments.delta": calls.arguments_delta,
+            "response.code_interpreter_call_code.delta": calls.code_delta,
+            "response.function_call_arguments.done": calls.arguments_done,
+            "response.custom_tool_call_input.done": calls.arguments_done,
+            "response.mcp_call_arguments.done": calls.arguments_done,
             "response.completed": self.completed,
             "response.incomplete": self.incomplete,
             "response.failed": self.failed,
@@ -124,7 +111,7 @@ class _Reader:
         yield from self.finish(d)
         self.turn.provider_stop_reason = "completed"
         self.turn.complete = True
-        if self.called:
+        if self.calls.called:
             self.turn.stop_reason = "tool_calls"
         elif self.has_refusal and not self.prose.has_text:
             self.turn.stop_reason = "refusal"
@@ -140,11 +127,11 @@ class _Reader:
 
     def finish(self, d: JSON) -> Iterator[Event]:
         response = d.get("response") or {}
-        yield from self.close_calls(whole=True)
+        yield from self.calls.close(whole=True)
         self.turn.ended = True
         self.use(response.get("usage"))
         output = response.get("output")
-        if not (self.output.is_told or self.opened):  # all of it came only here
+        if not (self.output.is_told or self.calls.opened):  # all of it came only here
             for index, item in enumerate(output or []):
                 yield from self.item_done({"output_index": index, "item": item})
         self.given = output  # some proxies leave it empty: what came before serves
@@ -163,7 +150,7 @@ class _Reader:
 
     def end(self) -> Iterator[Event]:
         yield from self.prose.end()
-        yield from self.close_calls(whole=self.turn.complete)
+        yield from self.calls.close(whole=self.turn.complete)
         if self.turn.usage is not None:
             yield self.turn.usage
 
@@ -262,39 +249,9 @@ class _Reader:
     def item_added(self, d: JSON) -> Iterator[Event]:
         item = d.get("item") or {}
         self.output.begin(d, item)
-        if _is_call(item):
-            if (index := d.get("output_index") or 0) in self.calls:
-                yield from self.close_open(index, whole=True)
-            yield from self.open_call(d, item)
-
-    def open_call(self, d: JSON, item: JSON) -> Iterator[Event]:
-        yield from self.prose.aside()
-        kind = item["type"]
-        index = d.get("output_index") or 0
-        id = words(item.get("call_id")) or words(item.get("id")) or f"call_{index}"
-        name = words(item.get("name")) or kind.removesuffix("_call")
-        self.opened = True
-        self.calls[index] = OpenCall(id, name, kind in _SERVER_TOOLS)
-        self.calls[index].given = words(item.get("arguments")) or words(item.get("input"))
-        yield from self.calls[index].start()
-
-    def arguments_delta(self, d: JSON) -> Iterator[Event]:
-        call = self.calls.get(d.get("output_index") or 0)
-        if call is not None:
-            yield from call.delta(spoken(d.get("delta")))
-
-    def code_delta(self, d: JSON) -> Iterator[Event]:
-        """Code, as the JSON text that every call's deltas are: {"code": …}."""
-        call = self.calls.get(d.get("output_index") or 0)
-        if call is not None and (code := spoken(d.get("delta"))):
-            text = json.dumps(code, ensure_ascii=False)[1:-1]
-            yield from call.delta(text if call.pieces else f'{{"code": "{text}')
-
-    def arguments_done(self, d: JSON) -> Iterator[Event]:
-        call = self.calls.get(d.get("output_index") or 0)
-        if call is not None:
-            call.given = words(d.get("arguments")) or words(d.get("input"))
-        yield from ()
+        if is_call(item):
+            yield from self.prose.aside()
+            yield from self.calls.added(d, item)
 
     def item_done(self, d: JSON) -> Iterator[Event]:
         """What an item holds, where it did not come in pieces before."""
@@ -302,92 +259,10 @@ class _Reader:
         if not given:
             return
         item = self.output.begin(d, given, is_done=True)
-        self.called = self.called or given.get("type") in _OTHER_CLIENT_TOOLS
+        self.calls.called = self.calls.called or given.get("type") in _OTHER_CLIENT_TOOLS
         for kind, at, text in list(self.output.unsaid(item)):
             where = {"output_index": d.get("output_index"), "content_index": at}
             yield from self.whole(kind, {**where, "summary_index": at}, text)
-        if not _is_call(given):
-            return
-        index = d.get("output_index") or 0
-        if index not in self.calls:
-            yield from self.open_call(d, given)
-        yield from self.close_call(self.calls.pop(index), given)
-        yield from self.tool_result(given)
-
-    def close_call(self, call: OpenCall, item: JSON) -> Iterator[Event]:
-        self.called = self.called or not call.server
-        kind = item["type"]
-        if kind == "code_interpreter_call" and call.pieces:
-            yield from call.delta('"}')
-        yield self.whole_call(call, kind, item)
-
-    def whole_call(self, call: OpenCall, kind: str, item: JSON) -> Event:
-        if kind == "custom_tool_call":  # its input is free text, not JSON
-            return ToolCall(call.id, call.name, item.get("input", call.text))
-        if kind == "code_interpreter_call":
-            if (code := mend(spoken(item.get("code")))) or not call.pieces:
-                return ToolCall(call.id, call.name, {"code": code}, server=True)
-            return call.end()
-        arguments = item.get("arguments", call.text)
-        if isinstance(arguments, str):
-            arguments = arguments or call.text
-        if kind in ("web_search_call", "file_search_call", "image_generation_call"):
-            known = item.get("action") or {
-                key: item[key] for key in ("queries", "revised_prompt") if item.get(key)
-            }
-            return ToolCall(call.id, call.name, mend_all(known), server=True)
-        if not isinstance(arguments, str):
-            return ToolCall(call.id, call.name, mend_all(arguments), server=call.server)
-        return tool_call(call.id, call.name, arguments, server=call.server)
-
-    def close_calls(self, *, whole: bool) -> Iterator[Event]:
-        """Calls that the stream left open: cut off, or from a proxy that sends no ends."""
-        for index in list(self.calls):
-            yield from self.close_open(index, whole=self.turn.error is None and whole)
-
-    def close_open(self, index: int, *, whole: bool) -> Iterator[Event]:
-        call = self.calls.pop(index)
-        self.called = self.called or not call.server
-        item = self.output.at({"output_index": index}) or self.output.at({})
-        is_code = item is not None and item.kind == "code_interpreter_call"
-        if is_code and call.pieces and whole:
-            yield from call.delta('"}')
-        event = call.end(whole=whole)
-        if item is not None and not item.is_done:
-            is_object = is_code and isinstance(event.arguments, dict)
-            item.input = event.arguments.get("code", "") if is_object else call.text
-        yield event
-
-    def tool_result(self, item: JSON) -> Iterator[Event]:
-        """What came back to a tool that the provider ran, where it says so."""
-        kind = item["type"]
-        id = words(item.get("call_id")) or words(item.get("id"))
-        name = words(item.get("name")) or kind.removesuffix("_call")
-        if kind == "web_search_call":
-            for source in (item.get("action") or {}).get("sources") or []:
-                yield from self.turn.new_source(source.get("url"), source.get("title"))
-        elif kind == "file_search_call":
-            for found in item.get("results") or []:
-                yield from self.turn.new_source(document=found.get("filename"))
-        elif kind == "mcp_call" and item.get("error"):
-            yield ToolResult(id, shown(mend_all(item["error"])), name, is_error=True)
-        elif kind == "image_generation_call" and item.get("result"):  # the picture, in base64
-            told = {key: item[key] for key in _OF_A_PICTURE if item.get(key)}
-            yield ToolResult(id, {"type": "image", **mend_all(told)}, name)
-        if result := item.get(_RESULT_FIELD.get(kind, "")):
-            yield ToolResult(id, shown(mend_all(result)), name)
-
-
-_RESULT_FIELD = {
-    "file_search_call": "results",
-    "code_interpreter_call": "outputs",
-    "mcp_call": "output",
-}
-_OF_A_PICTURE = ("output_format", "size", "quality", "background", "revised_prompt")
-
-
-def _is_call(item: JSON) -> bool:
-    kind = words(item.get("type"))
-    if kind == "tool_search_call" and item.get("execution") == "client":
-        return False
-    return kind in _CLIENT_TOOLS or kind in _SERVER_TOOLS
+        if is_call(given):
+            yield from self.prose.aside()
+            yield from self.calls.done(d, given)
