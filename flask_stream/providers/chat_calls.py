@@ -168,7 +168,7 @@ def _arguments(function: JSON) -> str:
     return json.dumps(arguments, ensure_ascii=False)  # Ollama's and others': an object
 
 
-_MARKS = re.compile(r'[\\"{}\[\]]')
+_MARKS = r'[\\"{}\[\]]'
 
 
 class _Scan:
@@ -185,7 +185,7 @@ class _Scan:
         return self._begun and self._depth <= 0
 
     def feed(self, piece: str) -> None:
-        for found in _MARKS.finditer(piece):
+        for found in re.finditer(_MARKS, piece):
             mark = found[0]
             if found.start() == self._escaped:
                 continue

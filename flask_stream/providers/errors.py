@@ -80,13 +80,13 @@ _WORDS = {
         *("api_timeout_error", "timed_out"),
     ),
 }
-_SUFFIX = re.compile("(error|exception)$")
 
 
 def _core(word: str) -> str:
     """A word without its spelling: `com.amazonaws#ThrottlingException:http://…` too."""
     word = word.rpartition("#")[2].partition(":")[0]
-    return _SUFFIX.sub("", re.sub("[^a-z0-9]", "", word.lower()))
+    core = "".join(filter(str.isalnum, word.lower()))
+    return core.removesuffix("error").removesuffix("exception")
 
 
 _CODE_OF_WORD = {_core(word): code for code, words in _WORDS.items() for word in words}
@@ -175,10 +175,8 @@ def _words(body: object, depth: int = 0) -> Iterator[str]:
 
 
 # In a sentence, only what no sentence has: `RateLimitError`, `RESOURCE_EXHAUSTED`, «code: 429».
-_NAME = re.compile(r"\b(?:[A-Za-z]+(?:_[A-Za-z]+)+|[A-Z]{6,}|[A-Za-z]+(?:Error|Exception))\b")
-_STATUS = re.compile(
-    r"(?i)\b(?:status|code|error|http)[^0-9A-Za-z]{0,3}(?:code\W{0,3})?([45]\d\d)\b"
-)
+_NAME = r"\b(?:[A-Za-z]+(?:_[A-Za-z]+)+|[A-Z]{6,}|[A-Za-z]+(?:Error|Exception))\b"
+_STATUS = r"(?i)\b(?:status|code|error|http)[^0-9A-Za-z]{0,3}(?:code\W{0,3})?([45]\d\d)\b"
 
 
 def _words_of_text(text: str, depth: int) -> Iterator[str]:
@@ -190,8 +188,8 @@ def _words_of_text(text: str, depth: int) -> Iterator[str]:
             pass
     if len(text) < 60 and " " not in text:
         yield text
-    yield from _STATUS.findall(text)
-    yield from _NAME.findall(text)
+    yield from re.findall(_STATUS, text)
+    yield from re.findall(_NAME, text)
 
 
 def _code_of(word: str) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .digits import Digits
 
-_DATA_URL = re.compile(
+_DATA_URL = (  # compiled once it is needed, which is seldom
     r"(data:[^,;\s\"'\\]{0,80}(?:;[^,;\s\"'\\]{1,80}){0,4}?;base64,)[A-Za-z0-9+/=_%-]+"
 )
 # Where a block of base64 stands: Anthropic's sources, MCP's contents and resources, OpenAI's.
@@ -26,7 +26,7 @@ _ALWAYS = ("blob", "b64_json", "partial_image_b64")
 def shown(value: Any) -> Any:
     """A JSON value for an event: of a `data:` URL, only what it says of itself."""
     if isinstance(value, str):
-        return _DATA_URL.sub(r"\1", value) if ";base64," in value else value
+        return re.sub(_DATA_URL, r"\1", value) if ";base64," in value else value
     if isinstance(value, list):
         return [shown(item) for item in value]
     if isinstance(value, dict):

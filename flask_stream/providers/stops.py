@@ -63,9 +63,6 @@ _INTERRUPTION = {
 }
 
 
-_HUMP = re.compile("(?<=[a-z])(?=[A-Z])")
-
-
 def reason(word: str) -> str:
     """Our stop reason for a provider's; `other` for one that nobody knows."""
     return _OURS.get(_core(word), "other")
@@ -88,5 +85,5 @@ def is_word(word: str) -> bool:
 def _core(word: str) -> str:
     """The word as the tables have it: `FinishReason.MAX_TOKENS`, `content_filter: SAFETY`."""
     core = word.partition(":")[0].rpartition(".")[2].strip()
-    core = _HUMP.sub("_", core).lower().replace("-", "_").replace(" ", "_")
+    core = re.sub("(?<=[a-z])(?=[A-Z])", "_", core).lower().replace("-", "_").replace(" ", "_")
     return core.removeprefix("finish_reason_")
