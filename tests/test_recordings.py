@@ -1,7 +1,6 @@
 """Every recorded stream, through the real SDKs and through requests: over HTTP, and byte by byte.
 
-`EXPECTED.json` was read from the recordings independently of any SDK. Where we hold that it
-is wrong, `CORRECTED` says what is right, and why.
+`EXPECTED.json` was read from the recordings independently of any SDK.
 """
 
 from __future__ import annotations
@@ -35,14 +34,6 @@ if EXPECTED:
 else:
     skip = pytest.mark.skip(reason=f"no recorded provider streams in {SHARED.name}/")
     RECORDINGS = [pytest.param("", id="none", marks=skip)]
-
-CORRECTED: dict[str, dict[str, Any]] = {
-    # Groq reports usage in `x_groq.usage` unless `include_usage` is asked for, and only there.
-    "co_t_groq": {"usage": {"prompt_tokens": 18, "completion_tokens": 73}},
-    "co_p_groq_compound_web_search": {"usage": {"prompt_tokens": 5003, "completion_tokens": 359}},
-    # Snowflake's thinking comes in `delta.reasoning_details[].text`, as OpenRouter's does.
-    "co_p_snowflake_thinking": {"reasoning": "15 * 27 = 405"},
-}
 
 # What the SDKs' helper streams cannot carry, seen with anthropic 2.12 and openai 3.54.
 HELPER_BREAKS = {
@@ -90,7 +81,7 @@ def loaded(text: str) -> Any:
 
 
 def check(name: str, result: Result, code: str | None) -> None:
-    expected = EXPECTED[name] | CORRECTED.get(stem(name), {})
+    expected = EXPECTED[name]
     assert result.outcome == expected["outcome"]
     assert result.text == expected["text"]
     assert result.reasoning == expected["reasoning"]
@@ -98,8 +89,6 @@ def check(name: str, result: Result, code: str | None) -> None:
         (c["id"], c["name"], loaded(c["arguments"])) for c in expected["tool_calls"]
     ]
     raw = dict(result.raw_usage or {})
-    if "usage" in CORRECTED.get(stem(name), {}):
-        raw = {key: raw[key] for key in expected["usage"]}
     assert raw == (expected["usage"] or {})
     check_usage(_WIRE[expected["api"]], result, raw)
     if "failed_code" in expected:
