@@ -48,7 +48,8 @@ def merged(old: Any, new: Any, key: str = "") -> Any:
             if text:
                 old.add({"type": "text", "text": text})
         for item in new:
-            old.add(item)
+            is_number = key in _TEXTS and isinstance(item, int | float)
+            old.add(spoken(item) if is_number else item)
         return old
     if isinstance(new, dict):
         target = old if isinstance(old, dict) else {}

@@ -38,6 +38,8 @@ def failure_in(part: Mapping[str, Any]) -> object:
         elif name.startswith("x_") and isinstance(value, Mapping):  # Groq's `x_groq`
             if (inner := failure_in(value)) is not None:
                 return inner
+        elif name.endswith("Exception") and isinstance(value, Mapping):  # Bedrock's
+            return {name: value}
         elif name == "base_resp" and isinstance(value, Mapping):  # MiniMax's
             if _says(value.get("status_code")):
                 return value
@@ -48,7 +50,7 @@ def _bare(d: Mapping[str, Any]) -> object:
     """An error in the place of a chunk: {"code": …, "message": …}, or FastAPI's {"detail": …}."""
     if d.get("detail"):
         return d
-    is_status = re.fullmatch("[45][0-9]{2}", str(d.get("status")))
+    is_status = re.fullmatch("[45][0-9]{2}|error|failed", str(d.get("status")))
     told = isinstance(d.get("message") or d.get("msg"), str)
     return d if told and (is_status or _says(d.get("code"))) else None
 

@@ -50,15 +50,17 @@ class _Reader:
         self.calls = Calls()
         self.prose = Prose()
         self.has_refusal = False
+        self.is_strange = False  # the last dict was no chunk
 
     def chunk(self, d: JSON) -> Iterator[Event]:
         if d is DONE:
             yield from self.prose.end()
-            # Behind nothing that was said it is no sign of success.
+            # Behind nothing that was said, or what was not understood, it is no sign of success.
             said = self.prose.has_words or self.has_refusal or bool(self.calls)
-            self.turn.complete = self.turn.complete or said
+            self.turn.complete = self.turn.complete or (said and not self.is_strange)
             self.turn.ended = True
             return
+        self.is_strange = "choices" not in d and "usage" not in d
         failure = failure_of(d)
         if failure is not None:  # what is said beside it is kept
             self.turn.fail(from_body(failure))
@@ -140,7 +142,7 @@ class _Reader:
         # OpenRouter's and Snowflake's, some of them encrypted.
         parts = [detail for detail in details or [] if isinstance(detail, Mapping)]
         for field in _REASONING:
-            if (value := delta.get(field)) and (text := spoken(value)):
+            if text := spoken(delta.get(field)):
                 yield from self.thought(text, parts[0].get("index") if parts else None)
                 return
         for detail in parts:

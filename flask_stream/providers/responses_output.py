@@ -86,6 +86,7 @@ class Output:
                 if (kind, at) in before or (kind, None) in before or not isinstance(part, dict):
                     continue
                 if part.get("type", type) == type and (text := spoken(part.get(name))):
+                    kinds.add(kind)
                     yield kind, at, text
 
     def message(self, *, whole: bool) -> list[JSON] | None:
