@@ -6,12 +6,17 @@ another stream waits for it. That one must not be cut.
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import anthropic
+import groq
+import httpx
 import httpx2
 import openai
 import pytest
@@ -22,7 +27,8 @@ from flask_stream import Event, Result
 from flask_stream.providers.adapt import adapt
 from flask_stream.providers.relay import relay_source
 from flask_stream.providers.wire import SDKItems
-from tests.provider import PATHS, TEXT, WIRES, Exchange, Provider, word_by_word
+from tests.conftest import ROOT
+from tests.provider import PATHS, TEXT, WIRES, Exchange, Provider, Traced, word_by_word
 from tests.servers.client import DEADLINE
 from tests.servers.running import until
 from tests.transcripts.reading import collect
@@ -41,6 +47,11 @@ class OneConnection(Provider):
         )
         self.openai = openai.OpenAI(
             base_url=f"{self.base}/v1", api_key="none", max_retries=0, http_client=self.http
+        )
+        self.httpx2 = httpx2.Client(base_url=self.base, limits=httpx2.Limits(max_connections=1))
+        self.httpx = httpx.Client(base_url=self.base, limits=httpx.Limits(max_connections=1))
+        self.groq = groq.Groq(
+            base_url=self.base, api_key="none", max_retries=0, http_client=self.httpx
         )
         self.session = requests.Session()
         self.session.mount("http://", HTTPAdapter(pool_maxsize=1, pool_block=True))
@@ -64,11 +75,20 @@ def items(provider: Provider, wire: str) -> Any:
     return SDKItems(provider.create(wire))
 
 
+def of_groq(provider: Provider, wire: str) -> Any:
+    """Its SDK asks on one path only; what it is answered is the script's to say."""
+    return adapt(provider.groq.chat.completions.create(model="m", messages=[], stream=True))
+
+
 WAYS = {
     "the SDK's stream": lambda p, wire: adapt(p.create(wire)),
     "the SDK's stream, iterated": items,
     "the SDK's manager": lambda p, wire: adapt(p.helper(wire)),
+    "a tracer's proxy": lambda p, wire: adapt(Traced(p.create(wire))),
+    "another vendor's stream": of_groq,
     "requests": lambda p, wire: adapt(p.post(wire)),
+    "httpx": lambda p, wire: adapt(p.send(wire)),
+    "httpx2": lambda p, wire: adapt(p.send(wire, "httpx2")),
 }
 
 
@@ -134,3 +154,20 @@ def test_a_cancel_held_in_its_shutdown_does_not_cut_who_gets_the_connection_next
         thread.join(DEADLINE)
     assert (result.outcome, result.text) == ("complete", TEXT)
     assert [(r.outcome, r.text) for r in bystander] == [("complete", TEXT)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("gevent" in sys.modules, reason="this is the run under gevent")
+def test_nor_does_a_cancel_that_is_held_under_gevent() -> None:
+    code = "from gevent import monkey; monkey.patch_all(); import sys, pytest;"
+    code += "sys.exit(pytest.main(['-q', '-k', 'openai_chat', *sys.argv[1:]]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, __file__],
+        cwd=ROOT,
+        env={**os.environ, "GEVENT_SUPPORT": "True"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    assert f"{len(WAYS)} passed" in done.stdout

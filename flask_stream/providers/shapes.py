@@ -37,7 +37,8 @@ def response_of(stream: object) -> Any:
         response = getattr(stream, name, None)
         if _is_response(response):
             return response
-    return None
+    inner = getattr(stream, "completion_stream", None)  # LiteLLM's, around one of OpenAI's SDK
+    return response_of(inner) if inner is not None else None
 
 
 def _is_response(obj: object) -> bool:
