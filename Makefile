@@ -6,11 +6,12 @@ PYTHON ?= python3
 PORT ?= 8000
 VENV_PYTHON := .venv/bin/python
 # Playwright's own node needs a library (libatomic) that a small system lacks; Node's does not.
-BROWSER = CHROMIUM=$$(.ci/get-chromium) PLAYWRIGHT_NODEJS_PATH=$$(command -v node)
+TOOLS = CHROMIUM=$$(.ci/get-chromium) FIREFOX=$$(.ci/get-firefox 2>/dev/null) \
+	NGINX=$$(.ci/get-nginx) PLAYWRIGHT_NODEJS_PATH=$$(command -v node)
 
-# Most of the time is spent waiting for servers. A file's tests stay together, as they share them;
-# in the files' own order, since those that take long stand first.
-IN_PARALLEL = --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# More processes than a small machine has cores, since most of the time is spent waiting. How the
+# tests are shared out, and their order, is tests/conftest.py's.
+IN_PARALLEL = --numprocesses 5 --dist loadfile --no-loadscope-reorder
 
 export PORT
 # First on the PATH: on a machine without Node 20, .ci/get-node puts one there.
@@ -30,6 +31,8 @@ test: lint test-js test-python test-other-pythons ## fetch what the tests need, 
 
 test-tools: interpreters js/node_modules/.ready ## fetch what the tests need
 	@chromium=$$(.ci/get-chromium) && echo "Chromium: $$chromium"
+	@firefox=$$(.ci/get-firefox) && [ -z "$$firefox" ] || echo "Firefox: $$firefox"
+	@nginx=$$(.ci/get-nginx) && echo "nginx: $$nginx"
 
 interpreters:
 	@.ci/get-venv $(PYTHON) .venv test
@@ -49,17 +52,18 @@ test-js: test-tools ## run the JavaScript tests in Node
 	cd js && npm test
 
 test-python: test-tools ## run the Python and browser tests
-	$(BROWSER) $(VENV_PYTHON) -m pytest $(IN_PARALLEL)
+	$(TOOLS) $(VENV_PYTHON) -m pytest $(IN_PARALLEL)
 
 test-other-pythons: test-tools ## run the Python tests on this machine's other Pythons
 	@.ci/test-other-pythons $(IN_PARALLEL)
 
 coverage: test-tools ## run the Python and browser tests, and list the lines they never reach
-	$(BROWSER) $(VENV_PYTHON) -m coverage run -m pytest
+	$(TOOLS) $(VENV_PYTHON) -m coverage run -m pytest
 	$(VENV_PYTHON) -m coverage report
 
-bench: test-tools ## measure the client beside other ways to show a stream: a quarter of an hour
-	$(BROWSER) $(VENV_PYTHON) -m bench.client
+bench: test-tools ## measure what importing costs, and the client: a quarter of an hour
+	$(VENV_PYTHON) -m bench.importing
+	$(TOOLS) $(VENV_PYTHON) -m bench.client
 
 build-client: test-tools ## build flask_stream/static from js/src
 	cd js && npm run build

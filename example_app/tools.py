@@ -65,7 +65,8 @@ def run() -> Iterator[Any]:
             if not provider.cites:
                 yield from (Source(note.url, note.title) for note in found[call.id])
         messages += provider.tool_results(found)
-    raise StreamFailed("The model searched again and again, and never answered.", "no_answer")
+    message = "The model searched again and again, and never answered."
+    raise StreamFailed(message, error_code="no_answer", status=502)
 
 
 def search(call: ToolCall) -> Generator[Event, None, list[Note]]:

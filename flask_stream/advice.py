@@ -43,17 +43,30 @@ def of_server(environ: Environ, connection: Connection, heartbeat: float) -> Non
                 timeout,
                 heartbeat,
             )
-    software = environ.get("SERVER_SOFTWARE") or ("uWSGI" if "uwsgi.version" in environ else None)
-    # Flask's test client names no software: it is no server.
     named = "gunicorn.socket" in environ or "werkzeug.socket" in environ
-    if software and not named and not connection.is_http2:
+    software = _software_of(environ)
+    if software is not None and not named and not connection.is_http2:
         once(
             "socket",
             "This server (%s) does not name the client's socket in its WSGI environ, so there are "
-            "no heartbeats, and a client that leaves is noticed at the next word only. gunicorn "
-            "(gthread, gevent or sync) and Flask's development server name it.",
+            "no heartbeats, and a client that leaves is noticed at the next word at best, and by "
+            "way of ASGI never: its answer is paid for to the end. gunicorn (gthread, gevent or "
+            "sync) and Flask's development server name it.",
             software,
         )
+
+
+def _software_of(environ: Environ) -> str | None:
+    """What the server calls itself; None for Flask's test client, which is no server."""
+    if environ.get("SERVER_SOFTWARE"):
+        return str(environ["SERVER_SOFTWARE"])
+    if "uwsgi.version" in environ:
+        return "uWSGI"
+    # Adapters between ASGI and WSGI (a2wsgi, asgiref's, uvicorn's, hypercorn's) say no more
+    # than that they have threads and processes; a test client has neither.
+    if environ.get("wsgi.multithread") or environ.get("wsgi.multiprocess"):
+        return "which does not say its name: one for ASGI, perhaps"
+    return None
 
 
 def of_threads(threads: int, limit: int) -> None:

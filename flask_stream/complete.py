@@ -15,25 +15,17 @@ from .providers.wire import discard
 from .run import ClientLeft
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from flask.typing import ResponseReturnValue
-
+    from .call import Call, NoJs
     from .delivery import Delivery
     from .result import Result
 
-    NoJs = Callable[[Result], ResponseReturnValue]
-
 COMPLETE_HEADERS = {"Cache-Control": "no-store"}
 
-# In the request's environ.
-NO_JS = "flask_stream.no_js"  # makes the page
-PAGE_FAILED = "flask_stream.page_failed"  # it raised: what it did has nothing to do with the run
 
-
-def complete(delivery: Delivery, format: Json | Html) -> Response:
+def complete(delivery: Delivery, format: Json | Html, call: Call) -> Response:
     """The response for a run that is read to its end here.
 
+    :param call: the view's, which may have a page of its own.
     :raises ClientDisconnected: the client has left.
     :raises FlaskStreamError: what the route's own page is, Flask cannot send.
     :raises Exception: what the route's own page raises.
@@ -43,20 +35,19 @@ def complete(delivery: Delivery, format: Json | Html) -> Response:
     except ClientLeft:
         raise ClientDisconnected() from None
     result = delivery.run.result
-    no_js = request.environ.get(NO_JS)
-    if no_js is not None and isinstance(format, Html):
-        return _page(no_js, result)
+    if call.no_js is not None and isinstance(format, Html):
+        return _page(call.no_js, result, call)
     rendered, status = format.render(result)
     headers = COMPLETE_HEADERS
     return current_app.response_class(rendered, status, headers, mimetype=format.mimetype)
 
 
-def _page(no_js: NoJs, result: Result) -> Response:
+def _page(no_js: NoJs, result: Result, call: Call) -> Response:
     try:
         value = no_js(result)
         response = _response(no_js, value)
-    except Exception:
-        request.environ[PAGE_FAILED] = True
+    except Exception as error:
+        call.refused = error  # as it is: what a page does has nothing to do with the provider
         raise
     if not _has_status(value):
         response.status_code = status_of(result)

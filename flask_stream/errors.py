@@ -7,19 +7,16 @@ goes to the log only (to the client too when the app runs in debug mode).
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from werkzeug.exceptions import (
-    BadGateway,
-    GatewayTimeout,
-    HTTPException,
-    ServiceUnavailable,
-    default_exceptions,
-)
+from werkzeug.exceptions import HTTPException
 
 if TYPE_CHECKING:
     from .result import Result
+
+E = TypeVar("E", bound="FlaskStreamError")
 
 # What a person reads for each code of `failed`. The codes are part of the wire.
 SAFE_MESSAGES: Mapping[str, str] = {
@@ -30,35 +27,70 @@ SAFE_MESSAGES: Mapping[str, str] = {
     "bad_request": "The AI provider did not accept the request.",
     "timeout": "The AI provider took too long to answer.",
     "truncated": "The answer was cut off before its end.",
-    "too_slow": "The connection could not keep up with the answer.",
     "shutdown": "The server is restarting. Please try again.",
     "internal": "Something went wrong on the server.",
 }
 
 # The codes of failures that may pass by themselves.
-RETRYABLE = {"overloaded", "rate_limited", "timeout", "truncated", "too_slow", "shutdown"}
+RETRYABLE = {"overloaded", "rate_limited", "timeout", "truncated", "shutdown"}
 
-# HTTP status of a failure that happens before the first byte, or of a JSON answer.
+# The HTTP status of a failure before the first byte, and of a JSON answer.
 _HTTP_STATUS = {
     "timeout": 504,
     "overloaded": 503,
     "rate_limited": 503,
-    "too_slow": 503,
     "shutdown": 503,
     "internal": 500,
 }
+
+# Of one that the app raises on purpose: 5xx is for what went wrong on our side or the
+# provider's, since alarms hang on it. All others are 400.
+_STATUS_ON_PURPOSE = {"rate_limited": 429, "overloaded": 503, "timeout": 504, "internal": 500}
 
 # Seconds, for a 503 whose provider named no time of its own.
 _RETRY_AFTER = 5
 
 
-def http_status(code: str) -> int:
-    """The HTTP status of a failure with this code; 502 for codes of the app's own."""
-    return _HTTP_STATUS.get(code, 502)
+def http_status(error_code: str) -> int:
+    """The HTTP status of a failure with this code; 502 for those that have none of their own."""
+    return _HTTP_STATUS.get(error_code, 502)
 
 
 class FlaskStreamError(Exception):
-    """Base of every error that Flask-Stream raises on purpose."""
+    """Base of every error that Flask-Stream raises on purpose. All of them pickle and copy."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By default an exception is made anew from its `args`, which most of ours do not keep.
+        state = {name: value for name, value in vars(self).items() if _pickles(value)}
+        return _made_again, (plain_class(type(self)), self.args), state
+
+    def __copy__(self) -> Self:
+        copied: Self = _made_again(type(self), self.args)
+        vars(copied).update(vars(self))
+        return copied
+
+
+def plain_class(cls: type[E]) -> type[E]:
+    """The class that the app knows, of one that was made for Flask to find its errorhandler."""
+    plain: type[E] = getattr(cls, "stands_for", cls)
+    return plain
+
+
+def _made_again(cls: type[FlaskStreamError], args: tuple[Any, ...]) -> Any:
+    made = cls.__new__(cls)
+    made.args = args
+    return made
+
+
+def _pickles(value: object) -> bool:
+    """A Result may hold what an app yielded, and a setting may have any value."""
+    if value is None or isinstance(value, str | int | float):
+        return True
+    try:
+        pickle.dumps(value)
+    except Exception:  # whatever the value's own class raises
+        return False
+    return True
 
 
 class ConfigurationError(FlaskStreamError, ValueError):
@@ -92,6 +124,7 @@ class RunError(FlaskStreamError, HTTPException):
     with ``failed``.
 
     :ivar error_code: one of the codes of ``failed``, or the app's own.
+    :ivar code: its HTTP status.
     :ivar message: safe to show.
     :ivar retryable: whether trying again may help.
     :ivar detail: the provider's or the exception's own text, for the log; or None.
@@ -105,14 +138,15 @@ class RunError(FlaskStreamError, HTTPException):
         self,
         message: str,
         *,
-        code: str,
+        error_code: str,
         retryable: bool,
+        status: int | None = None,
         detail: str | None = None,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(description=message)
-        self.code = http_status(code)
-        self.error_code = code
+        self.code = http_status(error_code) if status is None else status
+        self.error_code = error_code
         self.message = message
         self.retryable = retryable
         self.detail = detail
@@ -134,67 +168,71 @@ class ProviderError(RunError):
     ``relay`` raises it into the generator that called it, with :attr:`result` so far; a
     view that calls the SDK gets it as an HTTP error: 502, 503 (with Retry-After) for rate
     limits and overload, 504 for timeouts.
-    """
 
-    def __new__(cls, code: str = "provider_error", **kwargs: Any) -> ProviderError:
-        # Flask finds the errorhandler for a status by the exception's class, not by its code.
-        found = _CLASS_OF_STATUS.get(http_status(code), ProviderFailed)
-        return super().__new__(found if cls is ProviderError else cls)
+    :param error_code: one of the codes of ``failed``.
+    :raises ValueError: it is none.
+    """
 
     def __init__(
         self,
-        code: str = "provider_error",
+        error_code: str = "provider_error",
         *,
         detail: str | None = None,
         retryable: bool | None = None,
         retry_after: float | None = None,
     ) -> None:
+        if error_code not in SAFE_MESSAGES:
+            raise ValueError(
+                f"error_code is {error_code!r}, but a ProviderError's is one of: "
+                f"{', '.join(SAFE_MESSAGES)}. One of your own goes into StreamFailed(message, "
+                "error_code=…)."
+            )
         super().__init__(
-            SAFE_MESSAGES[code],
-            code=code,
-            retryable=code in RETRYABLE if retryable is None else retryable,
+            SAFE_MESSAGES[error_code],
+            error_code=error_code,
+            retryable=error_code in RETRYABLE if retryable is None else retryable,
             detail=detail,
             retry_after=retry_after,
         )
 
 
-class ProviderFailed(ProviderError, BadGateway):
-    """502. `app.errorhandler` may name it by a class above it, or by its status."""
-
-
-class ProviderUnavailable(ProviderError, ServiceUnavailable):  # type: ignore[misc]  # retry_after
-    """503: rate limits and overload."""
-
-
-class ProviderTimeout(ProviderError, GatewayTimeout):
-    """504: nothing came in time."""
-
-
-_CLASS_OF_STATUS: dict[int, type[ProviderError]] = {
-    502: ProviderFailed,
-    503: ProviderUnavailable,
-    504: ProviderTimeout,
-}
-
-
 class StreamFailed(RunError):
     """Raise it to end a run on purpose; its message is shown.
 
-    ``raise StreamFailed("Quota used up", code="quota", retryable=False)``
+    ``raise StreamFailed("Quota used up", error_code="quota", status=402)``
 
     :param message: shown to the user as it is.
-    :param code: for the page's own code; one of the wire's or a word of yours.
+    :param error_code: for the page's own code: a word of yours ("failed" unless told), or one
+        of the codes of ``failed``.
+    :param status: the HTTP status where it comes before the first byte, and of a JSON answer
+        or a page. Unless told it is 400, but 429 for ``rate_limited``, 503 for ``overloaded``,
+        504 for ``timeout`` and 500 for ``internal``. Keep 5xx for what went wrong on your side
+        or the provider's: alarms hang on it.
     :param retryable: whether the page should offer to try again.
+    :raises TypeError: `message` is no str.
+    :raises ValueError: `error_code` or `status` cannot be used.
     """
 
-    def __new__(cls, message: str, code: str = "internal", retryable: bool = False) -> StreamFailed:
-        return super().__new__(_FAILED_OF_STATUS[http_status(code)] if cls is StreamFailed else cls)
-
-    def __init__(self, message: str, code: str = "internal", retryable: bool = False) -> None:
-        super().__init__(message, code=code, retryable=retryable)
-
-
-_FAILED_OF_STATUS: dict[int, type[StreamFailed]] = {
-    status: type("StreamFailed", (StreamFailed, default_exceptions[status]), {})
-    for status in (500, 502, 503, 504)
-}
+    def __init__(
+        self,
+        message: str,
+        *,
+        error_code: str = "failed",
+        status: int | None = None,
+        retryable: bool = False,
+    ) -> None:
+        if not isinstance(message, str):
+            raise TypeError(
+                f"StreamFailed was given {message!r} for its message, but users read it: write "
+                "them a str."
+            )
+        if not isinstance(error_code, str) or not error_code:
+            raise ValueError(f'error_code is {error_code!r}, but it must be a word like "quota".')
+        if status is None:
+            status = _STATUS_ON_PURPOSE.get(error_code, 400)
+        if not isinstance(status, int) or not 400 <= status <= 599:  # True is 1
+            raise ValueError(
+                f"status is {status!r}, but it must be an HTTP status for an error: a whole "
+                "number from 400 to 599."
+            )
+        super().__init__(message, error_code=error_code, retryable=retryable, status=int(status))

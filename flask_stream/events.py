@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 JSON = dict[str, Any]
@@ -29,13 +29,14 @@ class Event:
     # take a twentieth of the time that `import flask` takes.
 
     def __repr__(self) -> str:
-        shown = (f"{f.name}={getattr(self, f.name)!r}" for f in _fields(self))
+        shown = (f"{f.name}={getattr(self, f.name)!r}" for f in _fields(self) if f.repr)
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return all(getattr(self, f.name) == getattr(other, f.name) for f in _fields(self))
+        compared = (f.name for f in _fields(self) if f.compare)
+        return all(getattr(self, name) == getattr(other, name) for name in compared)
 
     def __hash__(self) -> int:
         return hash(repr(self))
@@ -257,6 +258,8 @@ class Failed(Event):
     code: str
     message: str
     retryable: bool = False
+    # HTTP's, of the exception that it was: for the formats that have one. Never on the wire.
+    status: int | None = field(default=None, repr=False, compare=False)
 
     def payload(self) -> JSON:
         return {"code": self.code, "message": self.message, "retryable": self.retryable}

@@ -14,30 +14,22 @@ from flask import Flask, Response, current_app, got_request_exception, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import Forbidden
 
-from . import limits, web
-from .complete import NO_JS
+from . import web
+from .call import Call, current
+from .complete import COMPLETE_HEADERS
 from .errors import ConfigurationError, FlaskStreamError, SourceError
 from .formats import FORMATS, Format, choose
-from .providers.relays import Relays, relays
-from .response import (
-    SLOT,
-    as_http_error,
-    close_unsent,
-    head_response,
-    respond,
-    shape_bare_error,
-)
+from .refusals import as_http_error, telling_in_debug_mode
+from .response import close_unsent, head_response, respond
 from .run import Callback
 from .watch import Timing
 
 if TYPE_CHECKING:
-    from .complete import NoJs
+    from .call import NoJs
 
 P = ParamSpec("P")
 C = TypeVar("C", bound=Callback)
 Streaming = Callable[P, ResponseReturnValue]
-
-_CALLBACKS = "flask_stream.callbacks"  # in the request's environ
 
 
 def _seconds(value: object) -> bool:
@@ -166,7 +158,7 @@ class FlaskStream:
         self._apps.add(app)
         web.register(app, app.config["STREAM_URL_PREFIX"])
         app.before_request(_check_views)
-        app.after_request(shape_bare_error)
+        app.wsgi_app = telling_in_debug_mode(app)  # type: ignore[assignment]
         got_request_exception.connect(close_unsent, app)
 
     @overload
@@ -291,40 +283,29 @@ def _dispatch(
             f"The app {current_app.name!r} does not have Flask-Stream. Call stream.init_app(app) "
             "in its factory."
         )
-    began, environ, config = time.monotonic(), request.environ, current_app.config
-    # A view may call another one that streams: both have their callbacks in the one run.
-    is_inner = _CALLBACKS in environ
-    callbacks: list[Callback] = environ.setdefault(_CALLBACKS, [])
-    try:
-        if "Last-Event-ID" in request.headers:
-            # EventSource reconnects by itself; the prompt must not run twice. 204 ends it.
-            return Response(status=204)
-        if request.method == "GET" and request.headers.get("Sec-Fetch-Site") == "cross-site":
-            raise Forbidden("Another site asked for this answer, which would spend your tokens.")
-        format = choose(request.headers.get("Accept"), route.format)
-        if request.method == "HEAD":
-            return head_response(format)
-        if not is_inner:
-            environ[SLOT] = limits.take(environ, config["STREAM_MAX_CONCURRENT"])
-        if route.on_finish is not None:
-            callbacks.append(route.on_finish)
-        if route.no_js is not None:
-            environ.setdefault(NO_JS, route.no_js)
-        relayed = Relays()
-        token = relays.set(relayed)
+    began = time.monotonic()
+    with Call(route.no_js) as call:
         try:
+            if "Last-Event-ID" in request.headers:
+                # EventSource reconnects by itself; the prompt must not run twice. 204 ends it.
+                return Response(status=204, headers=COMPLETE_HEADERS)
+            if request.method == "GET" and request.headers.get("Sec-Fetch-Site") == "cross-site":
+                raise Forbidden(
+                    "Another site asked for this answer, which would spend your tokens."
+                )
+            format = choose(request.headers.get("Accept"), route.format)
+            if request.method == "HEAD":
+                return head_response(format)
+            call.reserve()
+            if route.on_finish is not None:
+                call.add(route.on_finish)
             value = view(*args, **kwargs)
-        finally:
-            relays.reset(token)
-        return respond(value, format, callbacks, route.timing(config), began, relayed)
-    except Exception as error:
-        raised = as_http_error(error)
-        if raised is error:
-            raise
-        raise raised from error
-    finally:
-        if not is_inner and (slot := environ.pop(SLOT, None)) is not None:
-            slot.release()  # what the view gave was no stream
+            return respond(value, format, call, route.timing(current_app.config), began)
+        except Exception as error:
+            raised = as_http_error(error, call)
+            if raised is error:
+                raise
+            raise raised from error
 
 
 def after_this_stream(callback: C) -> C:
@@ -337,10 +318,10 @@ def after_this_stream(callback: C) -> C:
 
     :raises FlaskStreamError: outside a view that has ``@stream.response``.
     """
-    callbacks = request.environ.get(_CALLBACKS) if request else None
-    if callbacks is None:
+    call = current()
+    if call is None:
         raise FlaskStreamError(
             "after_this_stream() works inside a view that has @stream.response below its route."
         )
-    callbacks.append(callback)
+    call.add(callback)
     return callback

@@ -34,7 +34,7 @@ def take(environ: Environ, setting: int | Literal["auto"] | None) -> Slot:
         advice.of_refusal(limit, setting)
         raise StreamFailed(
             "Too many answers are being written right now. Please try again in a moment.",
-            code="overloaded",
+            error_code="overloaded",
             retryable=True,
         )
     return Slot(attending)

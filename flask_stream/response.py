@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
 from collections.abc import Iterable, Iterator
@@ -11,23 +10,22 @@ from typing import Any
 from weakref import ref
 
 from flask import Response, current_app, request, session, stream_with_context
-from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response as WSGIResponse
 
 from . import advice
-from .complete import COMPLETE_HEADERS, PAGE_FAILED, complete
+from .call import Call
+from .complete import COMPLETE_HEADERS, complete
 from .delivery import Delivery
-from .errors import SAFE_MESSAGES, RunError, SourceError
+from .errors import SourceError
 from .events import Event
-from .formats import Format, Html, Json, Streaming, prefers_html
+from .formats import Format, Html, Json, Streaming
 from .providers.adapt import adapt, adapt_items
-from .providers.errors import class_names, from_exception
+from .providers.errors import class_names
 from .providers.relay import relay_source
-from .providers.relays import Relays
 from .providers.shapes import SDKS
 from .providers.source import Source
 from .providers.wire import discard
-from .run import Callback, Run, failed_by
+from .run import Run
 from .server import Connection
 from .watch import Timing, watcher
 
@@ -43,9 +41,7 @@ STREAM_HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-# In the request's environ.
-SLOT = "flask_stream.slot"  # its place among the process's streams, until a run has taken it
-_RESPONSE = "flask_stream.response"
+_RESPONSE = "flask_stream.response"  # in the request's environ
 
 
 def close_unsent(*_: object, **__: object) -> None:
@@ -95,31 +91,23 @@ def _response_class() -> type[Response]:
     return _classes[base]
 
 
-def respond(
-    value: Any,
-    format: Format,
-    callbacks: list[Callback],
-    timing: Timing,
-    began: float,
-    relayed: Relays,
-) -> Any:
+def respond(value: Any, format: Format, call: Call, timing: Timing, began: float) -> Any:
     """The response for what a view returned; what is no stream comes back untouched.
 
     Called by the view's own thread, in its request's context.
 
+    :param call: the view's; what it keeps is the run's once that has opened.
     :param timing: what the watcher holds the run to.
     :param began: when the view was called, on the monotonic clock.
-    :param relayed: what the view has begun to relay.
     :raises SourceError: it is nothing that a view may return; the message says what to do.
     :raises RunError, HTTPException, Exception: what the opening of the run raises.
     """
-    run = _run_for(value, callbacks, began, relayed)
+    run = _run_for(value, call, began)
     if run is None:
         return value
-    slot = request.environ.pop(SLOT, None)
-    if slot is not None:
-        run.at_end.append(slot.release)
+    call.reserve()  # again, where the run of a view that this one called has the first place
     run.open()
+    call.begun(run)
     try:
         connection = Connection(request.environ)
         delivery = Delivery(run, connection, timing.heartbeat)
@@ -127,7 +115,7 @@ def respond(
         advice.of_server(request.environ, connection, timing.heartbeat)
         advice.of_extensions(current_app.extensions)
         if isinstance(format, Json | Html):
-            response = complete(delivery, format)
+            response = complete(delivery, format, call)
         else:
             response = _streamed(delivery, format, timing)
     except BaseException:
@@ -205,7 +193,7 @@ def _encoding(headers: Iterable[tuple[str, str]]) -> str:
     return "identity"
 
 
-def _run_for(value: Any, callbacks: list[Callback], began: float, relayed: Relays) -> Run | None:
+def _run_for(value: Any, call: Call, began: float) -> Run | None:
     source = adapt(value)
     if source is not None:
         source.joins = True
@@ -216,8 +204,8 @@ def _run_for(value: Any, callbacks: list[Callback], began: float, relayed: Relay
         items = _Opening(value)
     return Run(
         items,
-        callbacks=callbacks,
-        relayed=relayed,
+        callbacks=call.own,
+        relayed=call.relayed,
         sender=current_app._get_current_object(),  # type: ignore[attr-defined]
         name=request.endpoint or "-",
         began=began,
@@ -280,60 +268,3 @@ def _is_for_flask(value: Any) -> bool:
             )
         return True
     return isinstance(value, str | bytes | bytearray | dict) or not hasattr(value, "__iter__")
-
-
-# -- errors before the first byte -------------------------------------------------------
-
-
-_FAILED = "flask_stream.failed"  # in the request's environ: a view with the decorator raised
-
-
-def as_http_error(error: Exception) -> Exception:
-    """The exception to raise for one that came before the first byte.
-
-    A provider's becomes a `ProviderError`. An HTTPException that no errorhandler of the app
-    answers renders itself as `{code, message, retryable}`, unless a page is preferred.
-    """
-    request.environ[_FAILED] = True
-    told = from_exception(error) if PAGE_FAILED not in request.environ else None
-    if told is not None and told is not error:
-        told.__cause__ = error
-        error = told
-    if isinstance(error, RunError):
-        detail = error.detail or error.message
-        logger.warning("%s: %s", error.error_code, detail, exc_info=error.__cause__)
-    if isinstance(error, HTTPException) and (error.code or 0) >= 400 and error.response is None:
-        render = type(error).get_response.__get__(error)
-
-        def get_response(environ: Any = None, *args: Any, **kwargs: Any) -> Any:
-            if prefers_html(request.headers.get("Accept")):
-                return render(environ, *args, **kwargs)
-            return _json_error(error)
-
-        error.get_response = get_response  # type: ignore[method-assign]
-    return error
-
-
-def shape_bare_error(response: Response) -> Response:
-    """Give a stream's client JSON where Flask would give it its own page for a bug (500).
-
-    An after_request function: only there is it known that no errorhandler of the app answered.
-    """
-    bare = InternalServerError()
-    if (
-        response.status_code == bare.code
-        and response.mimetype == bare.get_response().mimetype
-        and not response.direct_passthrough
-        and request.environ.get(_FAILED)
-        and not prefers_html(request.headers.get("Accept"))
-        and response.get_data() == bare.get_body().encode()
-    ):
-        return _json_error(InternalServerError(SAFE_MESSAGES["internal"]))
-    return response
-
-
-def _json_error(error: HTTPException) -> Response:
-    failed = failed_by(error, current_app.debug)
-    headers = [(k, v) for k, v in error.get_headers() if k.lower() != "content-type"]
-    content = json.dumps(failed.payload())
-    return Response(content, error.code, headers, mimetype="application/json")

@@ -326,11 +326,12 @@ def failed_by(error: Exception, debug: bool) -> Failed:
     """What the client is told of an exception; its own text only in debug mode."""
     detail: str | None = None
     if isinstance(error, RunError):
-        failed = Failed(error.error_code, error.message, error.retryable)
+        failed = Failed(error.error_code, error.message, error.retryable, error.code)
         detail = error.detail
     elif isinstance(error, HTTPException):  # the app's own abort(): its words are for the user
-        code = code_of_abort(error.code or 500)
-        failed = Failed(code, error.description or "", code in RETRYABLE)
+        status = error.code if error.code is not None and error.code >= 400 else 500
+        code = code_of_abort(status)
+        failed = Failed(code, error.description or "", code in RETRYABLE, status)
     else:
         failed = Failed("internal", SAFE_MESSAGES["internal"])
         detail = f"{type(error).__name__}: {error}"

@@ -193,7 +193,7 @@ class Watcher:
         if timing.max is not None and now - watched.delivery.run.began >= timing.max:
             detail = f"it took more than {timing.max:g} s (STREAM_MAX_SECONDS, max_seconds=)"
             message = "The answer took too long."
-            return RunError(message, code="timeout", retryable=True, detail=detail)
+            return RunError(message, error_code="timeout", retryable=True, detail=detail)
         if self._stopping_since is not None:
             seconds = timing.shutdown
             if seconds is None:
@@ -202,7 +202,7 @@ class Watcher:
             if now - self._stopping_since >= seconds:
                 detail = f"the worker stops, and {seconds:g} s have passed since"
                 message = SAFE_MESSAGES["shutdown"]
-                return RunError(message, code="shutdown", retryable=True, detail=detail)
+                return RunError(message, error_code="shutdown", retryable=True, detail=detail)
         return None
 
     def _hang_up_if_stuck(self, watched: _Watched, now: float) -> None:

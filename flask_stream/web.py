@@ -45,15 +45,12 @@ def _blueprint() -> Blueprint:
 
 
 def _client_file(version: str, filename: str) -> Response:
-    current = version == digest()
-    response = send_from_directory(
-        _STATIC,
-        filename,
-        mimetype=_MIMETYPES.get(Path(filename).suffix),
-        max_age=_YEAR if current else 0,
-    )
-    if current:
-        response.cache_control.immutable = True
+    if version != digest():
+        # A page from before a deploy: its files fit each other, and today's may not fit them.
+        return Response("There is another version by now.", 404, {"Cache-Control": "no-store"})
+    mimetype = _MIMETYPES.get(Path(filename).suffix)
+    response = send_from_directory(_STATIC, filename, mimetype=mimetype, max_age=_YEAR)
+    response.cache_control.immutable = True
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 

@@ -12,7 +12,10 @@ const map = new URL(`${import.meta.resolve("marked")}.map`);
 const { sources, sourcesContent } = JSON.parse(await readFile(map, "utf8"));
 const ENTRY = "../src/entry.ts";
 const modules = new Map(sources.map((path, i) => [path, sourcesContent[i]]));
-modules.set(ENTRY, 'export { _Lexer as Lexer } from "./Lexer.ts"');
+modules.set(
+  ENTRY,
+  'export { _Lexer as Lexer } from "./Lexer.ts"; export { _Tokenizer as Tokenizer } from "./Tokenizer.ts"',
+);
 
 /**
  * @param {string} table
@@ -38,13 +41,25 @@ export const mangleProps = new RegExp(`^(?:${names.join("|")})$`);
 /** @param {string} source a module of marked */
 function lean(source) {
   return source
-    .replace(/^ {2}(?:static \w|lex\()[^]*?^ {2}\}\n/gm, "")
+    .replace(/^ {2}(?:static lex|lex\()[^]*?^ {2}\}\n/gm, "")
     .replace(/^const \w*(?:Pedantic|Breaks)\w*\b.*\n(?:[ }].*\n)*/gm, "")
     .replace(/^ +(?:pedantic|breaks): (?:block|inline)(?:Pedantic|Breaks),\n/gm, "")
     .replace(/^ +pedantic\w+: \/.*\n/gm, "")
+    .replace(/^ {2}normal: (?:block|inline)Normal,\n/gm, "")
+    .replace(/: (block|inline)\.normal\b/g, ": $1.gfm")
+    .replace(/^ +if \(this\.options\.pedantic\) \{\n +rules\.[^]*?^ {4}\}\n/m, "")
     .replaceAll("options || _defaults", "options")
     .replace(/this\.options\.(?:pedantic|breaks|silent)/g, "false")
-    .replaceAll("this.options.gfm", "true");
+    .replaceAll("this.options.gfm", "true")
+    .replace(/^const supportsLookbehind = [^]*?^\}\)\(\);/m, "const supportsLookbehind = true;")
+    // What GFM's rules or ours (src/markdown/rules.js) replace.
+    .replace(/^const (?:delLDelim|delRDelim|emStrongRDelimAst)\w* =[^]*?;.*\n/gm, "")
+    .replace(/^const (?:emStrongLDelim|inlineText|lheading|paragraph) =[^]*?;.*\n/gm, "")
+    .replace(/^ {2}(?:delLDelim|delRDelim|emStrongRDelimAst)\b.*\n/gm, "")
+    .replace(/^ {2}(?:emStrongLDelim|lheading|paragraph|text: inlineText|\w+: noopTest),.*\n/gm, "")
+    // What marked does for a tokenizer of which it knows nothing.
+    .replace("this.tokenizer.paragraph === _Tokenizer.prototype.paragraph", "true")
+    .replace(/\n +\|\| this\.tokenizer\.(?:emStrong|del) !== .*/g, "");
 }
 
 export const lexerOfMarked = {

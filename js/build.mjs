@@ -25,7 +25,7 @@ const NOTICE = "/*! Contains marked, which has its own licence: flask-stream-mar
 const TARGETS = [
   { entry: "index.js", file: "flask-stream.js", budget: 7500 },
   { entry: "more.js", file: "flask-stream-more.js", budget: 1400 },
-  { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 16_384, notice: NOTICE },
+  { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 17_000, notice: NOTICE },
   { entry: "flask-stream.css", file: "flask-stream.css", budget: 2048 },
 ];
 

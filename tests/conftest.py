@@ -8,17 +8,19 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
 from hypothesis import settings
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.test import TestResponse
 
 from flask_stream import FlaskStream, sse
 from tests.provider import Provider, ReplayServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Playwright
 
 # The last four: without a network, Chromium would look for its makers' hosts at every start.
 CHROMIUM_ARGUMENTS = [
@@ -37,6 +39,21 @@ SHARED = Path(os.environ.get("FLASK_STREAM_SHARED", ROOT.parent / "shared"))
 # The same examples in every run, however busy the machine is.
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take seconds: at the end, one of them would be waited for."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile`: what shares a server is run by one process."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from tests.sharing import Sharing
+
+    return Sharing(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -104,6 +121,9 @@ def site() -> Site:
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
     """What drives browsers."""
+    from playwright.sync_api import expect, sync_playwright  # the other tests do without it
+
+    expect.set_options(timeout=60_000)  # what is waited for takes milliseconds
     with sync_playwright() as playwright:
         yield playwright
 

@@ -243,12 +243,12 @@ def frames(*dicts: dict[str, Any], done: bool = False) -> bytes:
 class ReplayServer(Clients):
     """The replay server of the recorded streams, as a process of its own.
 
-    :param folder: of other streams than those.
+    :param folder: of `shared`, whose streams it plays.
     """
 
-    def __init__(self, shared: Path, folder: Path | None = None) -> None:
-        command = [sys.executable, str(shared / "replay_server.py")]
-        command += ["--dir", str(folder)] if folder is not None else []
+    def __init__(self, shared: Path, folder: str = "transcripts") -> None:
+        server = shared / "replay_server.py"
+        command = [sys.executable, str(server), "--dir", str(shared / folder)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.base = json.loads(self._process.stdout.readline())["base"]

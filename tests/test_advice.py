@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask, Response, session
+from flask.testing import FlaskClient
 from werkzeug.test import Client
 
 from flask_stream import advice, server
@@ -143,6 +144,26 @@ def test_a_server_that_names_no_socket_is_warned_of_by_its_name(
     ((level, said),) = told()
     assert level == logging.WARNING
     assert has(said, "Cheese/1.0", "does not name the client's socket", "no heartbeats")
+
+
+@pytest.mark.parametrize("environ", [{"wsgi.multithread": True}, {"wsgi.multiprocess": True}])
+def test_a_server_that_names_neither_a_socket_nor_itself_is_warned_of(
+    site: Site, told: Records, nothing_said: None, environ: dict[str, Any]
+) -> None:
+    ask_as_an_unknown_server(site, SERVER_SOFTWARE="", **environ)
+    ((level, said),) = told()
+    assert level == logging.WARNING
+    assert has(said, "does not say its name", "ASGI", "no heartbeats")
+
+
+@pytest.mark.parametrize("client", [Client, FlaskClient])
+def test_a_test_client_is_no_server(
+    site: Site, told: Records, nothing_said: None, client: type[Client]
+) -> None:
+    site.view(words)
+    for method in ("GET", "POST"):
+        assert b"event: done" in client(site.app).open("/", method=method).get_data()
+    assert told() == []
 
 
 def test_http_2_is_no_servers_mistake(site: Site, told: Records, nothing_said: None) -> None:

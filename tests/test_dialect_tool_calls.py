@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import Any
 
 import pytest
 
 from flask_stream import Result
 from flask_stream.providers.turn import DONE, JSON
-from tests.transcripts.reading import STOP, chat, chunk, piece
+from tests.transcripts.reading import STOP, chat, chunk, piece, read
 
 CALLED = chunk(finish="tool_calls")
 
@@ -31,11 +33,22 @@ def calls_of(result: Result) -> list[tuple[str, Any]]:
         [piece(0, "a", "f", ""), piece(0, "b", "f", '{"x":1}')],
         [piece(0, "a", "f", {"x": 1})],
         [piece(0, "a", "f"), piece(0, None, None, '{"x":1}')],
+        [piece(0, "a", "", ""), piece(0, "a", "f", '{"x":1}')],
+        [piece(0, "a", None, ""), piece(0, None, "f", '{"x":1}')],
+        [piece(0, "a", None, '{"x"'), piece(0, None, "f", ":1}")],
+        [piece(0, "a", None, '{"x":1}'), piece(0, None, "f")],
+        [piece(None, "a", "", ""), piece(None, None, "f", '{"x":1}')],
+        [piece(0, "a", "", ""), piece(0, "b", "f", '{"x":1}')],
+        [piece(0, "a", "f", '{"x":'), piece(0, None, None, 1), piece(0, None, None, "}")],
+        [piece(0, "a", "f", '{"x":1}'), piece(0, "a", "f", "")],
     ],
     ids=[
         *("as OpenAI sends it", "index starts at 1", "no index", "empty id and name later"),
         *("id repeated", "id and name repeated", "id changes", "id changes, name repeated"),
         *("id changes after an empty start", "arguments are an object", "no arguments at first"),
+        *("name late, empty at first", "name late, absent at first", "name amid the arguments"),
+        *("name behind the arguments", "name late, no index", "name late, id changes"),
+        *("a number as a piece", "all said again at the end"),
     ],
 )
 def test_one_tool_call_is_one(pieces: list[JSON]) -> None:
@@ -85,6 +98,102 @@ def test_two_tool_calls_are_two(pieces: list[JSON]) -> None:
     assert calls_of(result) == [("f", {"x": 1}), ("f", {"x": 2})]
     assert [call.id for call in result.tool_calls] == ["a", "b"]
     assert [call["id"] for call in result.message["tool_calls"]] == ["a", "b"]
+
+
+@pytest.mark.parametrize("index", [0, None])
+@pytest.mark.parametrize("id", [None, ""])
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [("f", '{"x":1}'), ("f", '{"x":2}')],
+        [("f", {"x": 1}), ("f", {"x": 2})],
+        [("f", '{"x":'), (None, "1}"), ("f", '{"x":'), ("", "2}")],
+        [("f", ""), (None, '{"x":1}'), ("f", ""), (None, '{"x":2}')],
+        [("f", '{"x":1}'), ("f", '{"x":2}'), ("f", "")],
+    ],
+    ids=["whole", "objects", "in pieces", "names first", "the last name said again"],
+)
+def test_parallel_calls_without_ids_are_as_many_as_there_are(
+    pieces: list[tuple[Any, Any]], id: str | None, index: int | None
+) -> None:
+    result = chat(*(chunk(piece(index, id, *p)) for p in pieces), CALLED, DONE)
+    assert calls_of(result) == [("f", {"x": 1}), ("f", {"x": 2})]
+    kept = [call["function"]["arguments"] for call in result.message["tool_calls"]]
+    assert [json.loads(text) for text in kept] == [{"x": 1}, {"x": 2}]
+
+
+@pytest.mark.parametrize("index", [0, None])
+def test_another_name_behind_arguments_is_another_call(index: int | None) -> None:
+    both = [piece(index, None, "f", '{"x":1}'), piece(index, None, "g", "{}")]
+    in_one = {"tool_calls": [call for each in both for call in each["tool_calls"]]}
+    for deltas in (both, [in_one]):
+        result = chat(*(chunk(each) for each in deltas), CALLED, DONE)
+        assert calls_of(result) == [("f", {"x": 1}), ("g", {})]
+
+
+def kinds_of(*deltas: JSON) -> list[Any]:
+    events, _ = read(*(chunk(each) for each in deltas), CALLED, DONE, wire="openai_chat")
+    return [e.payload() for e in events if e.kind in ("tool_call_start", "tool_call_delta")]
+
+
+def test_a_call_begins_once_its_name_is_known_and_then_tells_what_came_before() -> None:
+    assert kinds_of(
+        piece(0, "a", "", '{"x"'), piece(0, "a", None, ":"), piece(0, "a", "f", "1}")
+    ) == [
+        {"id": "a", "name": "f"},
+        {"id": "a", "arguments": '{"x":'},
+        {"id": "a", "arguments": "1}"},
+    ]
+
+
+@pytest.mark.parametrize("names", [["we", "ath", "er"], ["we", "weather"], ["weather", "weather"]])
+def test_a_name_that_comes_in_pieces_is_told_whole(names: list[str]) -> None:
+    pieces = [piece(0, "a" if not at else None, name, "") for at, name in enumerate(names)]
+    starts = kinds_of(*pieces, piece(0, None, None, "{}"))
+    assert starts[0] == {"id": "a", "name": "weather"}
+    assert len(starts) == 2
+
+
+@pytest.mark.parametrize(
+    "other", [{"content": "x"}, {"reasoning": "x"}, piece(1, "b", "g", "")], ids=str
+)
+def test_a_call_begins_at_the_latest_when_something_else_comes(other: JSON) -> None:
+    events, _ = read(chunk(piece(0, "a", "f", "")), chunk(other), wire="openai_chat")
+    assert [event.kind for event in events][1] == "tool_call_start"
+
+
+def test_a_call_that_never_gets_a_name_has_no_beginning_and_is_not_lost() -> None:
+    pieces = [piece(0, "a", None, '{"x"'), piece(0, None, "", ":1}")]
+    assert kinds_of(*pieces) == []
+    result = chat(*(chunk(each) for each in pieces), CALLED, DONE)
+    assert calls_of(result) == [("", {"x": 1})]
+
+
+def test_a_call_without_name_and_arguments_is_none() -> None:
+    result = chat(chunk({"content": "x"}), chunk(piece(0, "a", "", "")), STOP, DONE)
+    assert (result.tool_calls, result.stop_reason) == ([], "stop")
+    assert "tool_calls" not in result.message
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [piece(0, "a", "f", "{"), *[piece(0, "a", "f", '"x":1,')] * 8000],
+        [piece(0, "a", "f", "{"), *[piece(0, f"b{at}", "f", '"x":1,') for at in range(8000)]],
+        [piece(0, None, "f", "{"), *[piece(0, None, "f", '"x":1,')] * 8000],
+        [piece(None, f"a{at}", "f", "{}") for at in range(8000)],
+        [piece(0, None, "f", "{}")] * 8000,
+        [piece(0, "a", "", '"x":1,')] * 8000,
+    ],
+    ids=[
+        *("all said again", "id changes", "name said again", "calls without an index"),
+        *("calls of one index", "no name"),
+    ],
+)
+def test_8000_pieces_of_tool_calls_are_read_in_linear_time(pieces: list[JSON]) -> None:
+    begun = time.monotonic()
+    assert chat(*(chunk(each) for each in pieces), CALLED).tool_calls
+    assert time.monotonic() - begun < 15
 
 
 def test_calls_without_any_id_get_ids_of_their_own() -> None:

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from flask import Response
+from werkzeug.exceptions import Forbidden, HTTPException, NotFound, ServiceUnavailable
 from werkzeug.test import TestResponse
 
 from flask_stream import (
     Data,
     Meta,
+    ProviderError,
     Reasoning,
     Refusal,
     Source,
@@ -204,39 +206,55 @@ def test_the_json_answer_of_nothing_has_every_key(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "status"),
+    ("error", "code", "status"),
     [
-        ("timeout", 504),
-        ("overloaded", 503),
-        ("rate_limited", 503),
-        ("too_slow", 503),
-        ("shutdown", 503),
-        ("internal", 500),
-        ("provider_error", 502),
-        ("auth", 502),
-        ("bad_request", 502),
-        ("truncated", 502),
-        ("quota", 502),
+        (ProviderError("timeout"), "timeout", 504),
+        (ProviderError("overloaded"), "overloaded", 503),
+        (ProviderError("rate_limited"), "rate_limited", 503),
+        (ProviderError("shutdown"), "shutdown", 503),
+        (ProviderError("internal"), "internal", 500),
+        (ProviderError("provider_error"), "provider_error", 502),
+        (ProviderError("auth"), "auth", 502),
+        (ProviderError("bad_request"), "bad_request", 502),
+        (ProviderError("truncated"), "truncated", 502),
+        (StreamFailed("No"), "failed", 400),
+        (StreamFailed("No", error_code="quota", status=402), "quota", 402),
+        (StreamFailed("No", error_code="rate_limited"), "rate_limited", 429),
+        (StreamFailed("No", error_code="auth", status=401), "auth", 401),
+        (Forbidden("No"), "auth", 403),  # abort(403, "No")
+        (NotFound("No"), "bad_request", 404),
+        (ServiceUnavailable("No"), "overloaded", 503),
+        (HTTPException("No"), "internal", 500),
+        (KeyError("No"), "internal", 500),
     ],
+    ids=repr,
 )
 @pytest.mark.parametrize("mimetype", [JSON, HTML])
-def test_a_failed_run_has_the_status_of_its_code(
-    site: Site, code: str, status: int, mimetype: str
+def test_a_failed_run_has_the_status_of_what_it_failed_by(
+    site: Site, error: Exception, code: str, status: int, mimetype: str
 ) -> None:
     def view() -> Iterator[str]:
         yield "So <far"
-        raise StreamFailed("No <more>", code=code, retryable=True)
+        raise error
 
     site.view(view)
     response = asking(site, mimetype)
     assert response.status_code == status
     if mimetype == JSON:
         assert (response.json["outcome"], response.json["text"]) == ("failed", "So <far")
-        error = {"code": code, "message": "No <more>", "retryable": True}
-        assert response.json["error"] == error
+        assert response.json["error"].keys() == {"code", "message", "retryable"}
+        assert response.json["error"]["code"] == code
     else:
         assert "So &lt;far" in response.text
-        assert "No &lt;more&gt;" in response.text
+
+
+def test_the_words_of_a_failure_are_escaped_on_the_page(site: Site) -> None:
+    def view() -> Iterator[str]:
+        yield "So far"
+        raise StreamFailed("No <more>")
+
+    site.view(view)
+    assert "No &lt;more&gt;" in asking(site, HTML).text
 
 
 # -- text and HTML ----------------------------------------------------------------------------

@@ -170,7 +170,7 @@ def test_what_ended_before_it_began_settles_nothing(site: Site) -> None:
         yield ""
 
     with stream_finished.connected_to(lambda sender, result: heard.append(result)):
-        assert site.ask().status_code == 500
+        assert site.ask().status_code == 400
     assert heard == []
 
 
@@ -261,7 +261,7 @@ def test_a_callback_that_raises_fails_the_run_and_keeps_its_text(
 
 def test_a_callback_may_fail_the_run_with_words_of_its_own(site: Site) -> None:
     def save(result: Result) -> None:
-        raise StreamFailed("The answer could not be saved.", code="unsaved", retryable=True)
+        raise StreamFailed("The answer could not be saved.", error_code="unsaved", retryable=True)
 
     site.view(on_finish=save)(complete)
     failed = {"code": "unsaved", "message": "The answer could not be saved.", "retryable": True}

@@ -145,7 +145,7 @@ def raising_at_its_first_item() -> Iterator[str]:
 
 
 def ending_on_purpose() -> Iterator[str]:
-    raise StreamFailed("No more today.", code="quota")
+    raise StreamFailed("No more today.", error_code="quota")
     yield "never"
 
 
@@ -160,7 +160,7 @@ def returning_none() -> Any:
 VIEWS: dict[Callable[[], Any], int] = {
     raising: 500,
     raising_at_its_first_item: 500,
-    ending_on_purpose: 502,
+    ending_on_purpose: 400,
     aborting: 403,
     returning_none: 500,
     lambda: {"code": "quota"}: 200,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import time
 
+import pytest
+from flask import abort
+
+from flask_stream.formats import Json, choose
 from tests.conftest import Site
 from tests.test_formats import CHROME, HTML, JSON, NATIVE, PLAIN, asking, words
 
@@ -48,6 +52,47 @@ from tests.test_formats import CHROME, HTML, JSON, NATIVE, PLAIN, asking, words
         ("text/event-stream;format=json;q=0.5", JSON),
         ("text/event-stream;format=json;q=0.5, text/plain", PLAIN),
         ("text/event-stream;format=json;q=0, text/plain", PLAIN),
+        ("text/event-stream;FORMAT=Json", JSON),
+        # A name that there is not is passed over while another range fits …
+        ("text/event-stream;format=nope, application/json", JSON),
+        ("application/json, text/event-stream;format=nope", JSON),
+        ("text/event-stream;format=nope, text/html;q=0.1", HTML),
+        ("text/event-stream;format=nope, */*;q=0.1", NATIVE),
+        ("text/event-stream;format=nope, text/event-stream;q=0.1, text/plain;q=0.2", PLAIN),
+        ("text/event-stream;format=html, text/plain", PLAIN),
+        ("text/event-stream;format=nope, text/event-stream;format=text", PLAIN),
+        # … a range's q is that of its name …
+        ("text/event-stream;format=json;q=0.1, text/event-stream", NATIVE),
+        ("text/event-stream, text/event-stream;format=json;q=0.1", NATIVE),
+        ("text/event-stream;q=0.1, text/event-stream;format=json", JSON),
+        ("text/event-stream;format=json;q=0.1, text/event-stream;format=text;q=0.2", PLAIN),
+        ("text/event-stream;format=json;q=0.1, text/plain;q=0.2", PLAIN),
+        ("text/event-stream;format=text;q=0.1, */*", NATIVE),
+        ("text/event-stream;format=text;q=0, */*", NATIVE),
+        # … and of what is wanted as much, the one that is named is the one, the first of several.
+        ("text/event-stream;format=text, text/event-stream", PLAIN),
+        ("*/*, text/event-stream;format=text", PLAIN),
+        ("application/json, text/event-stream;format=text", PLAIN),
+        ("text/event-stream;format=text, text/event-stream;format=json", PLAIN),
+        ("text/event-stream;format=json, text/event-stream;format=text", JSON),
+        # The native one is `text/event-stream` and `text/event-stream;format=native`, and the
+        # more specific range says what its q is.
+        ("text/event-stream, text/event-stream;format=native;q=0, text/html;q=0.1", HTML),
+        ("text/event-stream;format=native;q=0.1, text/event-stream, text/plain;q=0.5", PLAIN),
+        # What is excluded is not had by a wider range either.
+        ("application/json;q=0, application/*, text/html;q=0.1", HTML),
+        ("text/event-stream;q=0, application/json;q=0, */*;q=0.1", PLAIN),
+        ("text/*;q=0, */*;q=0.1", JSON),
+        # Parameters that we could not choose by.
+        ("application/json;profile=x;q=0.5, text/plain;format=flowed", PLAIN),
+        # What cannot be weighed is not asked for.
+        ("application/json;q=nan, text/plain;q=0.1", PLAIN),
+        ("application/json;q=2, text/plain;q=0.1", PLAIN),
+        ("application/json;q=-1, text/plain;q=0.1", PLAIN),
+        ("application/json;q=high, text/plain;q=0.1", PLAIN),
+        ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", HTML),  # as Java sends it
+        (",", NATIVE),
+        (", ,application/json,,", JSON),
     ],
 )
 def test_the_accept_header_decides(site: Site, accept: str | None, mimetype: str) -> None:
@@ -57,7 +102,18 @@ def test_the_accept_header_decides(site: Site, accept: str | None, mimetype: str
 
 
 @pytest.mark.parametrize(
-    "accept", ["image/png", "text/event-stream;q=0", "*/*;q=0", "text/event-stream;format=yaml"]
+    "accept",
+    [
+        "image/png",
+        "text/event-stream;q=0",
+        "*/*;q=0",
+        "text/event-stream;format=yaml",
+        "text/event-stream;format=yaml, image/*",
+        "text/event-stream;format=json;q=0",
+        "text/event-stream, text/event-stream;format=native;q=0",
+        "application/json;q=0, application/*",
+        "application/json;q=nan",
+    ],
 )
 def test_what_nothing_fits_is_told_what_there_is(site: Site, accept: str) -> None:
     response = asking(words(site), accept)
@@ -66,6 +122,21 @@ def test_what_nothing_fits_is_told_what_there_is(site: Site, accept: str) -> Non
     assert accept in message
     for offered in (NATIVE, JSON, PLAIN, HTML, "json, native, text"):
         assert offered in message
+
+
+def test_a_browser_that_nothing_fits_for_its_scripts_reads_the_error_as_a_page(site: Site) -> None:
+    site.view(lambda: abort(403, "No more today."))
+    response = asking(site, "text/event-stream;format=nope, text/html;q=0.1")
+    assert (response.status_code, response.mimetype) == (403, HTML)
+    response = asking(site, "text/event-stream;format=json, text/html;q=0.1")
+    assert (response.status_code, response.mimetype) == (403, JSON)
+
+
+def test_a_long_accept_header_costs_what_it_is_long(site: Site) -> None:
+    many = ", ".join(f"text/event-stream;format=f{n};q=0.5" for n in range(20_000))
+    began = time.process_time()
+    assert isinstance(choose(f"{many}, application/json;q=0.1"), Json)
+    assert time.process_time() - began < 10  # a tenth of a second, or two
 
 
 @pytest.mark.parametrize("accept", [None, NATIVE, PLAIN, HTML, "image/png"])
@@ -123,6 +194,7 @@ def test_a_request_that_reconnects_is_told_to_stop(
     called = len(calls)
     again = site.ask(method, headers={"Last-Event-ID": id})
     assert (again.status_code, again.data) == (204, b"")
+    assert again.headers["Cache-Control"] == "no-store"
     assert len(calls) == called
 
 

@@ -45,7 +45,7 @@ def sent(site: Site, **arguments: Any) -> TestResponse:
 
 def cut_short() -> Iterator[str]:
     yield "half an "
-    raise StreamFailed("The rest is gone.", code="timeout")
+    raise StreamFailed("The rest is gone.", error_code="timeout")
 
 
 # -- what it is given, and what it may return -------------------------------------------------
@@ -245,9 +245,9 @@ def test_changes_of_the_session_are_kept(site: Site) -> None:
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (StreamFailed("Gone.", code="timeout"), 504),
-        (StreamFailed("Gone.", code="overloaded"), 503),
-        (StreamFailed("Gone.", code="quota"), 502),
+        (StreamFailed("Gone.", error_code="timeout"), 504),
+        (StreamFailed("Gone.", error_code="overloaded"), 503),
+        (StreamFailed("Gone.", error_code="quota"), 400),
         (ZeroDivisionError(), 500),
     ],
 )
@@ -275,12 +275,12 @@ def test_a_callback_that_failed_shows_in_the_result(site: Site) -> None:
 
 def test_a_failure_before_the_first_word_is_for_the_errorhandlers(site: Site) -> None:
     def view() -> Iterator[str]:
-        raise StreamFailed("Too long.", code="too_long")
+        raise StreamFailed("Too long.", error_code="too_long")
         yield
 
     site.view(view, no_js=lambda result: pytest.fail("there was no run"))
     response = sent(site)
-    assert (response.status_code, response.mimetype) == (502, HTML)
+    assert (response.status_code, response.mimetype) == (400, HTML)
     assert "Too long." in response.text
 
 

@@ -58,6 +58,58 @@ def test_wsgiref(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPat
     assert "no heartbeats" in warned[0]
 
 
+ADAPTERS = {
+    "a2wsgi under uvicorn": "a2wsgi.WSGIMiddleware(app)",
+    "uvicorn --interface wsgi": "app",
+}
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_an_asgi_server_gets_the_one_warning(adapter: str) -> None:
+    """The words come one by one through both adapters; what they lack is told once."""
+    code = f"""
+import logging, threading, urllib.request
+import a2wsgi, uvicorn
+from flask import Flask
+from flask_stream import FlaskStream
+
+app = Flask("site")
+app.get("/")(FlaskStream(app).response(lambda: ["a", "b"]))
+logging.basicConfig(format="%(name)s: %(message)s")
+interface = "wsgi" if {adapter!r}.endswith("wsgi") else "asgi3"
+server = uvicorn.Server(
+    uvicorn.Config({ADAPTERS[adapter]}, port=0, interface=interface, log_config=None)
+)
+startup, begun = server.startup, threading.Event()
+
+async def and_tell(*args, **kwargs):
+    await startup(*args, **kwargs)
+    begun.set()
+
+server.startup = and_tell
+thread = threading.Thread(target=server.run)
+thread.start()
+assert begun.wait({DEADLINE})
+port = server.servers[0].sockets[0].getsockname()[1]
+for _ in range(2):
+    with urllib.request.urlopen(f"http://127.0.0.1:{{port}}/", timeout={DEADLINE}) as answer:
+        assert b"event: done" in answer.read()
+server.should_exit = True
+thread.join({DEADLINE})
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+    )
+    assert done.returncode == 0, done.stderr[-5000:]
+    warned = [line for line in done.stderr.splitlines() if line.startswith("flask_stream:")]
+    assert len(warned) == 1, done.stderr
+    assert "does not say its name" in warned[0]
+
+
 def test_gevents_own() -> None:
     code = "from gevent import monkey; monkey.patch_all(); import tests.test_other_servers as t;"
     code += "t.serve_and_ask()"

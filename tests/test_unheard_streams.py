@@ -62,7 +62,8 @@ def test_an_error_event_is_one_whatever_its_data(
 
 def test_done_behind_nothing_that_was_understood_is_no_success() -> None:
     assert chat({"detail": "Internal error"}, DONE).outcome == "failed"
-    assert chat(chunk({"content": "a"}), {"detail": "?"}, DONE).outcome == "complete"
+    assert chat(chunk({"content": "a"}), {"detail": "Internal error"}, DONE).outcome == "failed"
+    assert chat(chunk({"content": "a"}), {"note": "?"}, DONE).outcome == "complete"
 
 
 def test_an_error_in_json_with_status_200_is_the_providers_error(provider: Provider) -> None:
@@ -252,7 +253,7 @@ def test_a_retry_after_that_is_no_time_is_no_crash(
 def test_stream_failed_finds_the_errorhandler_of_its_status(site: Site) -> None:
     @site.view
     def view() -> Any:
-        raise StreamFailed("Busy", code="overloaded")
+        raise StreamFailed("Busy", error_code="overloaded")
 
     site.app.register_error_handler(503, lambda error: (f"mine: {error.description}", 503))
     assert site.ask().text == "mine: Busy"

@@ -371,7 +371,7 @@ def test_stream_failed_ends_a_run_with_a_message_of_the_apps_own(site: Site) -> 
     @site.view
     def view() -> Iterator[str]:
         yield "As far as "
-        raise StreamFailed("Quota used up", code="quota", retryable=False)
+        raise StreamFailed("Quota used up", error_code="quota", retryable=False)
 
     assert answer_without_id(site.events()) == [
         ("text", {"text": "As far as "}),
@@ -382,7 +382,7 @@ def test_stream_failed_ends_a_run_with_a_message_of_the_apps_own(site: Site) -> 
 def test_stream_failed_before_the_first_byte_is_an_http_error(site: Site) -> None:
     @site.view
     def view() -> Iterator[str]:
-        raise StreamFailed("Come back later", code="overloaded", retryable=True)
+        raise StreamFailed("Come back later", error_code="overloaded", retryable=True)
         yield "never"
 
     response = site.ask()

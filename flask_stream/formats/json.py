@@ -20,5 +20,6 @@ class Json:
 
 
 def status_of(result: Result) -> int:
-    """200, or what the failure's code stands for."""
-    return http_status(result.error.code) if result.error is not None else 200
+    """200, or that of the exception that it failed by, or what the failure's code stands for."""
+    failed = result.error
+    return 200 if failed is None else failed.status or http_status(failed.code)

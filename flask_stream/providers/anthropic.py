@@ -11,20 +11,22 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..events import Event, Meta, Refusal, ToolResult, Usage
-from . import stops
-from .digits import written
-from .errors import from_body, interrupted
+from .digits import spoken
+from .errors import from_body
+from .failures import failure_of
 from .prose import Prose
+from .shown import shown
+from .stops import is_word
 from .surrogates import mend_all
-from .turn import JSON, OpenCall, Turn, count, follow, partial_json, without_blobs, words
+from .turn import JSON, OpenCall, Turn, count, follow, partial_json, words
 
 PROVIDER = "anthropic"
 
 _CLIENT_TOOL = "tool_use"
 _SERVER_TOOLS = {"server_tool_use", "mcp_tool_use"}
 
-# Behind these, and the results of tools, text is another one.
-_APART = {"thinking", "redacted_thinking", _CLIENT_TOOL, *_SERVER_TOOLS}
+# Beside results, what a text is set off from. Blocks that we do not know are as if not there.
+_ASIDE = (_CLIENT_TOOL, "redacted_thinking")
 
 _RESULTS = ("web_search_result", "web_fetch_result")
 
@@ -46,13 +48,12 @@ def read(dicts: Iterable[JSON], turn: Turn | None = None) -> Iterator[Event]:
 class _Reader:
     def __init__(self, turn: Turn) -> None:
         self.turn = turn
-        self.prose = Prose()
         self.content: list[JSON] = []  # all blocks, in order
         self.blocks: dict[int, JSON] = {}  # those of the current message, by its own index
         self.pieces: dict[int, list[str]] = {}  # of a block's text or thinking
         self.calls: dict[int, OpenCall] = {}
-        self.cited_blocks: set[int] = set()  # whose list of citations is our own
         self.called = False  # a tool that the app must run
+        self.prose = Prose()
         self.handlers = {
             "message_start": self.message_start,
             "content_block_start": self.block_start,
@@ -65,13 +66,16 @@ class _Reader:
 
     def handle(self, d: JSON) -> Iterator[Event]:
         handler = self.handlers.get(words(d.get("type")))
-        return handler(d) if handler is not None else iter(())
+        if handler is not None:
+            return handler(d)
+        failure = failure_of(d)  # a gateway's, in another dialect
+        return iter(()) if failure is None else self.error({"error": failure})
 
     def message_start(self, d: JSON) -> Iterator[Event]:
         message = d.get("message") or {}
         # A provider that starts over counts its blocks from 0 again; what it had shown stays.
         yield from self.close_all()
-        self.prose.part()
+        yield from self.prose.aside()
         self.turn.message = {"role": message.get("role") or "assistant", "content": self.content}
         yield Meta(PROVIDER, words(message.get("model")) or None, words(message.get("id")) or None)
         self.use(message.get("usage"))
@@ -79,33 +83,35 @@ class _Reader:
         for index, block in enumerate(message.get("content") or []):
             yield from self.block_start({"index": index, "content_block": block})
             yield from self.block_stop({"index": index})
-        self.stop(message)
+        self.stopped(message)
 
     def block_start(self, d: JSON) -> Iterator[Event]:
         index = d.get("index") or 0
-        block: JSON = dict(d.get("content_block") or {})
+        given: JSON = d.get("content_block") or {}
+        block: JSON = mend_all(dict(given))
         if index in self.blocks:  # some proxies give every block the same index
             yield from self.block_stop({"index": index})
-            self.settle()
+            self.settle_block(index)
             self.pieces.pop(index, None)
-            self.cited_blocks.discard(index)
         self.content.append(block)
         self.blocks[index] = block
         kind = words(block.get("type"))
-        if kind == "text":  # directly behind another one, around a citation, it goes on with it
-            yield from self.prose.text(self.piece(index, block.get("text")))
+        if kind == "text":
+            yield from self.text(index, given.get("text"))
             return
-        if kind in _APART or "tool_use_id" in block:
-            yield from self.prose.interrupt()
         if kind == "thinking":
-            yield from self.prose.reasoning(self.piece(index, block.get("thinking")))
-        elif kind == _CLIENT_TOOL or kind in _SERVER_TOOLS:
+            yield from self.thought(index, given.get("thinking"))
+            return
+        if kind in _SERVER_TOOLS or kind in _ASIDE or "tool_use_id" in block:
+            yield from self.prose.aside()
+        if kind == _CLIENT_TOOL or kind in _SERVER_TOOLS:
             id = words(block.get("id")) or f"call_{len(self.content)}"
             block["id"] = id
             call = OpenCall(id, words(block.get("name")), kind in _SERVER_TOOLS)
             self.called = self.called or not call.server
             self.calls[index] = call
-            yield call.start()
+            if call.name:
+                yield from call.start()
         elif "tool_use_id" in block:
             yield from self.tool_result(block)
 
@@ -115,23 +121,22 @@ class _Reader:
         kind = delta.get("type")
         if kind == "text_delta":
             if self.is_of(index, "text"):
-                yield from self.prose.text(self.piece(index, delta.get("text")))
+                yield from self.text(index, delta.get("text"))
         elif kind == "thinking_delta":
             if self.is_of(index, "thinking"):
-                yield from self.prose.reasoning(self.piece(index, delta.get("thinking")))
+                yield from self.thought(index, delta.get("thinking"))
         elif kind == "input_json_delta":
             if index in self.calls:
-                yield from self.calls[index].delta(written(delta.get("partial_json")))
+                yield from self.calls[index].delta(spoken(delta.get("partial_json")))
         elif index not in self.blocks:
             return
         elif kind == "signature_delta":
             self.blocks[index]["signature"] = delta.get("signature")
         elif kind == "citations_delta":
             block, citation = self.blocks[index], delta.get("citation") or {}
-            if index not in self.cited_blocks:
-                self.cited_blocks.add(index)
-                block["citations"] = list(block.get("citations") or [])
-            block["citations"].append(citation)
+            if not isinstance(block.get("citations"), list):
+                block["citations"] = []
+            block["citations"].append(mend_all(citation))
             yield from self.cited(citation)
         elif kind == "compaction_delta":
             self.piece(index, delta.get("content"))
@@ -140,8 +145,14 @@ class _Reader:
         """Whether the block is of this type; one whose start never came may be of any."""
         return bool(self.blocks.get(index, {}).get("type", kind) == kind)
 
+    def text(self, index: int, value: object) -> Iterable[Event]:
+        return self.prose.text(self.piece(index, value))
+
+    def thought(self, index: int, value: object) -> Iterable[Event]:
+        return self.prose.reasoning(self.piece(index, value), id(self.blocks.get(index)))
+
     def piece(self, index: int, value: object) -> str:
-        text = written(value)
+        text = spoken(value)
         if text:
             self.pieces.setdefault(index, []).append(text)
         return text
@@ -149,15 +160,16 @@ class _Reader:
     def block_stop(self, d: JSON) -> Iterator[Event]:
         index = d.get("index") or 0
         if index in self.calls:
-            yield self.close_call(index)
+            yield from self.close_call(index)
 
     def message_delta(self, d: JSON) -> Iterator[Event]:
         self.use(d.get("usage"))
         delta = d.get("delta") or {}
-        self.stop(delta)
+        self.stopped(delta)
         # The classifier's word on why: all that a refused user would see.
         explanation = words((delta.get("stop_details") or {}).get("explanation"))
-        if delta.get("stop_reason") == "refusal" and explanation:
+        if self.turn.stop_reason == "refusal" and explanation:
+            yield from self.prose.aside()
             yield Refusal(explanation)
 
     def message_stop(self, d: JSON) -> Iterator[Event]:
@@ -165,8 +177,7 @@ class _Reader:
         yield from ()
 
     def error(self, d: JSON) -> Iterator[Event]:
-        self.turn.error = from_body(d.get("error"))
-        self.turn.ended = True
+        self.turn.fail(from_body(d.get("error") or d))
         yield from ()
 
     def end(self) -> Iterator[Event]:
@@ -180,38 +191,33 @@ class _Reader:
 
     def close_all(self) -> Iterator[Event]:
         for index in list(self.calls):
-            yield self.close_call(index, whole=False)
+            yield from self.close_call(index, whole=False)
         self.settle()
-        self.blocks, self.pieces, self.cited_blocks = {}, {}, set()
+        self.blocks, self.pieces = {}, {}
 
-    def close_call(self, index: int, *, whole: bool = True) -> Event:
+    def close_call(self, index: int, *, whole: bool = True) -> Iterator[Event]:
         call, block = self.calls.pop(index), self.blocks[index]
         if call.pieces:
             block["input"] = mend_all(partial_json(call.text))
         elif block.get("input"):  # given whole when the block started
             call.given = json.dumps(block["input"], ensure_ascii=False)
-        return call.end(whole=self.turn.complete or whole)
+        yield call.end(whole=self.turn.complete or whole)
 
     def settle(self) -> None:
         """Put the pieces of texts together, for `Turn.message`."""
-        for index, pieces in self.pieces.items():
-            block = self.blocks.get(index)
-            field = _TEXT_FIELD.get(words(block.get("type"))) if block else None
-            if block and field:
-                block[field] = mend_all("".join(pieces))
+        for index in self.pieces:
+            self.settle_block(index)
 
-    def stop(self, source: JSON) -> None:
-        reason = source.get("stop_reason")
-        meaning = stops.meaning(reason)
-        if meaning is None:
-            return
-        self.turn.provider_stop_reason = str(reason)
-        if meaning == stops.INTERRUPTED:
-            self.turn.error = interrupted(str(reason))
-            self.turn.ended = True
-        else:
-            self.turn.stop_reason = meaning
-            self.turn.complete = True
+    def settle_block(self, index: int) -> None:
+        block = self.blocks.get(index) or {}
+        field = _TEXT_FIELD.get(words(block.get("type")))
+        if field and index in self.pieces:
+            block[field] = mend_all("".join(self.pieces[index]))
+
+    def stopped(self, source: JSON) -> None:
+        reason = words(source.get("stop_reason"))
+        if is_word(reason):
+            self.turn.stop(reason)
 
     def use(self, usage: object) -> None:
         """Counts are running totals; those that a later event leaves out keep their value."""
@@ -222,14 +228,14 @@ class _Reader:
             if value is not None or key not in raw:
                 raw[key] = value
         read = count(raw, "cache_read_input_tokens")
-        stored = count(raw, "cache_creation_input_tokens")
+        written = count(raw, "cache_creation_input_tokens")
         fresh = count(raw, "input_tokens")
-        self.turn.raw_usage = raw
+        self.turn.raw_usage = mend_all(raw)
         self.turn.usage = Usage(
-            input_tokens=None if fresh is None else fresh + (read or 0) + (stored or 0),
+            input_tokens=None if fresh is None else fresh + (read or 0) + (written or 0),
             output_tokens=count(raw, "output_tokens"),
             cache_read_tokens=read,
-            cache_write_tokens=stored,
+            cache_write_tokens=written,
             reasoning_tokens=count(raw, "output_tokens_details", "thinking_tokens"),
         )
 
@@ -238,7 +244,7 @@ class _Reader:
         kind = words(content.get("type")) if isinstance(content, dict) else ""
         yield ToolResult(
             words(block.get("tool_use_id")),
-            without_blobs(content),
+            shown(content),
             is_error=bool(block.get("is_error")) or kind.endswith("_error"),
         )
         for item in content if isinstance(content, list) else [content]:

@@ -1,125 +1,156 @@
-"""Tool calls of Chat Completions, from the pieces that its dialects send.
-
-OpenAI's own pieces have an `index`; the first has an id and a name, the others have arguments.
-Dialects leave the index out, make it null, or give all calls the same; they send no id, another
-one with each piece, or the name in a later piece or in every one.
-"""
+"""Tool calls in Chat Completions, which nearly every provider cuts up in a way of its own."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
-from typing import Any
 
 from ..events import Event
 from .chat_message import merged, settled
-from .digits import written
+from .digits import Digits
 from .turn import JSON, OpenCall, words
 
-#: The index of a `function_call`, which came before `tool_calls`, and has none of its own.
-LEGACY = "function_call"
 
+class Calls:
+    """The calls of one message, from their pieces.
 
-class ChatCalls:
-    """The calls of one message, in the order in which they began."""
+    A call is told once its name is known: some send it late, or in pieces. So its beginning
+    waits for its first argument, or for whatever else comes.
+
+    :ivar waiting: the call that has a name, and was not told yet.
+    """
 
     def __init__(self) -> None:
         self.all: list[ChatCall] = []
-        self._of_index: dict[object, ChatCall] = {}  # the open call of each index
-        self._of_id: dict[str, ChatCall] = {}
+        self._current: dict[object, ChatCall] = {}  # the open call of each index
+        self._by_id: dict[str, ChatCall] = {}
+        self.waiting: ChatCall | None = None
+        self._chunk = 0
 
-    def pieces(self, pieces: list[JSON]) -> Iterator[Event]:
-        """What one chunk has of them."""
-        touched: set[int] = set()  # two pieces of one chunk that have names are two calls
-        for piece in pieces:
-            yield from self.piece(piece, touched)
+    def __bool__(self) -> bool:
+        return any(not call.is_nothing for call in self.all)
 
-    def piece(self, d: JSON, touched: set[int]) -> Iterator[Event]:
-        function = d.get("function") or d.get("custom") or {}
-        id, name, index = words(d.get("id")), words(function.get("name")), d.get("index")
-        arguments = _arguments(function)
-        call = self._found(id, index)
-        if call is not None and name and id != (call.id if id else None) and call.number in touched:
-            call = None
-        if call is None or call.is_over(id, name, arguments if index is None else ""):
-            call = ChatCall(len(self.all), id)
-            self.all.append(call)
-        touched.add(call.number)
-        self._of_index[index] = call
-        if id:
-            self._of_id.setdefault(id, call)
-        call.keep(d, function)
-        yield from call.piece(id, name, arguments)
+    def pieces(self, calls: list[JSON]) -> Iterator[Event]:
+        """The pieces that one chunk brings."""
+        self._chunk += 1
+        for d in calls:
+            yield from self._piece(d)
 
-    def _found(self, id: str, index: object) -> ChatCall | None:
-        if index is not None:
-            return self._of_index.get(index)
-        # Without an index the id tells, or else it is the last one's.
-        return self._of_id.get(id) or (self.all[-1] if self.all else None)
+    def tell(self) -> Iterator[Event]:
+        """Something else comes, so the name that waits is whole."""
+        call, self.waiting = self.waiting, None
+        if call is not None and not call.is_nothing:
+            yield from call.start()
 
     def end(self, *, whole: bool) -> Iterator[Event]:
+        """All calls, at the stream's end. One that never got a name has no beginning."""
+        yield from self.tell()
+        self.all = [call for call in self.all if not call.is_nothing]
         for call in self.all:
-            yield from call.begin()  # it may never have got a name
             yield call.end(whole=whole)
 
-    def turn(self) -> list[JSON]:
-        """As the provider's own message has them."""
-        return [call.turn() for call in self.all if not call.is_legacy]
+    def message(self) -> list[JSON]:
+        """The provider's own `tool_calls`."""
+        return [call.message() for call in self.all if not (call.is_function or call.is_nothing)]
+
+    def _piece(self, d: JSON) -> Iterator[Event]:
+        function = d.get("function") or d.get("custom") or {}
+        name, arguments = words(function.get("name")), _arguments(function)
+        call = self._of(d)
+        if call is None or self._begins_another(call, words(d.get("id")), name, arguments):
+            yield from self.tell()
+            call = self._open(d, call)
+        elif call is not self.waiting:
+            yield from self.tell()
+        if name and not call.started:
+            call.add_name(name)
+            self.waiting = call
+        call.keep(d, is_custom=function is d.get("custom"))
+        call.chunk = self._chunk
+        if arguments and call.name:
+            self.waiting = None if self.waiting is call else self.waiting
+            yield from call.start()
+        yield from call.delta(arguments)
+
+    def _of(self, d: JSON) -> ChatCall | None:
+        """The call that a piece seems to belong to, by its index or its id."""
+        index, id = d.get("index"), words(d.get("id"))
+        if index is None and self.all:
+            return self._by_id.get(id) or (self._current.get(None) if id else self.all[-1])
+        return self._current.get(index)
+
+    def _open(self, d: JSON, before: ChatCall | None) -> ChatCall:
+        id = words(d.get("id"))
+        call = ChatCall(id or f"call_{len(self.all)}")
+        call.is_anonymous = not id
+        call.is_function = d.get("index") == FUNCTION_CALL
+        call.before = before
+        self.all.append(call)
+        self._current[d.get("index")] = self._by_id[call.id] = call
+        return call
+
+    def _begins_another(self, call: ChatCall, id: str, name: str, arguments: str) -> bool:
+        """Whether a piece belongs to a call of its own, although its index says otherwise.
+
+        Some give every parallel call the same index, or none, with ids or without; others
+        repeat the id and the name with every piece, or change the id, or send the name late or
+        in pieces.
+        """
+        if not name or (id and id == call.id):
+            return False
+        if not call.name:  # the name comes late; unless that one's arguments are there already
+            return bool(call.pieces) and bool(arguments) and call.is_whole()
+        if call.chunk == self._chunk and bool(id) == (not call.is_anonymous):
+            return True  # two in one chunk
+        if name != call.name:
+            return bool(call.pieces) or bool(id)
+        return bool(call.pieces) and call.is_whole()
+
+
+FUNCTION_CALL = "function_call"  # stands for the index of the deprecated one
 
 
 class ChatCall(OpenCall):
-    """One call. It begins, for the reader, once it has a name."""
+    """A call of Chat Completions."""
 
-    def __init__(self, number: int, id: str) -> None:
-        super().__init__(id or f"call_{number}", "")
-        self.number = number
-        self.is_legacy = False
-        self._begun = False
-        self._waiting: list[str] = []
-        self._json = _Json()
+    def __init__(self, id: str) -> None:
+        super().__init__(id, "")
+        self.is_anonymous = self.is_function = False
+        self.chunk = 0  # the last one that brought a piece
+        self.before: ChatCall | None = None  # the one that had its index
+        self._scan = _Scan()
+        self._scanned = 0
 
-    def piece(self, id: str, name: str, arguments: str) -> Iterator[Event]:
-        if not self._begun:
-            self.id = id or self.id
-            self.name = self.name or name
-        self._json.feed(arguments)
-        if self.name:
-            yield from self.begin()
-            yield from self.delta(arguments)
-        else:
-            self._waiting.append(arguments)
-
-    def begin(self) -> Iterator[Event]:
-        if not self._begun:
-            self._begun = True
-            yield self.start()
-            yield from self.delta("".join(self._waiting))
-
-    def is_over(self, id: str, name: str, arguments: str) -> bool:
-        """Whether a piece is of another call, whatever its index says.
-
-        It is of the same one where the id says so, and where it has no name. Otherwise it is
-        another's if the name is another, or if nothing is left to finish of this one.
-
-        :param arguments: of a piece that has no index, and so may begin a call by its id alone.
-        """
-        if id and id == self.id:
+    @property
+    def is_nothing(self) -> bool:
+        """Nothing to call: no name and no arguments; or only a name that was said again."""
+        if self.pieces:
             return False
-        if name and self.name:
-            return name != self.name or self._json.is_whole
-        return bool(id and arguments.strip()) and self._json.is_whole
+        repeated = self.before is not None and self.before.name == self.name
+        return not self.name or (self.is_anonymous and repeated)
 
-    def keep(self, d: JSON, function: JSON) -> None:
-        """What else the provider put beside a call, such as Gemini's thought signatures."""
+    def add_name(self, piece: str) -> None:
+        """More of the name; or all of it again, or all of it so far."""
+        self.name = piece if piece.startswith(self.name) else self.name + piece
+
+    def keep(self, d: JSON, *, is_custom: bool) -> None:
+        """What else the provider put beside it, such as Gemini's thought signatures."""
         for key, value in d.items():
             if key == "type" and value:
                 self.beside[key] = value
             elif key not in ("index", "id", "type", "function", "custom"):
-                self.beside[key] = merged(self.beside.get(key), value)
-        self.is_custom = self.is_custom or function is d.get("custom")
-        self.is_legacy = d.get("index") == LEGACY
+                self.beside[key] = merged(self.beside.get(key), value, key)
+        self.is_custom = self.is_custom or is_custom
 
-    def turn(self) -> JSON:
+    def is_whole(self) -> bool:
+        """Whether its arguments are a whole object by now; each piece is looked at once."""
+        for piece in self.pieces[self._scanned :]:
+            self._scan.feed(piece)
+        self._scanned = len(self.pieces)
+        return self._scan.is_whole
+
+    def message(self) -> JSON:
         beside = {key: settled(value) for key, value in self.beside.items()}
         if self.is_custom:
             custom = {"name": self.name, "input": self.text}
@@ -128,35 +159,41 @@ class ChatCall(OpenCall):
         return {"id": self.id, "type": "function", "function": function, **beside}
 
 
-class _Json:
-    """Whether a JSON array or object that comes in pieces is there to its end: each character
-    is looked at once."""
+def _arguments(function: JSON) -> str:
+    arguments = function.get("arguments", function.get("input"))
+    if isinstance(arguments, str) or arguments is None:
+        return arguments or ""
+    if isinstance(arguments, Digits):
+        return arguments.digits
+    return json.dumps(arguments, ensure_ascii=False)  # Ollama's and others': an object
+
+
+_MARKS = r'[\\"{}\[\]]'
+
+
+class _Scan:
+    """How deep JSON text is nested where its pieces end."""
 
     def __init__(self) -> None:
-        self.is_whole = False
         self._depth = 0
-        self._in_string = self._escaped = False
+        self._in_string = False
+        self._escaped = -1  # where a character stands that a backslash has escaped
+        self._begun = False
+
+    @property
+    def is_whole(self) -> bool:
+        return self._begun and self._depth <= 0
 
     def feed(self, piece: str) -> None:
-        for char in piece:
-            if self._in_string:
-                if self._escaped:
-                    self._escaped = False
-                elif char == "\\":
-                    self._escaped = True
-                elif char == '"':
-                    self._in_string = False
-            elif char == '"':
-                self._in_string = True
-            elif char in "{[":
-                self._depth += 1
-            elif char in "}]":
-                self._depth -= 1
-                self.is_whole = self._depth == 0
-
-
-def _arguments(function: JSON) -> str:
-    arguments: Any = function.get("arguments", function.get("input"))
-    if isinstance(arguments, dict | list):  # Ollama's and others': an object
-        return json.dumps(arguments, ensure_ascii=False)
-    return written(arguments)
+        for found in re.finditer(_MARKS, piece):
+            mark = found[0]
+            if found.start() == self._escaped:
+                continue
+            if mark == "\\":
+                self._escaped = found.start() + 1
+            elif mark == '"':
+                self._in_string = not self._in_string
+            elif not self._in_string:
+                self._depth += 1 if mark in "{[" else -1
+                self._begun = True
+        self._escaped = 0 if self._escaped == len(piece) else -1

@@ -1,38 +1,53 @@
-"""Numbers that stand where text belongs.
+"""Numbers as they stood on the wire.
 
-Some gateways make a JSON number of a token that looks like one: `"content": 0.50`. Its text is
-the digits as they stand on the wire, which a float forgets.
+Some gateways send a token that looks like a number as one (`"content": 0.005`). Where text
+belongs, its digits are the text, exactly: `1.0` and `1e-7` too, which Python writes in a way
+of its own. Everywhere else a number is a number; `surrogates.mend_all` and `shown` give it out
+`plain`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import math
 
 
-class Decimal(float):
-    """A float that remembers how it was written; for `json.loads(parse_float=…)`."""
+class Digits(float):
+    """A number that Python would write otherwise than it stood on the wire."""
 
     __slots__ = ("digits",)
     digits: str
 
-    def __new__(cls, digits: str) -> Decimal:
-        self = super().__new__(cls, digits)
-        self.digits = digits
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Decimal, (self.digits,)
+    @property
+    def plain(self) -> int | float:
+        return int(self.digits) if self.digits.lstrip("-").isdigit() else float(self)
 
 
-def written(value: object) -> str:
-    """`value` where it is text, or a number's digits; else no text."""
+def _remembered(digits: str) -> Digits:
+    number = Digits(digits)
+    number.digits = digits
+    return number
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    return number if repr(number) == digits else _remembered(digits)
+
+
+def _int(digits: str) -> int | float:
+    # Above 300 digits Python may refuse, or need long, to read or write a whole number.
+    return int(digits) if digits != "-0" and len(digits) < 300 else _remembered(digits)
+
+
+loads = json.JSONDecoder(parse_float=_float, parse_int=_int).decode
+
+
+def spoken(value: object) -> str:
+    """`value` where text belongs: text, or a number's digits; of anything else none."""
     if isinstance(value, str):
         return value
-    if isinstance(value, Decimal):
+    if isinstance(value, Digits):
         return value.digits
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            return str(value)
-        except ValueError:  # an int of more digits than Python writes
-            return ""
-    return ""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return ""
+    return repr(value)

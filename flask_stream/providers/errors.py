@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from ..errors import RETRYABLE, ProviderError
@@ -20,60 +22,78 @@ _CODE_OF_STATUS = {
     413: "bad_request",
     422: "bad_request",
     429: "rate_limited",
+    498: "overloaded",  # Groq: docs, errors: flex tier capacity
+    499: "provider_error",  # Google: CANCELLED
+    424: "provider_error",  # Bedrock: a model failed
     503: "overloaded",
     504: "timeout",
+    524: "timeout",  # Cloudflare
     529: "overloaded",
 }
 
-# With what is no letter or digit taken out, in lower case, and without «error» or «exception»
-# at the end, since SDKs and gateways spell them in their own ways.
-_CODE_OF_WORD = {
-    # Anthropic: «Errors», `error.type`.
-    "overloaded": "overloaded",
-    "ratelimit": "rate_limited",
-    "authentication": "auth",
-    "permission": "auth",
-    "billing": "auth",
-    "invalidrequest": "bad_request",
-    "notfound": "bad_request",
-    "requesttoolarge": "bad_request",
-    "timeout": "timeout",
-    # OpenAI: «Error codes», `error.code` and `error.type`.
-    "ratelimitexceeded": "rate_limited",
-    "insufficientquota": "rate_limited",
-    "invalidapikey": "auth",
-    "contextlengthexceeded": "bad_request",
-    "invalidprompt": "bad_request",
-    "serveroverloaded": "overloaded",
-    "engineoverloaded": "overloaded",
-    # Google: the canonical codes of google.rpc.Code, in `error.status`.
-    "resourceexhausted": "rate_limited",
-    "unavailable": "overloaded",
-    "deadlineexceeded": "timeout",
-    "invalidargument": "bad_request",
-    "failedprecondition": "bad_request",
-    "outofrange": "bad_request",
-    "unauthenticated": "auth",
-    "permissiondenied": "auth",
-    # Amazon Bedrock: the errors of InvokeModelWithResponseStream.
-    "throttling": "rate_limited",
-    "toomanyrequests": "rate_limited",
-    "servicequotaexceeded": "rate_limited",
-    "modelnotready": "overloaded",
-    "serviceunavailable": "overloaded",
-    "modeltimeout": "timeout",
-    "validation": "bad_request",
-    "resourcenotfound": "bad_request",
-    "accessdenied": "auth",
-    "unrecognizedclient": "auth",
-    "expiredtoken": "auth",
+# Our code, and behind it the providers' words, as their documentation spells them. Looked up by
+# `_core`, so in any case, and with or without «Error» or «Exception». What only says that
+# something went wrong at the provider's is not here.
+_WORDS = {
+    "overloaded": (
+        "overloaded_error",  # Anthropic: docs, API errors
+        *("server_overloaded", "slow_down"),  # OpenAI: docs, error codes
+        *("engine_overloaded_error", "service_unavailable_error"),  # Moonshot; vLLM, LiteLLM
+        *("UNAVAILABLE", "ABORTED"),  # Google: google.rpc.Code
+        *("ServiceUnavailableException", "ModelNotReadyException"),  # AWS: Bedrock Runtime API
+        *("ServiceUnavailable", "ModelServingError", "capacity_exceeded"),  # DashScope; Groq
+    ),
+    "rate_limited": (
+        "rate_limit_error",  # Anthropic
+        *("rate_limit_exceeded", "insufficient_quota"),  # OpenAI
+        *("rate_limit_reached_error", "exceeded_current_quota_error"),  # Moonshot: docs, errors
+        *("RESOURCE_EXHAUSTED", "too_many_requests"),  # Google; HTTP's own phrase
+        *("ThrottlingException", "ServiceQuotaExceededException"),  # AWS: Bedrock Runtime API
+        *("Throttling", "TooManyRequestsException", "LimitRequests"),  # DashScope; AWS
+    ),
+    "auth": (
+        *("authentication_error", "permission_error", "billing_error"),  # Anthropic
+        *("invalid_api_key", "account_deactivated", "unsupported_country_region_territory"),
+        *("invalid_authentication_error", "permission_denied_error"),  # Moonshot; the SDKs
+        *("UNAUTHENTICATED", "PERMISSION_DENIED", "API_KEY_INVALID"),  # Google: ErrorInfo
+        *("AccessDeniedException", "UnrecognizedClientException"),  # AWS: common errors
+        *("ExpiredTokenException", "InvalidSignatureException", "MissingAuthenticationToken"),
+        *("unauthorized", "forbidden", "access_denied", "no_permission"),  # HTTP; DashScope
+        *("payment_required", "insufficient_balance", "Arrearage"),  # HTTP; DeepSeek; DashScope
+    ),
+    "bad_request": (
+        *("invalid_request_error", "not_found_error", "request_too_large"),  # Anthropic
+        *("context_length_exceeded", "invalid_prompt", "model_not_found"),  # OpenAI
+        *("content_filter", "string_above_max_length", "invalid_value"),  # Azure; OpenAI
+        *("content_policy_violation", "unsupported_parameter", "image_parse_error"),  # OpenAI
+        *("INVALID_ARGUMENT", "FAILED_PRECONDITION", "OUT_OF_RANGE"),  # Google
+        *("NOT_FOUND", "ALREADY_EXISTS", "UNIMPLEMENTED"),
+        *("ValidationException", "ResourceNotFoundException"),  # AWS: Bedrock Runtime API
+        *("bad_request", "unprocessable_entity", "request_entity_too_large"),  # HTTP: vLLM, LiteLLM
+        *("exceed_context_size_error", "context_window_exceeded_error"),  # llama.cpp; LiteLLM
+        *("InvalidParameter", "DataInspectionFailed"),  # DashScope
+    ),
+    "timeout": (
+        "timeout_error",  # Anthropic
+        *("DEADLINE_EXCEEDED", "gateway_timeout", "request_timeout"),  # Google; HTTP
+        *("ModelTimeoutException", "RequestTimeOut"),  # AWS: Bedrock Runtime API; DashScope
+        *("api_timeout_error", "timed_out"),
+    ),
 }
 
-_NEVER_RETRY = {"insufficientquota", "billing"}
 
-# Where an error's object says of which kind it is, the most telling first.
-_KINDS = ("code", "type", "status", "error_code", "error_type")
-_WORDS = ("message", "error_message", "detail", "error_msg")
+def _core(word: str) -> str:
+    """A word without its spelling: `com.amazonaws#ThrottlingException:http://…` too."""
+    word = word.rpartition("#")[2].partition(":")[0]
+    core = "".join(filter(str.isalnum, word.lower()))
+    return core.removesuffix("error").removesuffix("exception")
+
+
+_CODE_OF_WORD = {_core(word): code for code, words in _WORDS.items() for word in words}
+
+_NEVER_RETRY = {
+    _core(word) for word in ("insufficient_quota", "billing_error", "exceeded_current_quota_error")
+}
 
 
 def code_of_status(status: int) -> str:
@@ -91,57 +111,97 @@ def from_body(body: object, retry_after: float | None = None) -> ProviderError:
     """The error that a provider reports in its stream or its answer.
 
     :param body: the provider's error object, or whatever stands in its place: a list of them,
-        an object around one, or words.
+        text, JSON in text.
     """
-    error = _innermost(body)
-    kinds: list[object] = []
-    detail = str(body)
-    if isinstance(error, Mapping):
-        kinds = [error.get(key) for key in _KINDS]
-        words = next((error[key] for key in _WORDS if error.get(key)), None)
-        detail = f"{words} (type {error.get('type')}, code {error.get('code')})"
-        if words is None:
-            detail = str(error)
-    codes = (_code_of_kind(kind) for kind in kinds)
-    code = next((code for code in codes if code != "provider_error"), "provider_error")
-    retryable = (code in RETRYABLE) if code != "provider_error" else True
-    if any(_plain(kind) in _NEVER_RETRY for kind in kinds):
-        retryable = False
-    return ProviderError(code, detail=detail, retryable=retryable, retry_after=retry_after)
-
-
-def interrupted(reason: str) -> ProviderError:
-    """The error that a stop reason stands for which says that the answer was broken off."""
-    code = "overloaded" if "resource" in reason.lower() else "provider_error"
-    detail = f"the provider broke the answer off: {reason}"
-    return ProviderError(code, detail=detail, retryable=True)
-
-
-def _innermost(body: object) -> object:
-    """The error's own object, out of the lists and objects around it."""
-    for _ in range(5):
-        if isinstance(body, list) and body:
-            body = body[0]
-        elif isinstance(body, Mapping) and isinstance(body.get("error"), Mapping | list):
-            body = body["error"]
-        else:
+    code, retryable = "provider_error", True
+    at_provider = False  # a status of 500 or so was told: nothing that we did wrong
+    words = list(islice(_words(body), _MOST_WORDS))
+    for word in words:
+        told = _code_of(word)
+        if told == "provider_error":
+            at_provider = True
+        elif told is not None and not (at_provider and told not in RETRYABLE):
+            code, retryable = told, told in RETRYABLE
             break
-    return body
+    if _NEVER_RETRY.intersection(_core(word) for word in words):
+        retryable = False
+    return ProviderError(code, detail=_detail(body), retryable=retryable, retry_after=retry_after)
 
 
-def _code_of_kind(kind: object) -> str:
-    if isinstance(kind, int | str) and re.fullmatch("[45][0-9]{2}", str(kind)[:10]):
-        return code_of_status(int(kind))  # OpenRouter's and Google's `code` is an HTTP status
-    return _CODE_OF_WORD.get(_plain(kind), "provider_error")
+def _detail(body: object) -> str:
+    if isinstance(body, Mapping) and body.get("message"):
+        told = f"{body.get('message')} (type {body.get('type')}, code {body.get('code')})"
+        return told[:_MOST_DETAIL]
+    return str(body)[:_MOST_DETAIL]
 
 
-def _plain(kind: object) -> str:
-    if not isinstance(kind, str):
-        return ""
-    word = re.sub("[^a-z0-9]", "", kind[:100].lower())
-    for ending in ("exception", "error"):
-        word = word.removesuffix(ending) or word
-    return word
+# How much of an error is looked at, and kept: a provider's is never that long.
+_MOST_WORDS = 200
+_MOST_DEPTH = 6
+_MOST_DETAIL = 4000
+
+# Where the words stand, in the order in which they are believed.
+_CODES = (
+    *("code", "status", "type", "reason", "error_code", "error_type", "error_status"),
+    *("err_code", "errcode", "status_code", "http_status", "__type"),
+)
+_TEXTS = ("message", "error_message", "error_msg", "err_msg", "errmsg", "msg", "detail", "raw")
+
+
+def _words(body: object, depth: int = 0) -> Iterator[str]:
+    """The words of an error that may name its kind, those that say it best first."""
+    if depth > _MOST_DEPTH:
+        return
+    if isinstance(body, Mapping):
+        fields = {snake(key): value for key, value in body.items() if isinstance(key, str)}
+        for key in _CODES:
+            value = fields.pop(key, None)
+            if isinstance(value, str | int) and not isinstance(value, bool):
+                yield str(value)
+        texts = [fields.pop(key, None) for key in _TEXTS]
+        for key, value in fields.items():
+            # Bedrock has the kind as the field: {"throttlingException": {"message": …}}.
+            if isinstance(value, Mapping) and key.endswith(("exception", "error")):
+                yield key
+            if isinstance(value, Mapping | list) or key in ("error", "errors"):
+                yield from _words(value, depth + 1)
+        for text in texts:
+            yield from _words(text, depth + 1)
+    elif isinstance(body, list):
+        for item in body:
+            yield from _words(item, depth + 1)
+    elif isinstance(body, str):
+        yield from _words_of_text(body[:_MOST_DETAIL], depth)
+
+
+# In a sentence, only what no sentence has: `RateLimitError`, `RESOURCE_EXHAUSTED`, «code: 429».
+_NAME = r"\b(?:[A-Za-z]+(?:_[A-Za-z]+)+|[A-Z]{6,}|[A-Za-z]+(?:Error|Exception))\b"
+_STATUS = r"(?i)\b(?:status|code|error|http)[^0-9A-Za-z]{0,3}(?:code\W{0,3})?([45]\d\d)\b"
+
+
+def _words_of_text(text: str, depth: int) -> Iterator[str]:
+    if text.lstrip()[:1] in ("{", "["):
+        try:
+            yield from _words(json.loads(text), depth + 1)
+            return
+        except (ValueError, RecursionError):
+            pass
+    if len(text) < 60 and " " not in text:
+        yield text
+    yield from re.findall(_STATUS, text)
+    yield from re.findall(_NAME, text)
+
+
+def _code_of(word: str) -> str | None:
+    if re.fullmatch("[45][0-9]{2}", word):  # OpenRouter's `code` is an HTTP status
+        return code_of_status(int(word))
+    # DashScope's are in parts: `Throttling.RateQuota`.
+    return _CODE_OF_WORD.get(_core(word)) or _CODE_OF_WORD.get(_core(word.partition(".")[0]))
+
+
+def snake(key: str) -> str:
+    """A field's name in small letters: `errorCode` is `error_code`."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", key).lower() if not key.isupper() else key.lower()
 
 
 def class_names(obj: object, *roots: str) -> set[str]:
@@ -197,8 +257,8 @@ def from_status(status: int, body: object, response: Any, detail: str) -> Provid
     :param response: the response, for its Retry-After.
     """
     retry_after = _retry_after(response)
-    inner = body.get("error", body) if isinstance(body, Mapping) else None
-    told = from_body(inner) if isinstance(inner, Mapping) else None
+    inner = body.get("error", body) if isinstance(body, Mapping) else body
+    told = from_body(inner) if inner and isinstance(inner, Mapping | list) else None
     if told is None or told.error_code == "provider_error":
         code, retryable = code_of_status(status), True if status >= 500 else None
     else:

@@ -1,8 +1,9 @@
 """OpenAI's Chat Completions stream, and its many dialects: wire dicts to Events.
 
-https://platform.openai.com/docs/api-reference/chat-streaming. The dialects' oddities were seen
-in recordings and reports of Azure, Copilot, Databricks, DeepSeek, Groq, Mistral, Moonshot,
-Novita, OpenRouter, Perplexity, Qwen, Snowflake, vLLM and xAI.
+https://platform.openai.com/docs/api-reference/chat-streaming; `Turn.message` equals what
+openai 3.54 accumulates (`get_final_completion()`), where it copes. The dialects' oddities
+were seen in recordings of Azure, DeepSeek, Groq, Mistral, Moonshot, Novita, OpenRouter,
+Perplexity, Qwen, Snowflake, vLLM and xAI, and in reports on many more.
 """
 
 from __future__ import annotations
@@ -11,17 +12,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..events import Event, Meta, Refusal, Usage
-from . import stops
-from .chat_calls import LEGACY, ChatCalls
-from .chat_message import ChatMessage
-from .digits import written
-from .errors import from_body, interrupted
+from .chat_calls import FUNCTION_CALL, Calls
+from .chat_message import merge, settled
+from .digits import spoken
+from .errors import from_body
+from .failures import failure_in, failure_of
 from .prose import Prose
+from .stops import is_word
+from .surrogates import mend_all
 from .turn import DONE, JSON, Turn, count, follow, understood, words
 
 PROVIDER = "openai"
 
+# DeepSeek's, OpenRouter's and GitHub Copilot's; Groq's and vLLM's are the second.
 _REASONING = ("reasoning_content", "reasoning", "reasoning_text")
+# The types of parts, where content is a list: those without one hold text.
+_THOUGHTS = ("thinking", "reasoning", "reasoning_text", "summary_text")
+_TEXTS = ("text", "output_text", "input_text", None)
 
 
 def read(dicts: Iterable[JSON], turn: Turn | None = None) -> Iterator[Event]:
@@ -39,123 +46,135 @@ class _Reader:
     def __init__(self, turn: Turn) -> None:
         self.turn = turn
         self.meta: Meta | None = None
+        self.message: JSON = {}
+        self.calls = Calls()
         self.prose = Prose()
-        self.message = ChatMessage()
-        self.calls = ChatCalls()
-        self.has_text = self.has_reasoning = self.has_refusal = False
+        self.has_refusal = False
+        self.is_strange = False  # the last dict was no chunk
 
     def chunk(self, d: JSON) -> Iterator[Event]:
         if d is DONE:
-            # Behind nothing at all it is no sign of success.
-            self.turn.complete = self.turn.complete or self.has_said_something
+            yield from self.prose.end()
+            # Behind nothing that was said, or what was not understood, it is no sign of success.
+            said = self.prose.has_words or self.has_refusal or bool(self.calls)
+            self.turn.complete = self.turn.complete or (said and not self.is_strange)
             self.turn.ended = True
             return
+        self.is_strange = "choices" not in d and "usage" not in d
+        failure = failure_of(d)
+        if failure is not None:  # what is said beside it is kept
+            self.turn.fail(from_body(failure))
         # Some change their id with every chunk: the first that is whole is kept.
-        if self.meta is None or not self.meta.model:
+        if failure is None and (self.meta is None or not self.meta.model):
             meta = Meta(PROVIDER, words(d.get("model")) or None, words(d.get("id")) or None)
             if meta.model or (self.meta is None and meta.response_id):
                 self.meta = meta
                 yield meta
-        for choice in d.get("choices") or []:
+        choices = d.get("choices")
+        for choice in choices if isinstance(choices, list) else []:
             if not choice.get("index"):
                 yield from understood(self.choice, choice)
         self.use(d.get("usage") or (d.get("x_groq") or {}).get("usage"))
         yield from self.searched(d)
-        self.failed(d)  # behind the words that came with it
-
-    @property
-    def has_said_something(self) -> bool:
-        return bool(self.has_text or self.has_reasoning or self.has_refusal or self.calls.all)
-
-    def failed(self, d: JSON) -> bool:
-        """Whether this chunk, or a choice, says that the answer has failed."""
-        error = _error_in(d)
-        if error is None:
-            return False
-        self.turn.error = from_body(error)
-        self.turn.ended = True
-        return True
 
     def choice(self, choice: JSON) -> Iterator[Event]:
         delta = choice.get("delta") or {}
-        if not delta and written(choice.get("text")):  # /v1/completions
+        if not delta and isinstance(choice.get("text"), str | int | float):  # /v1/completions
             delta = {"content": choice["text"]}
         elif not delta and not self.message:  # a whole message in place of its deltas
             delta = choice.get("message") or {}
-        if delta:
+        if isinstance(delta, dict) and delta:
             yield from understood(self.delta, delta)
-            self.message.add(delta)
+            merge(self.message, delta)
         self.use(choice.get("usage"))  # Moonshot's place for it
-        # OpenRouter's error may stand on the choice.
-        if not self.failed(choice) and not self.failed(delta):
-            self.stop(choice.get("finish_reason"))
-
-    def stop(self, reason: object) -> None:
-        meaning = stops.meaning(reason)
-        if meaning is None:
+        failure = failure_in(choice)
+        if failure is None and isinstance(delta, dict):
+            failure = failure_in(delta)
+        if failure is not None:
+            self.turn.fail(from_body(failure))
             return
-        self.turn.provider_stop_reason = str(reason)
-        if meaning == stops.INTERRUPTED:
-            self.turn.error = interrupted(str(reason))
-            self.turn.ended = True
-        else:
-            self.turn.stop_reason = meaning
-            self.turn.complete = True
+        reason = words(choice.get("finish_reason"))
+        if is_word(reason):
+            yield from self.calls.tell()
+            self.turn.stop(reason)
 
     def delta(self, delta: JSON) -> Iterator[Event]:
-        thought = next((text for key in _REASONING if (text := written(delta.get(key)))), "")
-        if thought:
-            yield from self.reasoning(thought)
-        else:
-            yield from self.reasoning_details(delta.get("reasoning_details"))
-        yield from self.content(delta.get("content"))
-        if refusal := written(delta.get("refusal")):
+        yield from self.reasoning(delta)
+        content = delta.get("content")
+        if isinstance(content, str):
+            yield from self.text(content)
+        elif isinstance(content, list):
+            for part in content:
+                yield from self.part(part)
+        elif content is not None:
+            yield from self.part(content)
+        if refusal := spoken(delta.get("refusal")):
             self.has_refusal = True
+            yield from self.aside()
             yield Refusal(refusal)
         if calls := delta.get("tool_calls"):
-            yield from self.prose.interrupt()
-            yield from self.calls.pieces(calls if isinstance(calls, list) else [calls])
-        if function := delta.get("function_call"):
-            yield from self.prose.interrupt()
-            yield from self.calls.piece({"index": LEGACY, "function": function}, set())
+            yield from self.prose.aside()
+            yield from self.calls.pieces(calls)
+        if delta.get("function_call"):  # deprecated, and without an id of its own
+            yield from self.prose.aside()
+            function = delta["function_call"]
+            yield from self.calls.pieces([{"index": FUNCTION_CALL, "function": function}])
         for annotation in delta.get("annotations") or []:
             yield from self.cited(annotation)
 
-    def text(self, piece: str) -> Iterator[Event]:
-        self.has_text = self.has_text or bool(piece)
-        yield from self.prose.text(piece)
+    # -- what is said -------------------------------------------------------------------
 
-    def reasoning(self, piece: str) -> Iterator[Event]:
-        self.has_reasoning = self.has_reasoning or bool(piece)
-        yield from self.prose.reasoning(piece)
+    def text(self, text: str) -> Iterable[Event]:
+        return self.behind_a_name(self.prose.text(text)) if text else ()
 
-    def reasoning_details(self, details: Any) -> Iterator[Event]:
-        """OpenRouter's and Snowflake's list; encrypted entries have no text."""
-        for detail in details or []:
-            if isinstance(detail, Mapping):
-                text = written(detail.get("text")) or written(detail.get("summary"))
-                yield from self.reasoning(text)
+    def thought(self, text: str, part: object = None) -> Iterable[Event]:
+        return self.behind_a_name(self.prose.reasoning(text, part)) if text else ()
 
-    def content(self, content: object) -> Iterator[Event]:
-        """Text, or parts with types of their own: Mistral's and Databricks'."""
-        if isinstance(content, Mapping):
-            yield from self.part(content)
-        elif isinstance(content, list):
-            for part in content:
-                yield from self.content(part)
-        else:
-            yield from self.text(written(content))
+    def aside(self) -> Iterable[Event]:
+        return self.behind_a_name(self.prose.aside())
 
-    def part(self, part: Mapping[str, Any]) -> Iterator[Event]:
-        kind = part.get("type")
-        if kind in ("thinking", "reasoning"):
-            yield from self.reasoning(_joined(part, "thinking", "summary", "content", "text"))
-        elif kind in ("text", "output_text", None):
-            yield from self.text(_joined(part, "text"))
+    def behind_a_name(self, events: Iterable[Event]) -> Iterable[Event]:
+        return events if self.calls.waiting is None else (*self.calls.tell(), *events)
+
+    def reasoning(self, delta: JSON) -> Iterator[Event]:
+        """Each provider has a field of its own; where there are two, they say the same."""
+        details = delta.get("reasoning_details")
+        # OpenRouter's and Snowflake's, some of them encrypted.
+        parts = [detail for detail in details or [] if isinstance(detail, Mapping)]
+        for field in _REASONING:
+            if text := spoken(delta.get(field)):
+                yield from self.thought(text, parts[0].get("index") if parts else None)
+                return
+        for detail in parts:
+            text = spoken(detail.get("text")) or spoken(detail.get("summary"))
+            yield from self.thought(text, detail.get("index"))
+
+    def part(self, part: Any) -> Iterator[Event]:
+        """What stands in a list, or in the place of a string."""
+        if not isinstance(part, Mapping):
+            yield from self.text(spoken(part))
+        elif (kind := part.get("type")) in _THOUGHTS:
+            yield from self.thoughts(part)
         elif kind == "refusal":
-            if refusal := written(part.get("refusal")):
-                self.has_refusal = True
-                yield Refusal(refusal)
+            yield from self.delta({"refusal": part.get("refusal")})
+        elif kind in _TEXTS:
+            text = part.get("text")
+            if isinstance(text, Mapping):  # Assistants': {"value": …, "annotations": […]}
+                text = text.get("value")
+            yield from self.text(spoken(text))
+
+    def thoughts(self, part: Mapping[str, Any]) -> Iterator[Event]:
+        """Mistral's and Anthropic's `thinking`, Databricks' `reasoning` with its summary."""
+        for field in ("thinking", "summary", "reasoning", "content", "text"):
+            value = part.get(field)
+            if isinstance(value, list):
+                texts = [spoken(v.get("text") if isinstance(v, Mapping) else v) for v in value]
+            else:
+                texts = [spoken(value)]
+            if any(texts):
+                for at, text in enumerate(texts):
+                    yield from self.thought(text, at if field == "summary" and at else None)
+                return
 
     # -- what else is known -------------------------------------------------------------
 
@@ -170,15 +189,15 @@ class _Reader:
         results = d.get("search_results") or []
         for result in results:
             yield from self.turn.new_source(result.get("url"), result.get("title"))
-        named = {words(result.get("url")) for result in results}
+        named = {result.get("url") for result in results}
         for url in d.get("citations") or []:
-            if words(url) not in named:
+            if url not in named:
                 yield from self.turn.new_source(url)
 
     def use(self, usage: object) -> None:
         if not isinstance(usage, dict) or not usage:
             return
-        raw = {**(self.turn.raw_usage or {}), **usage}
+        raw = {**(self.turn.raw_usage or {}), **mend_all(usage)}
         self.turn.raw_usage = raw
         fresh, output = count(raw, "prompt_tokens"), count(raw, "completion_tokens")
         reasoning = count(raw, "completion_tokens_details", "reasoning_tokens")
@@ -205,52 +224,23 @@ class _Reader:
         yield from self.calls.end(whole=turn.complete)
         if turn.complete and turn.stop_reason in (None, "stop"):
             turn.stop_reason = self.inferred_stop()
-        elif turn.stop_reason == "other" and self.calls.all:
+        elif turn.stop_reason == "other" and self.calls:
             turn.stop_reason = "tool_calls"
         if turn.usage is not None:
             yield turn.usage
 
     def inferred_stop(self) -> str:
         """Where the provider says nothing, or «stop» whatever the message holds."""
-        if self.calls.all:
+        if self.calls:
             return "tool_calls"
-        return "refusal" if self.has_refusal and not self.has_text else "stop"
+        return "refusal" if self.has_refusal and not self.prose.has_text else "stop"
 
     def settle(self) -> None:
-        """The provider's own turn."""
-        if self.message or self.calls.all:
-            self.turn.message = self.message.turn(self.calls.turn())
-
-
-def _error_in(d: Mapping[str, Any]) -> object:
-    """What says in a chunk, a choice or a delta that the answer has failed; None for nothing.
-
-    `error` most of all, in an object of the provider's own too (Groq's `x_groq`), and
-    `error_type`, `error_message` and so on; vLLM's object is of type "error" itself.
-    """
-    if "error" in (d.get("object"), d.get("type")):
-        return d.get("error") or d
-    for key, value in d.items():
-        if not value:
-            continue
-        if key in ("error", "errors"):
-            return value
-        if key.startswith("error_"):
-            return d
-        if key.startswith("x_") and isinstance(value, Mapping) and value.get("error"):
-            return value["error"]
-    return None
-
-
-def _joined(part: Mapping[str, Any], *fields: str) -> str:
-    """The text of a part, which may be a list of parts itself."""
-    for field in fields:
-        value = part.get(field)
-        if isinstance(value, list):
-            return "".join(
-                _joined(inner, "text") if isinstance(inner, Mapping) else written(inner)
-                for inner in value
-            )
-        if text := written(value):
-            return text
-    return ""
+        if not self.message and not self.calls:
+            return
+        message = settled(self.message)
+        message.setdefault("role", "assistant")
+        message.setdefault("content", None)
+        if calls := self.calls.message():
+            message["tool_calls"] = calls
+        self.turn.message = mend_all(message)

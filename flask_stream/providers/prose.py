@@ -1,165 +1,188 @@
-"""The words of one stream as they were meant to be read.
+"""What the model says and thinks, as it was meant to be read: one for each stream.
 
-Two things that the wires leave to whoever shows them: words that go on behind something else
-are set off by a blank line, and what stands between `<think>` tags at the very beginning of
-the text is reasoning.
+Two things are mended here, for all wires, and only in the events; `Turn.message` stays exact.
+
+- Text that goes on behind something else of the model's is set off by a blank line, unless
+  either side has a line break there; and so are the parts of its reasoning.
+- Reasoning between tags at the very beginning of the text is reasoning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
-from ..events import Event, Reasoning, Text, Words
+from ..events import Event, Reasoning, Text
 
-_LINE_BREAKS = ("\n", "\r")
-
+_BREAKS = ("\n", "\r")
 _TAGS = ("<think>", "<thinking>", "<thought>", "<reasoning>")
+_LONGEST = max(map(len, _TAGS)) + 1  # of an end tag
 
-# How much white space may stand before such a tag. Held back until it is known what follows.
-_MOST_WHITE_SPACE = 64
+Pieces = list[tuple[type[Event], str]]
+
+# How much white space is waited for to end, in characters, where a tag may follow.
+_MOST_SPACE = 200
 
 
 class Prose:
-    """Text and reasoning of one stream, from its reader's pieces to events."""
+    """Texts and reasoning in, as the pieces come; events out.
+
+    :ivar has_text: some text was told, be it white space.
+    :ivar has_words: some of it is more than that.
+    """
 
     def __init__(self) -> None:
-        self._texts, self._thoughts = _Strand(Text), _Strand(Reasoning)
-        self._tags: _Tags | None = _Tags()
+        self.has_text = self.has_words = False
+        self._text = _Channel(Text)
+        self._reasoning = _Channel(Reasoning)
+        self._opening: _Opening | None = _Opening()  # None once it is known how it begins
 
-    def text(self, piece: str) -> Iterator[Event]:
-        """A piece of what the user reads."""
-        if self._tags is None:
-            yield from self._told(Text, piece)
-        else:
-            yield from self._sorted(self._tags, self._tags.feed(piece))
+    def text(self, piece: str) -> Iterable[Event]:
+        """A piece of the text that the user reads, which goes on where the last one ended."""
+        if not piece:
+            return ()
+        if self._opening is None:
+            return (self._told(piece),)
+        return self._opened(self._opening.feed(piece))
 
-    def reasoning(self, piece: str) -> Iterator[Event]:
-        """A piece of what the model thinks."""
-        if piece:
-            yield from self.end()
-            yield from self._told(Reasoning, piece)
+    def reasoning(self, piece: str, part: object = None) -> Iterable[Event]:
+        """A piece of reasoning.
 
-    def part(self) -> None:
-        """A message or a part of reasoning of its own begins."""
-        self._texts.interrupt()
-        self._thoughts.interrupt()
+        :param part: which of its parts the piece belongs to; another one is set off.
+        """
+        if not piece:
+            return ()
+        before = self._waiting()
+        return (*before, self._thought(piece, part))
 
-    def interrupt(self) -> Iterator[Event]:
-        """Something that is no words comes: a tool call, its result."""
-        yield from self.end()
-        self.part()
+    def aside(self) -> Iterable[Event]:
+        """Something else of the model's comes here: a call, a result, another message."""
+        before = self._waiting()
+        self._text.apart = self._reasoning.apart = True
+        return before
 
-    def end(self) -> Iterator[Event]:
-        """What was held back, since it could have become a tag."""
-        if self._tags is not None:
-            yield from self._sorted(self._tags, self._tags.end())
+    def end(self) -> Iterable[Event]:
+        """What was held back, at the stream's end, however it ended."""
+        return self._waiting()
 
-    def _sorted(self, tags: _Tags, parts: Iterator[tuple[bool, str]]) -> Iterator[Event]:
-        for is_thought, words in parts:
-            yield from self._told(Reasoning if is_thought else Text, words)
-        if tags.over:
-            self._tags = None
+    def _waiting(self) -> Iterable[Event]:
+        if self._opening is None:
+            return ()
+        return self._opened(self._opening.release())
 
-    def _told(self, kind: type[Words], words: str) -> Iterator[Event]:
-        if words:
-            strand, other = self._texts, self._thoughts
-            if kind is Reasoning:
-                strand, other = other, strand
-            other.interrupt()
-            yield strand.words(words)
+    def _opened(self, pieces: Pieces) -> Iterable[Event]:
+        if self._opening is not None and self._opening.over:
+            self._opening = None
+        return [
+            self._told(piece) if kind is Text else self._thought(piece, _Opening)
+            for kind, piece in pieces
+        ]
 
+    def _told(self, piece: str) -> Event:
+        self.has_text = True
+        self.has_words = self.has_words or not piece.isspace()
+        self._reasoning.apart = True
+        return self._text.say(piece)
 
-class _Strand:
-    """The words of one kind."""
-
-    def __init__(self, kind: type[Words]) -> None:
-        self._kind = kind
-        self._begun = self._interrupted = False
-        self._ends_line = False
-
-    def interrupt(self) -> None:
-        self._interrupted = self._begun
-
-    def words(self, piece: str) -> Event:
-        gap = ""
-        if self._interrupted:
-            self._interrupted = False
-            if not self._ends_line and not piece.startswith(_LINE_BREAKS):
-                gap = "\n\n"
-        self._begun = True
-        self._ends_line = piece.endswith(_LINE_BREAKS)
-        return self._kind(gap + piece)
+    def _thought(self, piece: str, part: object) -> Event:
+        self._text.apart = True
+        if part != self._reasoning.part:
+            self._reasoning.part = part
+            self._reasoning.apart = True
+        return self._reasoning.say(piece)
 
 
-class _Tags:
-    """Finds a tag at the beginning of a text, and its end; gives (is it thought?, words).
+class _Channel:
+    """All that is said as events of one kind."""
 
-    What could still become a tag waits: at most a tag's length, and some white space.
+    def __init__(self, kind: type[Text] | type[Reasoning]) -> None:
+        self.kind = kind
+        self.apart = False  # something else came behind what was said last
+        self.part: object = None
+        self._last = ""  # the last piece
 
-    :ivar over: whatever follows is text.
+    def say(self, piece: str) -> Event:
+        last, self._last = self._last, piece
+        if self.apart:
+            self.apart = False
+            if last and not last.endswith(_BREAKS) and not piece.startswith(_BREAKS):
+                piece = f"\n\n{piece}"
+        return self.kind(piece)
+
+
+class _Opening:
+    """The beginning of the text: a tag, what stands between it and its end tag, the text.
+
+    Held back is only what may be the beginning of a tag, and white space beside tags.
+
+    :ivar over: from here on all of it is text.
     """
 
     def __init__(self) -> None:
         self.over = False
         self._held = ""
-        self._end_tag = ""  # once there has been a beginning
-        self._behind = False  # the end tag; white space that follows goes with it
-        self._begun = False  # the thoughts; white space before them goes with the tag
+        self._spaces = 0  # that were let go before a tag came
+        self._read = self._look
+        self._end = ""  # the end tag that is looked for
+        self._begun = False  # behind the tag, more than white space has come
 
-    def feed(self, piece: str) -> Iterator[tuple[bool, str]]:
+    def feed(self, piece: str) -> Pieces:
         self._held += piece
-        if not self._end_tag and not self._finds_tag():
-            if self.over:
-                yield False, self._take()
-            return
-        if not self._behind:
-            yield from self._thoughts()
-        if self._behind:
-            self._held = self._held.lstrip()
-            if self._held:
-                self.over = True
-                yield False, self._take()
+        return self._read()
 
-    def end(self) -> Iterator[tuple[bool, str]]:
-        """What is held back; it can become no tag any more."""
-        if not self._end_tag:
-            self.over = bool(self._held)
-        yield bool(self._end_tag), self._take()
+    def release(self) -> Pieces:
+        """All that is held, since something else comes."""
+        held, self._held = self._held, ""
+        if not held:
+            return []
+        if self._end:
+            self._begun = True
+            return [(Reasoning, held)]
+        self._spaces += len(held)
+        self.over = not held.isspace()
+        return [(Text, held)]
 
-    def _finds_tag(self) -> bool:
-        start = self._held.lstrip()
-        for tag in _TAGS:
-            if start.startswith(tag):
-                self._held = start[len(tag) :]
-                self._end_tag = f"</{tag[1:]}"
-                return True
-        could_be = any(tag.startswith(start) for tag in _TAGS)
-        self.over = not could_be or len(self._held) - len(start) > _MOST_WHITE_SPACE
-        return False
+    def _look(self) -> Pieces:
+        """Is there a tag? Not yet, or not any more."""
+        begun = self._held.lstrip()
+        spaces = self._spaces + len(self._held) - len(begun)
+        for tag in _TAGS if spaces <= _MOST_SPACE else ():
+            if begun.startswith(tag):
+                self._held, self._end = begun[len(tag) :], f"</{tag[1:]}"
+                self._read = self._think
+                return self._think()
+            if tag.startswith(begun):
+                return []
+        self.over = True
+        return [(Text, self._held)]
 
-    def _thoughts(self) -> Iterator[tuple[bool, str]]:
+    def _think(self) -> Pieces:
+        """Behind a tag: reasoning, up to its end tag."""
         if not self._begun:
             self._held = self._held.lstrip()
-            self._begun = bool(self._held)
-        thoughts, tag, rest = self._held.partition(self._end_tag)
-        if tag:
-            self._behind = True
+        inside, end, rest = self._held.partition(self._end)
+        if end:
             self._held = rest
-            thoughts = thoughts.rstrip()
+            self._read = self._answer
+            said = inside.rstrip()
         else:
-            told = len(self._held) - _begun_tag(self._held, self._end_tag)
-            thoughts, self._held = self._held[:told], self._held[told:]
-        if thoughts:
-            yield True, thoughts
+            said = inside[: len(inside) - _held_back(inside, self._end)]
+            self._held = inside[len(said) :]
+        thought: Pieces = [(Reasoning, said)] if said else []
+        self._begun = self._begun or bool(said)
+        return thought + self._answer() if end else thought
 
-    def _take(self) -> str:
-        held, self._held = self._held, ""
-        return held
+    def _answer(self) -> Pieces:
+        """Behind the end tag: white space before the first word is left out."""
+        words, self._held = self._held.lstrip(), ""
+        self._end = ""
+        self.over = bool(words)
+        return [(Text, words)] if words else []
 
 
-def _begun_tag(text: str, tag: str) -> int:
-    """How many of the last characters of `text` could be the beginning of `tag`."""
-    for length in range(min(len(tag) - 1, len(text)), 0, -1):
-        if text.endswith(tag[:length]):
-            return length
-    return 0
+def _held_back(text: str, end: str) -> int:
+    """How much at the end of `text` may be white space before `end`, and its beginning."""
+    tail = text[-_MOST_SPACE - _LONGEST :]
+    start = tail.rfind("<")
+    if start < 0 or not end.startswith(tail[start:]):
+        start = len(tail)
+    return len(tail) - len(tail[:start].rstrip())

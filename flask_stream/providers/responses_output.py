@@ -1,87 +1,160 @@
-"""The provider's own turn in Responses, put together from its events.
+"""The model's own turn in Responses: its output items, as far as the stream has brought them.
 
-`response.completed` has it whole in `output`; some proxies leave that out, or the items' own
-ends, too. What is asked for then is what the pieces came to.
+Items are told apart by `output_index`: some proxies give an item another id in every event.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import Any
 
+from .digits import spoken
 from .surrogates import mend_all
-from .turn import JSON
+from .turn import JSON, words
+
+# The kinds of text: the item and the field of it that holds its parts, the part's type, its field.
+PARTS = {
+    "text": ("message", "content", "output_text", "text"),
+    "refusal": ("message", "content", "refusal", "refusal"),
+    "summary": ("reasoning", "summary", "summary_text", "text"),
+    "thought": ("reasoning", "content", "reasoning_text", "text"),
+}
+# What holds the input of a call, for an item whose end never came.
+_INPUT = {"custom_tool_call": "input", "code_interpreter_call": "code"}
 
 
 class Output:
-    """The items of one response, by their `output_index`."""
+    """All items, in the order in which they came.
+
+    :ivar current: the item that the last piece of text was of.
+    """
 
     def __init__(self) -> None:
-        self._items: dict[object, JSON] = {}  # as they began
-        self._whole: dict[object, JSON] = {}  # as they ended
-        self._pieces: dict[object, dict[tuple[str, object], list[str]]] = {}
+        self.current: Item | None = None
+        self._items: list[Item] = []
+        self._at: dict[object, Item] = {}
+        self._is_placed = True  # every piece of text has said which item it is of
 
-    def begin(self, index: object, item: JSON) -> None:
-        self._items[index] = item if isinstance(item, dict) else {}
+    @property
+    def is_told(self) -> bool:
+        """Whether there was more than beginnings."""
+        return any(item.is_done or item.parts for item in self._items)
 
-    def end(self, index: object, item: JSON) -> None:
-        # Some proxies give no index: then each is one of its own.
-        self._whole[len(self._whole) if index is None else index] = item
+    def begin(self, d: JSON, given: JSON, *, is_done: bool = False) -> Item:
+        """The item that an event brings, at its beginning or at its end."""
+        kind, item = words(given.get("type")), self._at.get(d.get("output_index"))
+        # Some give every item the same index, or none.
+        if item is None or item.is_done or item.kind not in ("", kind):
+            item = self._open(d)
+        item.kind, item.given, item.is_done = kind, given, is_done
+        return item
 
-    def add(self, index: object, kind: str, part: object, piece: str) -> None:
-        """A piece of a part of an item.
+    def _open(self, d: JSON) -> Item:
+        item = self._at[d.get("output_index")] = Item()
+        self._items.append(item)
+        return item
 
-        :param kind: what the item's part is of: text, refusal, summary, reasoning or arguments.
-        """
+    def at(self, d: JSON) -> Item | None:
+        """The item that an event is about."""
+        return self._at.get(d.get("output_index"))
+
+    def piece(self, kind: str, d: JSON, text: object) -> str:
+        """A piece of text; empty where it is none."""
+        piece = spoken(text)
         if piece:
-            self._pieces.setdefault(index, {}).setdefault((kind, part), []).append(piece)
+            self._is_placed = self._is_placed and d.get("output_index") is not None
+            item = self.current = self.at(d) or self._open(d)
+            item.parts.setdefault((kind, _part(kind, d)), []).append(piece)
+        return piece
 
-    def turn(self, *, whole: bool) -> list[JSON] | None:
-        """The items, in their order; None where there are none.
+    def is_new(self, kind: str, d: JSON) -> bool:
+        """Whether no piece has come of the text that an event brings whole."""
+        item = self.at(d)
+        return item is None or (kind, _part(kind, d)) not in item.parts
 
-        :param whole: false where the stream was cut, so that an item without its end is none.
+    def unsaid(self, item: Item) -> Iterator[tuple[str, int, str]]:
+        """The texts of a whole item that did not come before."""
+        if not self._is_placed:
+            return  # pieces without an index may be of any item: better nothing twice
+        before = dict.fromkeys(item.parts)
+        kinds = {kind for kind, _ in before}
+        for kind, (of, field, type, name) in PARTS.items():
+            if item.kind != of or (of == "reasoning" and kinds and kind not in kinds):
+                continue  # a summary and what it sums up are one reasoning
+            parts = item.given.get(field)
+            for at, part in enumerate(parts if isinstance(parts, list) else []):
+                if (kind, at) in before or (kind, None) in before or not isinstance(part, dict):
+                    continue
+                if part.get("type", type) == type and (text := spoken(part.get(name))):
+                    kinds.add(kind)
+                    yield kind, at, text
+
+    def message(self, *, whole: bool) -> list[JSON] | None:
+        """What there is of `response.output`.
+
+        :param whole: the answer has come to its end, so items whose own end is missing have, too.
         """
-        items = {**self._whole}
-        for index in [*self._items, *self._pieces] if whole else []:
-            if index not in items and not (index is None and self._whole):
-                items[index] = self._put_together(index)
-        in_order = sorted(items.items(), key=lambda pair: _place(pair[0]))
-        turn: list[JSON] = mend_all([item for _, item in in_order])
-        return turn or None
+        done = [item for item in self._items if item.is_done]
+        items = self._items if whole and (self._is_placed or not done) else done
+        return exact([turn for item in items if (turn := item.turn())]) or None
 
-    def _put_together(self, index: object) -> JSON:
-        parts = {key: "".join(pieces) for key, pieces in self._pieces.get(index, {}).items()}
-        item: dict[str, Any] = {"type": "message", "role": "assistant"}
-        if any(kind in ("summary", "reasoning") for kind, _ in parts):
-            item = {"type": "reasoning"}
-        item |= self._items.get(index) or {}
+
+class Item:
+    """One item, as far as it has come.
+
+    :ivar given: the provider's own object, from its beginning or its end.
+    :ivar parts: its texts, as pieces.
+    :ivar input: a call's, as far as it came in pieces.
+    """
+
+    def __init__(self) -> None:
+        self.kind = ""
+        self.given: JSON = {}
+        self.is_done = False
+        self.parts: dict[tuple[str, Any], list[str]] = {}
+        self.input = ""
+
+    def turn(self) -> JSON:
+        """The item as a provider's own; put together where its end never came."""
+        if self.is_done:
+            return self.given
+        turn: JSON = dict(self.given)
         told: dict[str, list[JSON]] = {}
-        for (kind, _), text in parts.items():
-            if kind == "arguments":
-                item["input" if item["type"] == "custom_tool_call" else "arguments"] = text
-            else:
-                field, type_, name = _PARTS[kind]
-                told.setdefault(field, []).append({"type": type_, name: text})
-        return {**item, **told}
+        for (kind, _), pieces in self.parts.items():
+            of, field, type, name = PARTS[kind]
+            turn.setdefault("type", of)
+            part: JSON = {"type": type, name: "".join(pieces)}
+            told.setdefault(field, []).append(
+                part | ({"annotations": []} if kind == "text" else {})
+            )
+        turn |= told
+        if turn.get("type") == "message":
+            turn.setdefault("role", "assistant")
+        if self.input:
+            turn[_INPUT.get(self.kind, "arguments")] = self.input
+        if "status" in turn:
+            turn["status"] = "completed"
+        return turn
 
 
-_PARTS = {
-    "text": ("content", "output_text", "text"),
-    "refusal": ("content", "refusal", "refusal"),
-    "summary": ("summary", "summary_text", "text"),
-    "reasoning": ("content", "reasoning_text", "text"),
-}
+def exact(output: list[JSON]) -> Any:
+    """Items to give out: a number that stands where text belongs is its digits."""
+    return mend_all([_exact(item) if isinstance(item, dict) else item for item in output])
 
 
-def _place(index: object) -> int:
-    return index if isinstance(index, int) else 0
+def _exact(item: JSON) -> JSON:
+    for of, field, _, name in PARTS.values():
+        parts = item.get(field)
+        if item.get("type") == of and isinstance(parts, list):
+            item = {**item, field: [_exact_part(part, name) for part in parts]}
+    return item
 
 
-def texts_of(item: Mapping[str, Any], field: str) -> list[str]:
-    """The texts of an item's parts."""
-    parts = item.get(field)
-    return [
-        part["text"]
-        for part in (parts if isinstance(parts, list) else [])
-        if isinstance(part, Mapping) and isinstance(part.get("text"), str)
-    ]
+def _exact_part(part: Any, name: str) -> Any:
+    if isinstance(part, dict) and isinstance(part.get(name), int | float):
+        return {**part, name: spoken(part[name])}
+    return part
+
+
+def _part(kind: str, d: JSON) -> Any:
+    return d.get("summary_index" if kind == "summary" else "content_index")

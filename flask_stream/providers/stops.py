@@ -1,95 +1,89 @@
-"""Why an answer ended: the providers' words, and what each of them means.
+"""Why a model stopped: the providers' words for it, and ours.
 
-A table for all wires, since gateways pass one provider's words on in another one's wire.
+One table for all wires, since gateways carry one provider's words in another one's dialect.
 """
 
 from __future__ import annotations
 
 import re
 
-STOP, LENGTH, TOOL_CALLS, REFUSAL, PAUSE = "stop", "length", "tool_calls", "refusal", "pause"
+# Our word, and behind it theirs, in lower case.
+_WORDS = {
+    "stop": (
+        "stop",  # OpenAI: API reference, chat streaming. Google's STOP
+        *("end_turn", "stop_sequence"),  # Anthropic: docs, handling stop reasons
+        *("eos", "eos_token"),  # Together; Hugging Face TGI
+        *("complete", "completed", "finished"),  # Cohere's COMPLETE; Responses' status
+    ),
+    "length": (
+        "length",  # OpenAI
+        "max_output_tokens",  # Responses: incomplete_details
+        *("max_tokens", "model_context_window_exceeded"),  # Anthropic; Google's MAX_TOKENS
+        "model_length",  # Mistral: API reference, FinishReason
+        *("token_limit", "token_limit_reached"),  # IBM watsonx.ai; Azure AI Inference
+        *("error_limit", "max_length", "max_new_tokens", "context_length_exceeded"),
+    ),
+    "tool_calls": (
+        *("tool_calls", "function_call"),  # OpenAI
+        "tool_use",  # Anthropic
+        "tool_call",  # Cohere's TOOL_CALL
+    ),
+    "refusal": (
+        "content_filter",  # OpenAI; gateways put Google's word behind a colon
+        "refusal",  # Anthropic
+        "sensitive",  # Zhipu (GLM): API reference, finish_reason
+        *("content_filtered", "guardrail_intervened"),  # Bedrock: Converse, stopReason
+        "error_toxic",  # Cohere
+        # Google: Gemini API reference, FinishReason
+        *("safety", "recitation", "language", "blocklist", "prohibited_content", "spii"),
+        *("image_safety", "image_prohibited_content", "image_recitation", "model_armor"),
+    ),
+    "pause": ("pause_turn",),  # Anthropic
+}
+_OURS = {theirs: ours for ours, words in _WORDS.items() for theirs in words}
 
-#: The answer was broken off: what came is no whole answer, and asking again may help.
-INTERRUPTED = "interrupted"
-
-OTHER = "other"
-
-# The providers' words, with what is no letter or digit taken out, in lower case.
-_MEANING: dict[str, str] = {
-    # OpenAI, Chat Completions: `finish_reason` in the API reference.
-    "stop": STOP,
-    "length": LENGTH,
-    "toolcalls": TOOL_CALLS,
-    "functioncall": TOOL_CALLS,
-    "contentfilter": REFUSAL,
-    # OpenAI, Responses: `incomplete_details.reason`.
-    "maxoutputtokens": LENGTH,
-    # Anthropic: «Handling stop reasons».
-    "endturn": STOP,
-    "stopsequence": STOP,
-    "maxtokens": LENGTH,
-    "modelcontextwindowexceeded": LENGTH,
-    "tooluse": TOOL_CALLS,
-    "refusal": REFUSAL,
-    "pauseturn": PAUSE,
-    # Amazon Bedrock: `StopReason` of Converse.
-    "guardrailintervened": REFUSAL,
-    "contentfiltered": REFUSAL,
-    "malformedmodeloutput": INTERRUPTED,
-    "malformedtooluse": INTERRUPTED,
-    # Google: `FinishReason` of the Gemini API and of Vertex AI, which some gateways pass on.
-    "safety": REFUSAL,
-    "recitation": REFUSAL,
-    "language": REFUSAL,
-    "blocklist": REFUSAL,
-    "prohibitedcontent": REFUSAL,
-    "spii": REFUSAL,
-    "imagesafety": REFUSAL,
-    "imageprohibitedcontent": REFUSAL,
-    "imagerecitation": REFUSAL,
-    "modelarmor": REFUSAL,
-    "malformedfunctioncall": INTERRUPTED,
-    "malformedresponse": INTERRUPTED,
-    # Mistral: `finish_reason` of chat completions ("error" is there, too).
-    "modellength": LENGTH,
-    # Cohere: `finish_reason` of Chat.
-    "complete": STOP,
-    "completed": STOP,
-    "toolcall": TOOL_CALLS,
-    "errortoxic": REFUSAL,
-    "errorlimit": LENGTH,
-    # Hugging Face's text-generation-inference: `FinishReason`.
-    "eostoken": STOP,
-    "eos": STOP,
-    # Zhipu (GLM): `finish_reason`.
-    "sensitive": REFUSAL,
-    "networkerror": INTERRUPTED,
-    # DeepSeek: `finish_reason`.
-    "insufficientsystemresource": INTERRUPTED,
-    # vLLM and SGLang: a request that was aborted on their side; OpenRouter: "error".
-    "abort": INTERRUPTED,
-    "aborted": INTERRUPTED,
-    "error": INTERRUPTED,
-    # What else was seen for an answer that somebody between has broken off.
-    "cancel": INTERRUPTED,
-    "cancelled": INTERRUPTED,
-    "canceled": INTERRUPTED,
-    "timeout": INTERRUPTED,
-    "interrupted": INTERRUPTED,
-    "servererror": INTERRUPTED,
-    "internalerror": INTERRUPTED,
+# The answer was interrupted: the code with which it failed.
+_INTERRUPTED = {
+    "abort": "provider_error",  # SGLang and vLLM: request aborted
+    "network_error": "provider_error",  # Zhipu (GLM): API reference, finish_reason
+    "insufficient_system_resource": "overloaded",  # DeepSeek: API reference, finish_reason
+    "error": "provider_error",  # OpenRouter: docs, errors; Mistral
+    # Google: Gemini API reference, FinishReason: what was generated cannot be used
+    "malformed_function_call": "provider_error",
+    "malformed_response": "provider_error",
+    "unexpected_tool_call": "provider_error",
+    "missing_thought_signature": "provider_error",
+}
+# Others of the kind, by a part of their word: `upstream_error`, `request_cancelled`.
+_INTERRUPTION = {
+    **dict.fromkeys(("abort", "aborted", "cancelled", "canceled", "interrupted"), "provider_error"),
+    **dict.fromkeys(("error", "fail", "failed", "failure", "disconnected"), "provider_error"),
+    **dict.fromkeys(("timeout", "timedout", "deadline"), "timeout"),
+    **dict.fromkeys(("overload", "overloaded", "unavailable"), "overloaded"),
 }
 
-# Said by those who send the field with every piece.
-_NOT_YET = {"", "null", "none"}
+
+def reason(word: str) -> str:
+    """Our stop reason for a provider's; `other` for one that nobody knows."""
+    return _OURS.get(_core(word), "other")
 
 
-def meaning(reason: object) -> str | None:
-    """Ours for a provider's stop reason; `OTHER` for an unknown one; None where it is none.
-
-    What follows a colon is a detail: «content_filter: RECITATION».
-    """
-    if not isinstance(reason, str):
+def interruption(word: str) -> str | None:
+    """The code of a failure, where the provider's word says that the answer is not whole."""
+    core = _core(word)
+    if core in _OURS:
         return None
-    word = re.sub("[^a-z0-9]", "", reason[:100].partition(":")[0].lower())
-    return None if word in _NOT_YET else _MEANING.get(word, OTHER)
+    parts = (_INTERRUPTION.get(part) for part in core.split("_"))
+    return _INTERRUPTED.get(core) or next(filter(None, parts), None)
+
+
+def is_word(word: str) -> bool:
+    """Whether there is a reason at all; some write null out."""
+    return _core(word) not in ("", "null", "none", "unspecified")
+
+
+def _core(word: str) -> str:
+    """The word as the tables have it: `FinishReason.MAX_TOKENS`, `content_filter: SAFETY`."""
+    core = word.partition(":")[0].rpartition(".")[2].strip()
+    core = re.sub("(?<=[a-z])(?=[A-Z])", "_", core).lower().replace("-", "_").replace(" ", "_")
+    return core.removeprefix("finish_reason_")

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..events import FLUSH, Event, ToolCallDelta, Words
+from .digits import Digits
 
 
 def mend(text: str) -> str:
@@ -24,7 +25,10 @@ def mend(text: str) -> str:
 
 
 def mend_all(value: Any) -> Any:
-    """A JSON value with every string in it mended; as it is where it is nested too deep."""
+    """A JSON value to give out, with every string in it mended, and its numbers plain.
+
+    It stays as it is where it is nested too deep.
+    """
     try:
         return _mend_all(value)
     except RecursionError:
@@ -38,7 +42,7 @@ def _mend_all(value: Any) -> Any:
         return [_mend_all(item) for item in value]
     if isinstance(value, dict):
         return {mend(key): _mend_all(item) for key, item in value.items()}
-    return value
+    return value.plain if isinstance(value, Digits) else value
 
 
 class Mender:

@@ -9,11 +9,12 @@ from typing import Any
 
 from ..errors import ProviderError
 from ..events import FLUSH, Event, Source, ToolCall, ToolCallDelta, ToolCallStart, Usage
+from .stops import interruption, reason
 
 logger = logging.getLogger("flask_stream")
 
 JSON = dict[str, Any]
-Handle = Callable[[JSON], Iterator[Event]]
+Handle = Callable[[JSON], Iterable[Event]]
 
 # Stands among the dicts where the next one has to be waited for, see `wire`.
 PAUSE: JSON = {"flask_stream": "pause"}
@@ -25,8 +26,7 @@ class Turn:
     """One relayed stream, as its reader has understood it so far.
 
     :ivar ended: the provider has said its last word; what may follow is of no use.
-    :ivar complete: an end mark was seen (DESIGN: `message_stop` or a stop reason; a
-        finish reason or `[DONE]`; `response.completed` or `.incomplete`).
+    :ivar complete: an end mark was seen (DESIGN section 3).
     :ivar error: what the provider reported instead.
     :ivar message: its own turn, see `Result.message`.
     """
@@ -40,6 +40,21 @@ class Turn:
         self.stop_reason: str | None = None
         self.provider_stop_reason: str | None = None
         self._sources: set[Source] = set()
+
+    def stop(self, word: str) -> None:
+        """The provider says why it stopped; where that was an interruption, it has failed."""
+        self.provider_stop_reason = word
+        code = interruption(word)
+        if code is None:
+            self.complete = True
+            self.stop_reason = reason(word)
+        else:
+            self.fail(ProviderError(code, detail=f"it stopped with {word!r}", retryable=True))
+
+    def fail(self, error: ProviderError) -> None:
+        """The provider says that it has failed: it is over, and never complete."""
+        self.error = self.error or error
+        self.ended = True
 
     def new_source(
         self,
@@ -76,38 +91,16 @@ def understood(handle: Handle, d: JSON) -> Iterator[Event]:
         logger.debug("Skipped what was not understood of %.500r", d, exc_info=True)
 
 
-def without_blobs(value: Any) -> Any:
-    """A tool's result without what is of no use to a page, and large: encrypted blobs, which are
-    the provider's own, and pictures in base64. `Turn.message` keeps them."""
-    if isinstance(value, list):
-        return [without_blobs(item) for item in value if not _is_blob(item)]
-    if isinstance(value, dict):
-        is_base64 = value.get("type") == "base64"
-        return {
-            key: without_blobs(item)
-            for key, item in value.items()
-            if not (
-                key.startswith("encrypted_")
-                or "b64" in key
-                or (is_base64 and key == "data")
-                or _is_blob(item)
-            )
-        }
-    return value
-
-
-def _is_blob(value: object) -> bool:
-    """Whether it is a `data:` URL (RFC 2397) in base64."""
-    return isinstance(value, str) and value.startswith("data:") and ";base64," in value[:200]
-
-
 def words(value: object) -> str:
     """`value` where it is text, else no text."""
     return value if isinstance(value, str) else ""
 
 
 class OpenCall:
-    """A tool call whose arguments are still arriving, as pieces of JSON text."""
+    """A tool call whose arguments are still arriving, as pieces of JSON text.
+
+    :ivar started: it has been told that it begins, which it is once its name is known.
+    """
 
     def __init__(self, id: str, name: str, server: bool = False) -> None:
         self.id = id
@@ -117,20 +110,27 @@ class OpenCall:
         self.given = ""  # what came whole, and counts where no pieces did
         self.beside: JSON = {}  # fields that only the provider knows, for its own turn
         self.is_custom = False  # its input is free text, not JSON
+        self.started = False
 
     @property
     def text(self) -> str:
         return "".join(self.pieces) or self.given
 
-    def start(self) -> Event:
-        return ToolCallStart(self.id, self.name, server=self.server)
+    def start(self) -> Iterator[Event]:
+        """Its beginning, and what came before it."""
+        if not self.started:
+            self.started = True
+            yield ToolCallStart(self.id, self.name, server=self.server)
+            if self.pieces:
+                yield ToolCallDelta(self.id, "".join(self.pieces))
 
     def delta(self, piece: str) -> Iterator[Event]:
         if piece:
             self.pieces.append(piece)
-            yield ToolCallDelta(self.id, piece)
+            if self.started:
+                yield ToolCallDelta(self.id, piece)
 
-    def end(self, *, whole: bool = True) -> Event:
+    def end(self, *, whole: bool = True) -> ToolCall:
         """The call.
 
         :param whole: false where the stream was cut, so that no arguments are not none.

@@ -16,7 +16,8 @@ from typing import Any, Protocol
 
 from ..errors import ProviderError, SourceError
 from ..sse import Decoder, ServerSentEvent
-from .digits import Decimal
+from .digits import loads
+from .failures import failure_of
 from .lent import Lent, is_http2, shut_down
 from .shapes import is_item, is_langchains, response_of, sdk_of
 from .source import Source
@@ -198,28 +199,37 @@ def parse(data: str, kind: str = "message") -> JSON | None:
     data = data.lstrip()
     if kind == "error":
         return _error(data)
-    if data.startswith("["):
-        if data.startswith("[DONE]"):
-            return DONE
-        return error_of(data)
     if data.startswith("{"):
         try:
-            d: Any = json.loads(data, parse_float=Decimal)
+            d = loads(data)
         except ValueError as error:
             detail = f"The provider sent an event that is no JSON: {error}: {data[:200]!r}"
             raise ProviderError(detail=detail) from error
         return d if isinstance(d, dict) else None
+    if data.startswith("[DONE]"):
+        return DONE
+    # A list where a chunk belongs has never been anything but errors (Google's).
+    if data.startswith("[") and _holds_error(data):
+        return error_of(data) or _error(data)
     return None
+
+
+def _holds_error(data: str) -> bool:
+    try:
+        items = loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return any(isinstance(item, dict) and failure_of(item) is not None for item in items)
 
 
 def _error(data: str) -> JSON:
     try:
-        d = json.loads(data)
-    except ValueError:
+        d = loads(data)
+    except (ValueError, RecursionError):
         d = {"message": data}
     if isinstance(d, dict) and d.get("type") == "error":
         return d  # as the wires have it
-    return {"type": "error", "error": d.get("error", d) if isinstance(d, dict) else d}
+    return {"type": "error", "error": d.get("error") or d if isinstance(d, dict) else d}
 
 
 def error_of(body: bytes | str) -> JSON | None:

@@ -104,7 +104,7 @@ export class FlaskStreamElement extends Base {
    * @param {ElementOptions} [options]
    */
   start(url, options = {}) {
-    return this.#start([url, options], 1);
+    return this.#start([url, options]);
   }
 
   stop() {
@@ -115,10 +115,16 @@ export class FlaskStreamElement extends Base {
 
   /** Sends the last request again; its answer takes the place of the one that failed. */
   retry() {
+    this.#retry(false);
+  }
+
+  /** @param {boolean} asked whether the reader has */
+  #retry(asked) {
     if (!this.#request || this.#isRunning) return;
     const attempt = this.#attempt + 1;
     this.#emit("stream:retry", { attempt });
-    if (!this.#isRunning) this.#tryToStart(this.#request, attempt); // the page may have started another
+    // The page may have started another one.
+    if (!this.#isRunning) this.#tryToStart(this.#request, { attempt, asked });
   }
 
   #makeRenderer() {
@@ -132,9 +138,9 @@ export class FlaskStreamElement extends Base {
 
   /**
    * @param {[url: string | URL, options: ElementOptions]} request
-   * @param {number} attempt
+   * @param {{ attempt?: number, asked?: boolean }} [how] `asked`: the reader has, just now
    */
-  #start(request, attempt) {
+  #start(request, { attempt = 1, asked = false } = {}) {
     this.#run?.stop();
     delete this.dataset.stopReason;
     const [url, given] = request;
@@ -164,11 +170,12 @@ export class FlaskStreamElement extends Base {
     this.#attempt = attempt;
     this.#turn = beginTurn(output, {
       smooth: this.hasAttribute("smooth"),
-      follow: this.getAttribute("autoscroll") !== "off",
+      follow: this.getAttribute("autoscroll") === "off" ? "off" : asked ? "anywhere" : "there",
       renderer: renderer ?? this.#makeRenderer(),
       reasoning: this.querySelector('[data-stream="reasoning"]'),
     });
-    this.#show(run.state);
+    // What is shown now, Stop for one, makes the page longer.
+    this.#turn.around(() => this.#show(run.state));
     this.#follow(run, this.#turn);
     return run;
   }
@@ -201,7 +208,7 @@ export class FlaskStreamElement extends Base {
     const button = /** @type {Element} */ (target).closest("[data-stream]:not([data-wait])");
     const name = button?.getAttribute("data-stream");
     if (name === "stop") this.stop();
-    if (name === "retry") this.retry();
+    if (name === "retry") this.#retry(true);
   }
 
   /** @param {Event} event */
@@ -214,7 +221,7 @@ export class FlaskStreamElement extends Base {
     const sent = submission(form, submitter, this.getAttribute("method"));
     if (!sent) return;
     event.preventDefault();
-    if (!this.#isRunning) this.#tryToStart(sent);
+    if (!this.#isRunning) this.#tryToStart(sent, { asked: true });
   }
 
   /**
@@ -235,10 +242,11 @@ export class FlaskStreamElement extends Base {
    * A mistake of the page's is shown: there is no caller to throw it to.
    *
    * @param {[url: string | URL, options: StreamOptions]} request
+   * @param {{ attempt?: number, asked?: boolean }} [how]
    */
-  #tryToStart(request, attempt = 1) {
+  #tryToStart(request, how) {
     try {
-      this.#start(request, attempt);
+      this.#start(request, how);
     } catch (error) {
       this.#run = null; // its ending is not to be shown in place of this one
       this.#fail(badResponse(/** @type {Error} */ (error).message));

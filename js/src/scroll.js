@@ -1,36 +1,43 @@
-/** Keeps the end in view, for a reader who is there, and leaves alone one who is reading further up. */
+/** Keeps the answer's end in view, for a reader who is there, and leaves alone one who is reading elsewhere. */
 
-/** How far from its end, in CSS pixels, a box still counts as scrolled to its end: rounding at odd zoom levels. */
-const BOTTOM_SLACK = 2;
+/** How far from where it is kept, in CSS pixels, a box still counts as being there: rounding at odd zoom levels. */
+const SLACK = 2;
 
 /**
  * Each read of a position makes the browser lay out the page: what is known is not read again.
  *
- * @param {Element} content
+ * @param {Element} content what grows
+ * @param {Element} anchor its lower edge is kept in view: what belongs to the answer ends there
+ * @param {boolean} insists whether the reader has just asked for the answer, and so is taken to it from wherever he
+ *   is: Stop, or a bubble of the page's, makes the page longer before the first word comes
  * @returns {(paint: () => void) => void} paints what makes the content grow, and follows
  */
-export function follower(content) {
+export function follower(content, anchor, insists) {
   /**
-   * Where each box was when it was last scrolled to its end.
+   * Where each box was left, and where it had to be.
    *
-   * @type {Map<Element, { top: number, end: number }>}
+   * @type {Map<Element, { top: number, goal: number }>}
    */
   const left = new Map();
+  for (const box of scrollersAround(content)) {
+    const top = box.scrollTop;
+    if (insists || isAtEnd(box)) left.set(box, { top, goal: top });
+  }
 
   /**
-   * Above where it was left, a box has been scrolled up by its reader, be it by one pixel, unless
-   * its end has come nearer, which moves the box too.
+   * Above where it was left, a box has been scrolled up by its reader, be it by one pixel, unless its
+   * end has come nearer, which moves the box too.
    *
    * @param {Element} box
    */
   function follows(box) {
     const was = left.get(box);
     const top = box.scrollTop;
-    if (was?.top === top) return true;
-    const end = endOf(box);
-    const away = was && top < was.top && end >= was.end;
+    if (insists || was?.top === top) return true;
+    if (!was) return isAtEnd(box);
+    const away = top < was.top && goalOf(box, anchor) >= was.goal;
     if (away) was.top = top + 0.5; // the mark goes with him: he may come back to where it was
-    return !away && end - top <= BOTTOM_SLACK;
+    return !away && placeOf(box, content) - top <= SLACK;
   }
 
   return (paint) => {
@@ -38,14 +45,18 @@ export function follower(content) {
     content.toggleAttribute("data-follow", !!followed.length);
     paint();
     for (const box of followed) {
-      const end = endOf(box);
-      if (end !== left.get(box)?.end) box.scrollTo({ top: end, behavior: "instant" });
-      left.set(box, { top: box.scrollTop, end });
+      const goal = goalOf(box, anchor);
+      // Upwards only to an answer that is above what is in view.
+      if (goal > box.scrollTop || (insists && isAbove(box, anchor))) box.scrollTo({ top: goal, behavior: "instant" });
+      left.set(box, { top: box.scrollTop, goal });
     }
+    insists = false;
   };
 }
 
 /**
+ * From the innermost on.
+ *
  * @param {Element} content
  * @returns {Element[]}
  */
@@ -53,13 +64,56 @@ function scrollersAround(content) {
   /** @type {Element[]} */
   const scrollers = [];
   for (let box = /** @type {Element | null} */ (content); box; box = box.parentElement) {
-    const scrolls = box === document.scrollingElement || /auto|scroll/.test(getComputedStyle(box).overflowY);
+    const scrolls = isPage(box) || /auto|scroll/.test(getComputedStyle(box).overflowY);
     if (scrolls) scrollers.push(box);
   }
   return scrollers;
 }
 
 /** @param {Element} box */
-function endOf(box) {
-  return box.scrollHeight - box.clientHeight;
+const isPage = (box) => box === document.scrollingElement;
+
+/** @param {Element} box */
+const endOf = (box) => box.scrollHeight - box.clientHeight;
+
+/** @param {Element} box */
+const isAtEnd = (box) => endOf(box) - box.scrollTop <= SLACK;
+
+/** @param {Element} box */
+const upperEdge = (box) => (isPage(box) ? 0 : box.getBoundingClientRect().top + box.clientTop);
+
+/**
+ * Where a box has to be scrolled to: to its end, if what comes behind the answer is little (the form, a footer);
+ * else so that the answer's end is just in view.
+ *
+ * @param {Element} box
+ * @param {Element} anchor
+ */
+function goalOf(box, anchor) {
+  const [end, place] = [endOf(box), placeOf(box, anchor)];
+  return end - place <= box.clientHeight / 2 ? end : Math.max(0, place);
+}
+
+/**
+ * How far a box is scrolled where the lower edge of what is in it is just in view.
+ *
+ * @param {Element} box
+ * @param {Element} inside
+ */
+function placeOf(box, inside) {
+  let { bottom } = inside.getBoundingClientRect();
+  // Of what is in a smaller box that scrolls, no more is to be seen than that box.
+  for (const inner of scrollersAround(inside)) {
+    if (inner === box) break;
+    bottom = Math.min(bottom, inner.getBoundingClientRect().bottom);
+  }
+  return Math.ceil(box.scrollTop + bottom - upperEdge(box) - box.clientHeight);
+}
+
+/**
+ * @param {Element} box
+ * @param {Element} anchor
+ */
+function isAbove(box, anchor) {
+  return anchor.getBoundingClientRect().bottom <= upperEdge(box);
 }

@@ -26,7 +26,8 @@ const EMPTY_LINES = /^([^\S\r\n]*[\r\n])+/;
 /**
  * @typedef {object} Looks
  * @property {boolean} smooth whether to spread bursts
- * @property {boolean} follow whether to keep the end in view
+ * @property {"off" | "there" | "anywhere"} follow for whom to keep the end in view: for nobody, for a reader who is
+ *   there, or for one who has just asked and may be anywhere
  * @property {MakeRenderer | Promise<MakeRenderer>} renderer of the answer's text
  * @property {Element | null} reasoning where the page wants it, if it does
  */
@@ -39,7 +40,10 @@ export function beginTurn(output, looks) {
   const element = document.createElement("div");
   element.dataset.turn = "";
   output.append(element);
-  const around = looks.follow ? follower(element) : (/** @type {() => void} */ paint) => paint();
+  const around =
+    looks.follow === "off"
+      ? (/** @type {() => void} */ paint) => paint()
+      : follower(element, output.parentElement ?? output, looks.follow === "anywhere");
   const { flush, turnTo, write } = painter(around);
   /** @type {import("./pace.js").Pace | undefined} */
   let pace;
@@ -94,6 +98,7 @@ export function beginTurn(output, looks) {
 
   return {
     flush,
+    around,
 
     /**
      * What an event needs may have to be loaded: those after it wait for what this gives, if it gives anything.

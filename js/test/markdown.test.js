@@ -64,6 +64,16 @@ describe("a text that has no end yet", () => {
     a_b_c → same
     \*a → same
     ~~~a → same
+    a ~b → same
+    a ~b~ c~~d → a ~b~ c~~d~~
+    **~5 → **~5**
+    字**「a → 字**「a**
+    𠮷**(a → 𠮷**(a**
+    字~~(a → 字~~(a~~
+    a**(b → same
+    字_(a → same
+    a <br → a
+    a <br / → a
     'a → 'a'
     'a*b → 'a*b'
     ''a' → ''a''
@@ -147,6 +157,23 @@ describe("a text that has no end yet", () => {
 
   test("only so much is taken to be open at once", () => {
     assert.ok(guess("*a ".repeat(1000)).length < 3100);
+  });
+});
+
+describe("beside CJK characters", () => {
+  const kinds = (source) => new Lexed("", {}).inline(source).map(({ type, raw }) => `${type} ${raw}`);
+  test("marks open and close as in a word", () => {
+    assert.deepEqual(kinds("字**「a」**字"), ["text 字", "strong **「a」**", "text 字"]);
+    assert.deepEqual(kinds("a~~(b)~~字"), ["text a~~(b)~~字"]);
+    assert.deepEqual(kinds("字~~(b)~~字"), ["text 字", "del ~~(b)~~", "text 字"]);
+  });
+  test("what holds within emphasis does not hold behind it", () => {
+    assert.deepEqual(kinds("**字「**a**(b)**c"), ["strong **字「**", "text a**(b)**c"]);
+  });
+  test("an address ends", () => {
+    assert.deepEqual(kinds("https://a.org/b。c"), ["link https://a.org/b", "text 。c"]);
+    assert.deepEqual(kinds("https://a.org/bを"), ["link https://a.org/b", "text を"]);
+    assert.deepEqual(kinds("https://a.org/を"), ["link https://a.org/を"]);
   });
 });
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 STATIC = Path(__file__).parents[2] / "flask_stream" / "static"
-DEADLINE = 10
+DEADLINE = 60  # seconds; what is waited for takes milliseconds
 STRICT_CSP = "default-src 'self'; require-trusted-types-for 'script'"
 HEAD = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>Test</title>"
@@ -101,6 +101,7 @@ class Site:
 
     def __init__(self) -> None:
         self.pages: dict[str, tuple[str, str]] = {}
+        self.scripts: dict[str, str] = {}
         self.requests: defaultdict[str, queue.Queue[Exchange]] = defaultdict(queue.Queue)
         site = self
 
@@ -120,6 +121,8 @@ class Site:
                 elif path.startswith("/static/"):
                     kind = "text/css" if path.endswith(".css") else "text/javascript"
                     self._respond(kind, (STATIC / Path(path).name).read_bytes())
+                elif path in site.scripts:
+                    self._respond("text/javascript", site.scripts[path].encode())
                 elif path in site.pages:
                     self._respond("text/html; charset=utf-8", site.pages[path][0].encode())
                 else:

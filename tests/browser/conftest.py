@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from itertools import count
@@ -34,23 +32,6 @@ def strict_page(page: Page) -> Iterator[Page]:
     yield page
     if page.url.startswith("http"):
         assert page.evaluate("window.violations ?? []") == []
-
-
-@pytest.fixture(scope="session", params=["chromium", "firefox"])
-def any_browser(
-    request: pytest.FixtureRequest, browser: Browser, playwright: Playwright
-) -> Iterator[Browser]:
-    """The browsers that this machine has."""
-    if request.param == "chromium":
-        yield browser
-        return
-    firefox = os.environ.get("FIREFOX") or shutil.which("firefox") or shutil.which("firefox-esr")
-    if firefox is None:
-        pytest.skip("no Firefox: neither FIREFOX nor the PATH names one")
-    # Through WebDriver BiDi, which any Firefox speaks; playwright's own build is not needed.
-    launched = playwright.firefox.launch(channel="moz-firefox", executable_path=firefox)
-    yield launched
-    launched.close()
 
 
 @pytest.fixture(scope="session")
@@ -114,11 +95,11 @@ def prompt() -> str:
 
 
 @pytest.fixture
-def timed_page(any_browser: Browser) -> Iterator[Page]:
+def timed_page(browser: Browser) -> Iterator[Page]:
     """A page whose timers the test can put forward, and which may neither throw nor be stopped by
     its policy.
     """
-    with any_browser.new_context() as context:
+    with browser.new_context() as context:
         page = context.new_page()
         page.clock.install()
         errors: list[str] = []

@@ -1,7 +1,11 @@
-"""What markdown comes to: marked's own HTML as a DOM, but for the rules in markdown_page.js."""
+"""What markdown comes to: marked's own HTML as a DOM, but for our rules.
+
+Those of safety and looks are in markdown_page.js, those of reading in ON_PURPOSE.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -24,7 +28,7 @@ GFM = [
     "- [ ] loose\n\n- [x] too\n",
     "1. [ ] one\n   - [x] nested\n   - [ ] more\n\n     text\n",
     "- [ ] # heading\n- [x] ```\n  code\n  ```\n- [ ] > quote\n",
-    "~~gone~~ ~gone~ ~~~not~~~ ~~not ~ a~~b~~c\n",
+    "~~gone~~ ~~~not~~~ ~~not ~ a~~b~~c\n",
     "**~~both~~** ~~**both**~~ ~~`code`~~\n",
     "www.example.com https://example.com/a_b_c?d=1&e=2. (http://x.org/a(b)) me@example.com\n",
     "https://x.org/&copy; http://x.org/&copy <https://x.org/?a&amp;b> ftp://x.org/y\n",
@@ -51,6 +55,26 @@ GFM = [
     "*a **b *c* d** e* ***f*** **g*h** __i__j_k_ *l\n",
     "````\n```\na\n```\n````\n\n```\nopen\n\n\n",
     "- ```\n  a\n\n   b\n- c\n  ~~~\n  d\n",
+]
+
+# What we read otherwise than marked, and why; docs/client.md says so too.
+ON_PURPOSE = [
+    # GFM's one tilde: models write it for "about" and "up to".
+    ("~gone~", "<p>~gone~</p>"),
+    ("~5 or 1~3", "<p>~5 or 1~3</p>"),
+    ("costs ~5, not ~6~", "<p>costs ~5, not ~6~</p>"),
+    # GFM knows no punctuation but ASCII's behind an address, and no prose without spaces.
+    ("http://a.org/b。c", "<p><LINK http://a.org/b>http://a.org/b</a>。c</p>"),
+    ("http://a.org/bを", "<p><LINK http://a.org/b>http://a.org/b</a>を</p>"),
+    ("“http://a.org”", "<p>“<LINK http://a.org>http://a.org</a>”</p>"),
+    ("「www.a.org」", "<p>「<LINK http://www.a.org>www.a.org</a>」</p>"),
+    # The CJK-friendly amendment to CommonMark.
+    ("**「a」**で", "<p><strong>「a」</strong>で</p>"),
+    ("字~~(a)~~字", "<p>字<del>(a)</del>字</p>"),
+    # marked takes the second half of a character for a letter; CommonMark does not.
+    ('\N{ROCKET}**"a"**', '<p>\N{ROCKET}<strong>"a"</strong></p>'),
+    # Models break lines in cells so; all other HTML is text.
+    ("| a<br>b |\n|-|", "<th>a<br>b</th>"),
 ]
 
 COMPARE = """
@@ -88,6 +112,19 @@ def test_each_example_of_the_specification_comes_out_as_of_marked(parsing_page: 
 def test_each_example_of_what_github_adds_comes_out_as_of_marked(parsing_page: Page) -> None:
     long = "".join(f"{i}\n\n" for i in range(96)) + "\n\n".join(GFM)  # in several groups
     assert run(parsing_page, COMPARE, [*GFM, long])["wrong"] == []
+
+
+@pytest.mark.parametrize(("text", "html"), ON_PURPOSE)
+def test_what_differs_from_marked_on_purpose(parsing_page: Page, text: str, html: str) -> None:
+    script = """
+    const [text] = args;
+    const { Marked } = await import("/test/marked.js");
+    const part = tools.draw([text]);
+    return [part.innerHTML, tools.drawn(part) === tools.expected(Marked, text)];
+    """
+    drawn, same = run(parsing_page, script, text)
+    assert re.sub("<LINK (.*?)>", r'<a href="\1" rel="noopener nofollow">', html) in drawn
+    assert not same, "marked has it so too: it is to leave this list"
 
 
 def test_where_browsers_and_commonmark_differ_on_entities_commonmark_holds(

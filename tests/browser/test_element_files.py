@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -38,6 +37,11 @@ def asked(page: Page) -> Asked:
     return Asked(page)
 
 
+def refuse(site: Site, status: int = 403, **headers: str) -> None:
+    answer = site.request("/answer").begin(status, "application/json", **headers)
+    answer.write(b'{"message": "No more today."}').end()
+
+
 def finish(page: Page, answer: Exchange, text: str = "") -> None:
     answer.finish(text)
     expect_state(page, "done")
@@ -63,24 +67,33 @@ def test_a_plain_run_loads_the_core_alone(page: Page, site: Site, asked: Asked) 
     assert asked.files() == {CORE}
 
 
-EXTRAS: list[tuple[str, str, dict[str, Any]]] = [
-    ("", "reasoning", {"text": "hm"}),
-    ("", "tool_call", {"id": "1", "name": "t", "arguments": {}}),
-    ("", "source", {"url": "https://example.org/"}),
-    ("smooth", "text", {"text": "Hi"}),
-]
-
-
-@pytest.mark.parametrize(("attributes", "name", "data"), EXTRAS)
-def test_what_few_answers_have_is_loaded_with_the_first_of_it(
-    page: Page, site: Site, asked: Asked, attributes: str, name: str, data: dict[str, Any]
+def test_reasoning_tools_and_sources_need_no_other_file(
+    page: Page, site: Site, asked: Asked
 ) -> None:
-    page.goto(site.page(ask_form(attributes)))
+    page.goto(site.page(SRC))
+    answer = begin(site).send("reasoning", text="hm").send("text", text="One")
+    answer.send("tool_call", id="1", name="t", arguments={})
+    finish(page, answer.send("source", url="https://example.org/", title="A page"), "One")
+    assert [kind for kind, _ in parts(page)] == ["reasoning", "text", "tool", "sources"]
+    assert asked.files() == {CORE}
+
+
+def test_a_refusal_needs_no_other_file(page: Page, site: Site, asked: Asked) -> None:
+    page.goto(site.page(SRC))
+    refuse(site)
+    expect(status(page)).to_have_text("No more today.")
+    assert asked.files() == {CORE}
+
+
+def test_what_spreads_bursts_is_loaded_with_the_first_words(
+    page: Page, site: Site, asked: Asked
+) -> None:
+    page.goto(site.page(ask_form("smooth")))
     page.click("text=Ask")
     answer = begin(site, "/chat")
     expect_state(page, "waiting")
     assert asked.files() == {CORE}
-    answer.send(name, **data).send("text", text="!")
+    answer.send("text", text="Hi!")
     expect(output(page)).to_contain_text("!")
     assert asked.files() == {CORE, MORE}
     answer.cut()
@@ -121,17 +134,23 @@ def reported(lacking: Page) -> list[str]:
     return errors
 
 
-def test_an_answer_whose_other_parts_cannot_be_shown_is_still_read(
+def test_a_refusal_has_its_words_although_no_other_file_can_be_loaded(
     lacking: Page, reported: list[str], site: Site
 ) -> None:
     lacking.goto(site.page(SRC))
-    answer = begin(site).send("reasoning", text="hm").send("text", text="One ")
-    answer.send("tool_call", id="1", name="t", arguments={}).send("text", text="two ")
-    answer.send("tool_result", id="1").send("source", url="https://example.org/")
-    finish(lacking, answer.send("text", text="three"), "One two three")
-    assert text_of(lacking) == "One two three"
-    expect(status(lacking)).to_have_text("Complete")
-    assert [REPORTED in error for error in reported] == [True]  # once
+    refuse(site)
+    expect(status(lacking)).to_have_text("No more today.")
+    assert reported == []
+
+
+def test_retry_is_offered_without_its_countdown_where_that_cannot_be_loaded(
+    lacking: Page, reported: list[str], site: Site
+) -> None:
+    lacking.goto(site.page(SRC))
+    refuse(site, 503, Retry_After="30")
+    expect(retry_button(lacking)).to_be_enabled()
+    expect(status(lacking)).to_have_text("No more today.")
+    assert [REPORTED in error for error in reported] == [True]
 
 
 @pytest.mark.parametrize("attributes", ["smooth", "render=markdown", "smooth render=markdown"])
@@ -147,30 +166,23 @@ def test_text_that_cannot_be_shown_as_wanted_is_shown_plain(
     assert all(REPORTED in error for error in reported)
 
 
-@pytest.mark.parametrize("attributes", ["", "transport=eventsource"])
-def test_a_run_that_cannot_go_on_offers_a_retry_that_can(
-    lacking: Page, site: Site, attributes: str
+def test_eventsource_that_cannot_be_loaded_says_so_and_offers_a_retry_that_can(
+    lacking: Page, site: Site
 ) -> None:
     page = lacking
-    page.goto(site.page(f"<flask-stream {attributes}></flask-stream>"))
+    page.goto(site.page("<flask-stream transport=eventsource></flask-stream>"))
     page.locator("flask-stream").evaluate("element => element.setAttribute('src', '/answer')")
-    if not attributes:
-        site.request("/answer").begin(500, "application/json").write(b"{}").end()
     expect_state(page, "failed")
-    expect(status(page)).to_have_text("The server could not be reached.")
+    expect(status(page)).to_have_text(
+        "A part of this page could not be loaded. Load the page again."
+    )
     assert [(error["code"], error["retryable"]) for error in seen(page, "error")] == [
         ("network", True)
     ]
     page.unroute_all()
     retry_button(page).click()
-    request = site.request("/answer")
-    if attributes:
-        request.answer("Hi")
-        expect_state(page, "done")
-    else:
-        request.begin(503, "application/json").write(b'{"message": "Full."}').end()
-        expect(status(page)).to_have_text("Full.")
-        assert seen(page, "error")[1]["status"] == 503
+    site.request("/answer").answer("Hi")
+    expect_state(page, "done")
 
 
 def test_an_end_that_comes_while_a_file_is_being_loaded_loses_nothing(
@@ -178,10 +190,10 @@ def test_an_end_that_comes_while_a_file_is_being_loaded_loses_nothing(
 ) -> None:
     held: list[Route] = []
     page.route(f"**{MORE}", lambda route: held.append(route))
-    page.goto(site.page(SRC))
+    page.goto(site.page('<flask-stream src="/answer" smooth></flask-stream>'))
     answer = begin(site).send("reasoning", text="hm").send("text", text="One")
     answer.send("source", url="https://example.org/", title="A page").finish("One")
-    page.wait_for_function("() => seen.some(({ detail }) => detail?.type === 'reasoning')")
+    page.wait_for_function("() => seen.some(({ detail }) => detail?.type === 'text')")
     assert seen(page, "done") == []
     [route] = held
     route.continue_()
@@ -192,14 +204,14 @@ def test_an_end_that_comes_while_a_file_is_being_loaded_loses_nothing(
 def test_a_stop_while_a_file_is_being_loaded_keeps_what_has_arrived(page: Page, site: Site) -> None:
     held: list[Route] = []
     page.route(f"**{MORE}", lambda route: held.append(route))
-    page.goto(site.page(SRC))
-    answer = begin(site).send("text", text="One ").send("reasoning", text="hm")
+    page.goto(site.page('<flask-stream src="/answer" smooth></flask-stream>'))
+    answer = begin(site).send("reasoning", text="hm").send("text", text="One ")
     answer.send("text", text="two")
-    page.wait_for_function("() => seen.some(({ detail }) => detail?.type === 'reasoning')")
+    page.wait_for_function("() => seen.some(({ detail }) => detail?.type === 'text')")
     page.keyboard.press("Escape")
     answer.wait_until_client_left()
     expect_state(page, "stopped")
     [route] = held
     route.continue_()
-    expect(page.locator("[data-part]")).to_have_count(3)
-    assert parts(page) == [("text", "One "), ("reasoning", "Reasoninghm"), ("text", "two")]
+    expect(page.locator("[data-part=text]")).to_have_text("One two")
+    assert parts(page) == [("reasoning", "Reasoninghm"), ("text", "One two")]

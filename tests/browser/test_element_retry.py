@@ -30,6 +30,7 @@ from tests.browser.on_site import (
     ask_form,
     begin,
     fail,
+    parts,
     stop_button,
     streaming,
     texts,
@@ -508,6 +509,52 @@ def test_a_failure_under_a_focused_stop_takes_the_focus_to_the_answer(
     expect(retry_button(page)).to_be_focused()
 
 
+@pytest.mark.parametrize(
+    ("stop_reason", "words"),
+    [
+        ("refusal", "The model declined to answer"),
+        ("stop", "The answer is empty"),
+        ("length", "The answer reached its length limit"),
+        ("pause", "The model paused before the end of its answer"),
+        ("constructor", "The answer is empty"),
+    ],
+)
+def test_an_answer_without_a_word_says_why_in_its_status(
+    page: Page, site: Site, stop_reason: str, words: str
+) -> None:
+    page.goto(site.page(ask_form()))
+    page.click("text=Ask")
+    answer = begin(site, "/chat").send("meta", model="m").send("usage", input_tokens=1)
+    answer.send("done", stop_reason=stop_reason, text_length=0).end()
+    expect_state(page, "done")
+    expect(status(page)).to_have_text(words)
+
+
+def test_an_answer_that_only_calls_a_tool_is_not_empty(page: Page, site: Site) -> None:
+    page.goto(site.page(ask_form()))
+    page.click("text=Ask")
+    answer = begin(site, "/chat").send("tool_call", id="1", name="t", arguments={})
+    answer.send("done", stop_reason="tool_calls", text_length=0).end()
+    expect_state(page, "done")
+    expect(status(page)).to_have_text("Complete")
+
+
+@pytest.mark.parametrize("name", ["text", "reasoning"])
+def test_a_part_of_its_own_does_not_begin_with_empty_lines(
+    page: Page, site: Site, name: str
+) -> None:
+    """The blank line that sets texts off is for those who see nothing between them."""
+    page.goto(site.page(SRC))
+    answer = begin(site).send("text" if name == "text" else "reasoning", text="\n \nfirst")
+    answer.send("tool_call", id="1", name="t", arguments={})
+    answer.send(name, text="\n").send(name, text="\n second\n\n").send(name, text="\nlast")
+    length = len("\n \nfirst\n\n second\n\n\nlast") if name == "text" else 0
+    answer.send("done", stop_reason="stop", text_length=length).end()
+    expect_state(page, "done")
+    shown = [text.removeprefix("Reasoning") for kind, text in parts(page) if kind == name]
+    assert shown == ["first", " second\n\n\nlast"]
+
+
 def test_the_words_of_the_failure_are_those_of_the_server(page: Page, site: Site) -> None:
     page.goto(site.page(ask_form()))
     page.click("text=Ask")
@@ -519,6 +566,6 @@ def test_the_words_of_the_failure_are_those_of_the_server(page: Page, site: Site
     answer = begin(site, "/chat")
     expect_state(page, "waiting")
     expect(status(page)).to_have_text("Generating…")
-    answer.finish("")
+    answer.send("text", text="Hi").finish("Hi")
     expect_state(page, "done")
     expect(status(page)).to_have_text("Complete")

@@ -138,6 +138,10 @@ UNFINISHED = [
     ("a\n\n---\n\nb\n\n***\n\nc\n\n* * *\n", "-*"),
     ("A &copy; B &#169; C &rarr; D &hearts;", "&#;"),
     ("line one  \nline two\\\nline \\*three\\_", "\\"),
+    ("**テスト。**テスト、**「注意」**です", "*"),
+    ("字~~「a」~~字*(b)*字 𠮷**(c)**𠮷", "*~"),
+    ("패키지는 **`npm publish`**를 **안녕(hello)**하세요", "*`"),
+    ("| a<br>b |\n|---|\n| c<br/>**d<BR />e** |\n", "<>/|*-"),
     ("A note\n\n[ref]: http://example.com/ 'T'\n", "[]:/rf'T"),
 ]
 
@@ -178,6 +182,11 @@ SHOWN_AT_ONCE = [
     ("a <b", "p", "a"),
     ("a <b>c", "p", "a <b>c"),
     ("2 * 3 and snake_case, arr[0", "p", "2 * 3 and snake_case, arr[0"),
+    ("costs ~5, or 1~3", "p", "costs ~5, or 1~3"),
+    ("**~5 dollars", "strong", "~5 dollars"),
+    ("です**「注", "strong", "「注"),
+    ("字~~(a", "del", "(a"),
+    ("| a |\n|---|\n| b<br>c", "td:has(br)", "bc"),
 ]
 
 

@@ -113,6 +113,37 @@ def test_an_allowed_picture_is_fetched_without_a_referrer(page: Page, site: Site
     request.begin(404).end()
 
 
+@pytest.mark.parametrize(
+    ("cell", "html"),
+    [
+        ("a<br>b", "a<br>b"),
+        ("a<br/>b<br />c<BR>d<bR />", "a<br>b<br>c<br>d<br>"),
+        ("<br>", "<br>"),
+        ("**a<br>*b<br>c***", "<strong>a<br><em>b<br>c</em></strong>"),
+        ("`a<br>b`", "<code>a&lt;br&gt;b</code>"),
+        ("a\\<br>b", "a&lt;br&gt;b"),
+        ("a<br class=x>b</br>", "a&lt;br class=x&gt;b&lt;/br&gt;"),
+        ("<b>a<br>b</b>", "&lt;b&gt;a<br>b&lt;/b&gt;"),
+    ],
+)
+def test_a_line_break_in_a_cell_is_one_and_all_other_html_is_text(
+    page: Page, cell: str, html: str
+) -> None:
+    script = """
+    const [cell] = args;
+    const html = (text, name) => {
+      const parts = [[text], tools.characters(text)].map((pieces) => tools.draw(pieces));
+      return parts.map((part) => part.querySelector(name).innerHTML);
+    };
+    const rows = `| ${cell} | x |\\n|---|---|\\n| ${cell} | x |\\n`;
+    return [...html(rows, "th"), ...html(rows, "td"), ...html(`x ${cell}`, "p")];
+    """
+    *cells, whole, pieces = run(page, script, cell)
+    assert cells == [html] * 4
+    assert whole == pieces
+    assert "<br>" not in whole
+
+
 def test_raw_html_is_text(page: Page) -> None:
     text = "<b onclick=x>a</b> <!-- c -->\n\n<script>alert(1)</script>\n\n<img src=/x onerror=y>"
     script = """

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-DEADLINE = 30  # seconds; what is waited for takes milliseconds
+DEADLINE = 60  # seconds; what is waited for takes milliseconds, on a machine that is not busy
 
 RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends RST, not FIN
 

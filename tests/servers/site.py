@@ -201,7 +201,7 @@ add("/careful/<wire>/<prompt>", fall_back)
 
 # -- with deadlines of their own --------------------------------------------------------
 
-IDLE, MAX = 0.5, 1.0  # seconds
+IDLE, MAX = 1.0, 1.0  # seconds
 
 add("/idle/<wire>/<prompt>", answer, idle_seconds=IDLE)
 add("/idle-helper/<wire>/<prompt>", answer_by_helper, idle_seconds=IDLE)

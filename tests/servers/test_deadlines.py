@@ -23,8 +23,8 @@ from tests.servers.talk import (
 
 pytestmark = pytest.mark.slow  # processes that end take their time, on every Python
 
-# In seconds. The provider of the site's routes `/idle…` may be silent for half a second, and
-# those that begin with `/max` have one second in all.
+# In seconds. The provider of the site's routes `/idle…` may be silent for one second, and those
+# that begin with `/max` have one second in all.
 TOO_LONG = 1.5
 
 
@@ -141,14 +141,14 @@ def test_a_slow_provider_that_does_not_stall_is_waited_for(
         wire = wire_of(exchange)
         exchange.start()
         exchange.send(wire.head)
-        for _ in range(14):
+        for _ in range(24):
             exchange.send(wire.word("on "))
             be_silent(exchange, 0.05)
         exchange.send(wire.tail)
         exchange.end()
 
     speaking.run(take_time)
-    assert server.answer("/idle/anthropic/slow") == ("on " * 14, "done", None)
+    assert server.answer("/idle/anthropic/slow") == ("on " * 24, "done", None)
 
 
 class Endless:

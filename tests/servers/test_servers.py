@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from tests.provider import Exchange, Provider
-from tests.servers.client import DEADLINE, events_of, said
+from tests.servers.client import DEADLINE, Client, events_of, said
 from tests.servers.running import Server, directly, on
 from tests.servers.talk import HEAD, TAIL, cut, prompt_of, speak, word, words_for
 
@@ -139,38 +141,53 @@ MANY = 50  # 64 threads less a fifth
 on_gthread = on("gunicorn gthread")
 
 
+@contextmanager
+def fifty(
+    server: Server, provider: Provider, name: str
+) -> Iterator[tuple[threading.Event, dict[str, Client]]]:
+    """As many streams that have begun, by their prompts; and what lets them go on.
+
+    They begin one after the other, so that no wait is one for all of them.
+    """
+    go_on = threading.Event()
+
+    def wait_in_the_middle(exchange: Exchange) -> None:
+        words = words_for(prompt_of(exchange))
+        exchange.start()
+        exchange.send(HEAD + word(words[0]))
+        go_on.wait()  # which is set below, whatever becomes of the test
+        for text in words[1:]:
+            exchange.send(word(text))
+        exchange.send(TAIL)
+        exchange.end()
+
+    provider.run(wait_in_the_middle)
+    with ExitStack() as stack:
+        stack.callback(go_on.set)
+        yield (
+            go_on,
+            {
+                prompt: stack.enter_context(server.connect()).ask("POST", f"/chat/{prompt}")
+                for prompt in (f"{name}-{number}" for number in range(MANY))
+            },
+        )
+
+
 @on_gthread
 def test_fifty_streams_at_once_are_each_byte_exact(server: Server, speaking: Provider) -> None:
-    together = threading.Barrier(MANY)  # nobody speaks before all have been asked
-
-    def speak_together(exchange: Exchange) -> None:
-        together.wait(DEADLINE)
-        speak(exchange)
-
     logged = server.log
-    speaking.run(speak_together)
-    bodies: dict[str, bytes] = {}
-
-    def ask(prompt: str) -> None:
-        with server.connect() as client:
-            bodies[prompt] = client.ask("POST", f"/chat/{prompt}").whole()
-
-    prompts = [f"many-{number}" for number in range(MANY)]
-    threads = [threading.Thread(target=ask, args=(prompt,)) for prompt in prompts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(2 * DEADLINE)
-    assert not together.broken
-    assert sorted(bodies) == sorted(prompts)
-    for prompt, body in bodies.items():
-        events = events_of(body)
-        text = "".join(words_for(prompt))
-        assert said(events) == text, prompt
-        kinds = [kind for kind, _ in events]
-        assert (kinds[0], kinds[-1], kinds.count("done")) == ("start", "done", 1)
-        assert server.results_of(prompt) == [["complete", text, None]]
-    assert len({json.dumps(events_of(body)[0]) for body in bodies.values()}) == MANY
+    starts = set()
+    with fifty(server, speaking, "many") as (go_on, clients):
+        go_on.set()
+        for prompt, client in clients.items():
+            events = events_of(client.whole(), comments=True)
+            text = "".join(words_for(prompt))
+            assert said(events) == text, prompt
+            kinds = [kind for kind, _ in events]
+            assert (kinds[0], kinds[-1], kinds.count("done")) == ("start", "done", 1)
+            assert server.results_of(prompt) == [["complete", text, None]]
+            starts.add(json.dumps(events[0]))
+    assert len(starts) == MANY
     assert "Traceback" not in server.log[len(logged) :]
 
 
@@ -178,45 +195,17 @@ def test_fifty_streams_at_once_are_each_byte_exact(server: Server, speaking: Pro
 def test_of_fifty_streams_those_that_leave_do_not_disturb_the_others(
     server: Server, speaking: Provider
 ) -> None:
-    begun = threading.Barrier(MANY + 1)
-    left = threading.Event()
-
-    def wait_in_the_middle(exchange: Exchange) -> None:
-        words = words_for(prompt_of(exchange))
-        exchange.start()
-        exchange.send(HEAD + word(words[0]))
-        left.wait(DEADLINE)
-        for text in words[1:]:
-            exchange.send(word(text))
-        exchange.send(TAIL)
-        exchange.end()
-
-    speaking.run(wait_in_the_middle)
-    bodies: dict[str, bytes] = {}
-
-    def ask(number: int) -> None:
-        prompt = f"mixed-{number}"
-        with server.connect() as client:
-            body = client.ask("POST", f"/chat/{prompt}").chunk() or b""
-            while not said(events_of(body)):
-                body += client.chunk() or b""
-            begun.wait(DEADLINE)
-            if number % 2:
-                return
-            bodies[prompt] = body + client.whole()
-
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(MANY)]
-    for thread in threads:
-        thread.start()
-    begun.wait(DEADLINE)
-    for thread in threads[1::2]:
-        thread.join(DEADLINE)
-    left.set()
-    for thread in threads[::2]:
-        thread.join(DEADLINE)
-    assert len(bodies) == MANY / 2
-    for prompt, body in bodies.items():
-        assert said(events_of(body)) == "".join(words_for(prompt)), prompt
-    for number in range(1, MANY, 2):
-        ((outcome, _, _),) = server.results_of(f"mixed-{number}")
+    with fifty(server, speaking, "mixed") as (go_on, clients):
+        begun = {}
+        for prompt, client in clients.items():
+            begun[prompt] = client.until(words_for(prompt)[0].split()[0].encode())
+        leaving = list(clients)[1::2]
+        for prompt in leaving:
+            clients.pop(prompt).leave()
+        go_on.set()
+        for prompt, client in clients.items():
+            events = events_of(begun[prompt] + client.whole(), comments=True)
+            assert said(events) == "".join(words_for(prompt)), prompt
+    for prompt in leaving:
+        ((outcome, _, _),) = server.results_of(prompt)
         assert outcome == "disconnected"

@@ -3,6 +3,8 @@
  * which the next word takes away. These are guesses: what is finished is drawn as it is.
  */
 
+import { isBesideCJK } from "./cjk.js";
+
 /** A line of which nothing but marks has arrived, in whatever lists and quotes. */
 const MARKS = /^[\s>]*(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)*(?:[-+*=_#>|:~`\s]*|\d{1,9}[.)]?)$/;
 const FENCE = /^(?:[\s>]|(?:[-+*]|\d{1,9}[.)])[ \t])*(?:`{3,}[^`]*|~{3,}.*)$/;
@@ -33,8 +35,8 @@ export function holdLine(source, math) {
 /** The checkbox of a list item, or a link definition, of which not all is there. */
 const BEGINNING = /^\[(?:[^\]\s]{0,8}\]?|[ xX]\]\s*|(?:\\.|[^\\[\]])+\]:\s*\S*\s*(?:"[^"]*"?|'[^']*'?|\([^)]*\)?)?)$/;
 const BEFORE_BAR = /^(?:`[^`]*`|\\[^]|[^`\\|])*(?=\|)/;
-/** Marks, an escape, a character reference, a tag or an address. */
-const ENDING = /(?:(?<![*_~\\!])[*_~\\!]+|&#?\w{0,31}|<[\w.!#$%&'*+/=?^{|}~-]*)$/;
+/** Marks, an escape, a character reference, a line break, a tag or an address. */
+const ENDING = /(?:(?<![*_~\\!])[*_~\\!]+|&#?\w{0,31}|<br +\/?|<[\w.!#$%&'*+/=?^{|}~-]*)$/i;
 
 /**
  * Holds back the same in what stands in a block.
@@ -53,8 +55,8 @@ export function holdEnd(source, header) {
 
 /** More that is open at once is no emphasis, and would be slow to draw. */
 const MOST_OPEN = 20;
-const SPECIAL = /\\[^]|[*_~]+|`+|!?\[|[\]<$]/g;
-const NO_WORD = /^[\s\p{P}\p{S}]?$/u;
+const SPECIAL = /\\[^]|(?:[*_]|(?<!~)~~(?!~))+|`+|!?\[|[\]<$]/g;
+const NO_WORD = /^(?!~)[\s\p{P}\p{S}]?$/u;
 /** From a bracket's end on: what may yet become the address of a link. */
 const LINK = /(?:|\(\s*(?:<[^<>\n]*>?|(?!<)\S*)(?:\s+(?:"[^"]*"?|'[^']*'?|\([^)]*\)?)?\s*)?|\[(?:\\.|[^\\[\]])*\\?)$/y;
 const ADDRESS = /<(?:[a-z][a-z\d+.-]{1,31}:|[\w.+-]+@)[^\s<>]*$/iy;
@@ -108,10 +110,12 @@ export function close(source, tokens, math) {
       } else if (/[$\\]/.test(mark)) {
         if (math && goesOn(FORMULA, at)) end = until = at;
       } else {
-        const [before, after] = [source[at - 1] ?? "", source[at + mark.length] ?? ""];
-        const opens = after.trim() && (NO_WORD.test(before) || (mark[0] !== "_" && !NO_WORD.test(after)));
+        const behind = source.slice(Math.max(0, at - 3), at);
+        const [before, after] = [Array.from(behind).at(-1) ?? "", source[at + mark.length] ?? ""];
+        const inWord = mark[0] !== "_" && (!NO_WORD.test(after) || isBesideCJK(behind, after));
+        const opens = after.trim() && (inWord || NO_WORD.test(before));
         // A bracket in a word is an index or a footnote more likely than a link.
-        const isOpener = mark.endsWith("[") ? mark === "![" || !/[\w\]]/.test(before) : opens && !mark.includes("~~~");
+        const isOpener = mark.endsWith("[") ? mark === "![" || !/[\w\]]/.test(before) : opens;
         if (isOpener && opened.length < MOST_OPEN) opened.push({ mark, at });
       }
     }

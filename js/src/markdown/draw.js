@@ -3,7 +3,7 @@
 import { attribute, fill, isStale, isTooDeep } from "./brush.js";
 import { drawCode, highlight } from "./code.js";
 import { close, holdEnd } from "./complete.js";
-import { drawCheckbox, drawFormula, drawSpans, unlinkLast } from "./spans.js";
+import { breakLines, drawCheckbox, drawFormula, drawSpans, unlinkLast } from "./spans.js";
 
 /**
  * @typedef {import("./brush.js").Brush} Brush
@@ -72,7 +72,7 @@ export class Drawing {
       }
       case "heading": {
         const unended = raw.endsWith("\n") ? CLOSED : open;
-        return this.#element(brush, `h${token.depth}`, raw, unended, (inside) => this.#cell(inside, tokens, unended));
+        return this.#element(brush, `h${token.depth}`, raw, unended, (inside) => this.#line(inside, tokens, unended));
       }
       case "hr":
         return brush.element("hr");
@@ -184,7 +184,7 @@ export class Drawing {
     fill(brush.element("tr"), (inside) => {
       for (const cell of row) {
         const isOpen = cell === last ? open : CLOSED;
-        const draw = (/** @type {Brush} */ inside) => this.#cell(inside, cell.tokens ?? [], isOpen);
+        const draw = (/** @type {Brush} */ inside) => this.#line(inside, cell.tokens ?? [], isOpen, true);
         const element = this.#element(inside, cell.header ? "th" : "td", cell.text, isOpen, draw);
         element.style.textAlign = cell.align ?? "";
       }
@@ -218,9 +218,10 @@ export class Drawing {
    * @param {Brush} brush
    * @param {Token[]} tokens
    * @param {number} open
+   * @param {boolean} [isCell]
    */
-  #cell(brush, tokens, open) {
-    this.#inline(brush, tokens, this.#source(tokens, open), open);
+  #line(brush, tokens, open, isCell) {
+    this.#inline(brush, tokens, this.#source(tokens, open), open, isCell);
   }
 
   /**
@@ -228,14 +229,16 @@ export class Drawing {
    * @param {Token[]} before a checkbox, or nothing
    * @param {string} source
    * @param {number} open
+   * @param {boolean} [isCell] of a table
    */
-  #inline(brush, before, source, open) {
+  #inline(brush, before, source, open, isCell) {
     let tokens = this.#lexed.inline(source);
     if (open === OPEN) {
       const closed = close(source, tokens, !!this.#options.math);
       if (closed !== source) tokens = this.#lexed.inline(closed);
       unlinkLast(tokens);
     }
+    if (isCell) breakLines(tokens);
     drawSpans(brush, [...before, ...tokens], this.#options);
   }
 }

@@ -1,6 +1,6 @@
 /** Markdown into tokens, by marked's lexer: blocks at once, what stands in them when it is drawn. */
 
-import { Lexer } from "marked";
+import { lexer } from "./rules.js";
 
 /**
  * @typedef {import("marked").Tokens.Generic} Token
@@ -20,7 +20,7 @@ export class Lexed {
    * @param {object} [extra] more of marked's options
    */
   constructor(source, links, extra) {
-    this.#lexer = new Lexer({ gfm: true, ...extra });
+    this.#lexer = lexer(extra);
     Object.assign(this.links, links);
     try {
       this.blocks = this.#lexer.blockTokens(source, this.#lexer.tokens);

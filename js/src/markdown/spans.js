@@ -151,6 +151,9 @@ export function drawFormula(brush, { raw, tex, display }, { math }) {
   return formula;
 }
 
+/** What may stand in an address, but does not end one. */
+const PUNCTUATION = /^[!-/:;?_~・]+$/;
+
 /**
  * An address at the end of what has arrived is no link yet: it may go on.
  *
@@ -158,6 +161,22 @@ export function drawFormula(brush, { raw, tex, display }, { math }) {
  */
 export function unlinkLast(tokens) {
   const last = tokens.at(-1);
-  if (last?.autolink && !last.raw.startsWith("<")) tokens[tokens.length - 1] = { ...last, type: "raw" };
-  else if (last?.tokens) unlinkLast(last.tokens);
+  const at = tokens.length - (last?.type === "text" && PUNCTUATION.test(last.raw) ? 2 : 1);
+  const token = tokens[at];
+  if (token?.autolink && !token.raw.startsWith("<")) tokens[at] = { ...token, type: "raw" };
+  else if (token?.tokens) unlinkLast(token.tokens);
+}
+
+const LINE_BREAK = /^<br\s*\/?>$/i;
+
+/**
+ * A cell of a table has one line only: models break it as HTML does.
+ *
+ * @param {Token[]} tokens
+ */
+export function breakLines(tokens) {
+  for (const token of tokens) {
+    if (token.type === "html" && LINE_BREAK.test(token.raw)) token.type = "br";
+    breakLines(token.tokens ?? []);
+  }
 }

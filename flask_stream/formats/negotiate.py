@@ -1,0 +1,102 @@
+"""Which format a request asks for: content negotiation, RFC 9110 section 12.5.1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from werkzeug.exceptions import NotAcceptable
+from werkzeug.http import parse_list_header, parse_options_header
+
+from .html import Html
+from .json import Json
+from .native import Native
+from .text import PlainText
+
+Format = Native | PlainText | Json | Html
+
+# In the order in which a tie is decided.
+_OFFERED: tuple[Format, ...] = (Native(), Json(), PlainText(), Html())
+
+#: What a route's `format=` and Accept's `text/event-stream;format=` may name.
+FORMATS: dict[str, Format] = {f.name: f for f in _OFFERED if f.name != "html"}
+
+_EVENTS = Native.mimetype
+
+# The q of each media range, and of each `format=` of text/event-stream; the first one counts.
+_Asked = dict[tuple[str, str | None], float]
+
+
+def choose(accept: str | None, fixed: Format | None = None) -> Format:
+    """The format for a request.
+
+    :param accept: the Accept header, as it came.
+    :param fixed: the route's own, which wins.
+    :raises NotAcceptable: nothing that is offered fits; the message lists what is.
+    """
+    if fixed is not None:
+        return fixed
+    best = _best(accept)
+    if best is not None:
+        return best
+    raise NotAcceptable(
+        f"This route cannot answer with {accept}. It has text/event-stream, application/json, "
+        "text/plain and text/html, and as text/event-stream;format=NAME: "
+        f"{', '.join(sorted(FORMATS))}."
+    )
+
+
+def prefers_html(accept: str | None) -> bool:
+    """Whether a person's browser asks for a page, rather than a script for an answer."""
+    return isinstance(_best(accept), Html)
+
+
+def _best(accept: str | None) -> Format | None:
+    """What has the highest q; of several, what is named, then what is offered first."""
+    asked = _parse(accept)
+    quality, best = 0.0, None
+    for format, q in _fitting(asked):
+        if q > quality:
+            quality, best = q, format
+    return best
+
+
+def _fitting(asked: _Asked) -> Iterator[tuple[Format, float]]:
+    # Who names a format wants it more than what his other ranges happen to include. A name
+    # that we do not have is passed over: that range fits nothing here.
+    for (_, name), q in asked.items():
+        if name in FORMATS:
+            yield FORMATS[name], q
+    for format in _OFFERED:
+        yield format, _quality(format, asked)
+
+
+def _quality(format: Format, asked: _Asked) -> float:
+    """The q of the most specific range that the format's media type falls into; 0 for none."""
+    mimetype = format.mimetype
+    ranges = (
+        (mimetype, format.name),  # of text/event-stream alone
+        (mimetype, None),
+        (f"{mimetype.partition('/')[0]}/*", None),
+        ("*/*", None),
+    )
+    return next((asked[range_] for range_ in ranges if range_ in asked), 0.0)
+
+
+def _parse(accept: str | None) -> _Asked:
+    asked: _Asked = {}
+    for item in filter(None, parse_list_header(accept or "")):
+        mimetype, parameters = parse_options_header(item)
+        mimetype = mimetype.lower()
+        # Other parameters, as a charset, say nothing that we could choose by.
+        name = parameters.get("format") if mimetype == _EVENTS else None
+        asked.setdefault((mimetype, name and name.lower()), _qvalue(parameters.get("q", "1")))
+    return asked or {("*/*", None): 1.0}
+
+
+def _qvalue(text: str) -> float:
+    """0 for what is no number from 0 to 1: a range that cannot be weighed is not asked for."""
+    try:
+        quality = float(text)
+    except ValueError:
+        return 0.0
+    return quality if 0 <= quality <= 1 else 0.0

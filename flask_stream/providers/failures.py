@@ -1,0 +1,72 @@
+"""Where in its stream a provider says that it has failed: in any place, and in many fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .errors import snake
+
+# Seen beside `error`, `errors` and `error_…`; Baidu's and others' short ones.
+_SHORT = {"err", "errno", "errmsg", "errcode", "err_msg", "err_code"}
+_FINE = {"", "0", "0.0", "200", "ok", "success", "none", "null", "false"}
+
+
+def failure_of(d: Mapping[str, Any]) -> object:
+    """The failure that one dict of a stream tells; None where it tells none."""
+    told = failure_in(d)
+    if told is None and "type" not in d and "delta" not in d and not d.get("choices"):
+        return _bare(d)
+    return told
+
+
+def failure_in(part: Mapping[str, Any]) -> object:
+    """The failure that a part of a dict tells, by the names of its fields."""
+    if "error" in (part.get("object"), part.get("type")):  # flat: vLLM's; nested: Anthropic's
+        return part.get("error") or part
+    named = False
+    for key, value in part.items():
+        if not value:
+            continue
+        name = snake(key) if "rr" in key.lower() else key
+        if name in ("error", "errors"):
+            if _says(value):
+                return part if value is True else value
+        elif name.startswith("error_") or name in _SHORT:
+            named = named or _says(value)
+        elif name.startswith("x_") and isinstance(value, Mapping):  # Groq's `x_groq`
+            if (inner := failure_in(value)) is not None:
+                return inner
+        elif name.endswith("Exception") and isinstance(value, Mapping):  # Bedrock's
+            return {name: value}
+        elif name == "base_resp" and isinstance(value, Mapping):  # MiniMax's
+            if _says(value.get("status_code")):
+                return value
+    return part if named and not _is_fine(part) else None
+
+
+def _bare(d: Mapping[str, Any]) -> object:
+    """An error in the place of a chunk: {"code": …, "message": …}, or FastAPI's {"detail": …}."""
+    if d.get("detail"):
+        return d
+    is_status = re.fullmatch("[45][0-9]{2}|error|failed", str(d.get("status")))
+    told = isinstance(d.get("message") or d.get("msg"), str)
+    return d if told and (is_status or _says(d.get("code"))) else None
+
+
+def _is_fine(part: Mapping[str, Any]) -> bool:
+    """Whether a code says that nothing is wrong, whatever the words beside it."""
+    codes = [
+        value for key, value in part.items() if snake(key) in ("error_code", "errno", "errcode")
+    ]
+    return any(code is not None and not _says(code) for code in codes)
+
+
+def _says(value: object) -> bool:
+    """Whether an error's field holds one: some send it empty with every chunk."""
+    if isinstance(value, Mapping):
+        return any(_says(item) for item in value.values())
+    if isinstance(value, list):
+        return any(_says(item) for item in value)
+    return value is not None and str(value).strip().lower() not in _FINE

@@ -1,0 +1,142 @@
+"""Errors before the first byte: as the app's errorhandlers get them, and else as JSON.
+
+A stream's client reads `{code, message, retryable}`, where a browser that asks for a page gets
+Flask's. The exception is raised as it is, so that whatever the app has for it has its say; the
+response that came of it is changed only where it is the one that Flask makes when the app has
+nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, after_this_request, current_app, request
+from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
+
+from .call import Call
+from .errors import SAFE_MESSAGES, RunError, plain_class
+from .events import Failed
+from .formats import prefers_html
+from .providers.errors import from_exception
+from .run import failed_by
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+logger = logging.getLogger("flask_stream")
+
+_REFUSED = "flask_stream.refused"  # in the request's environ: the last exception of a view
+
+
+def as_http_error(error: Exception, call: Call) -> Exception:
+    """The exception to raise for one that came before the first byte.
+
+    A provider's becomes a `ProviderError`. What leaves the outermost call is answered in JSON
+    unless the app answers it.
+    """
+    if error is not call.refused:  # or a view that this one called has had it
+        told = from_exception(error)
+        if told is not None and told is not error:
+            told.__cause__ = error
+            error = told
+        if isinstance(error, RunError):
+            detail = error.detail or error.message
+            logger.warning("%s: %s", error.error_code, detail, exc_info=error.__cause__)
+        call.refused = error
+    if call.is_outermost:
+        if isinstance(error, RunError) and error.code in default_exceptions:
+            # Flask finds the errorhandler for a status by the exception's class.
+            error.__class__ = _with_status(plain_class(type(error)), error.code)
+        if _REFUSED not in request.environ:
+            after_this_request(_shape)
+        request.environ[_REFUSED] = error
+    return error
+
+
+_classes: dict[tuple[type[RunError], int], type[RunError]] = {}
+
+
+def _with_status(cls: type[RunError], status: int) -> type[RunError]:
+    """`cls`, as a subclass of Werkzeug's for this status."""
+    known = default_exceptions[status]
+    if issubclass(cls, known):
+        return cls
+    if (cls, status) not in _classes:
+        attributes = {"__module__": cls.__module__, "code": status, "stands_for": cls}
+        _classes[cls, status] = type(cls.__name__, (cls, known), attributes)
+    return _classes[cls, status]
+
+
+def _shape(response: Response) -> Response:
+    """Give a stream's client JSON in the place of Flask's own page.
+
+    An after_this_request function: it is the first to see the response, and only there is it
+    known that no errorhandler of the app has answered.
+    """
+    error: Exception = request.environ[_REFUSED]
+    if prefers_html(request.headers.get("Accept")):
+        return response
+    if isinstance(error, HTTPException) and _is_flasks(response, error):
+        _make_json(response, failed_by(error, current_app.debug))
+    elif _is_flasks(response, InternalServerError()):
+        # An HTTPException comes to this where an errorhandler of the app has failed with it.
+        bug = Failed("internal", SAFE_MESSAGES["internal"])
+        if not isinstance(error, HTTPException):
+            bug = failed_by(error, current_app.debug)
+        _make_json(response, bug)
+    return response
+
+
+def _is_flasks(response: Response, error: HTTPException) -> bool:
+    """Whether the response is what Flask makes of `error`."""
+    if (error.code or 0) < 400 or error.response is not None or response.direct_passthrough:
+        return False
+    if (response.status_code, response.mimetype) != (error.code, "text/html"):
+        return False
+    bare = error.get_response(request.environ)
+    if bare.mimetype != "text/html" or response.content_length != len(bare.get_data()):
+        return False
+    return response.get_data() == (b"" if request.method == "HEAD" else bare.get_data())
+
+
+def _make_json(response: Response, failed: Failed) -> None:
+    response.set_data(json.dumps(failed.payload()))
+    response.mimetype = "application/json"
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.vary.add("Accept")
+
+
+def telling_in_debug_mode(app: Flask) -> WSGIApplication:
+    """`app.wsgi_app`, which in debug mode answers a stream's client in JSON.
+
+    In debug mode Flask lets a bug through, for the debugger to show on a page of its own. A
+    stream's client would have nothing but its status to show.
+    """
+    wsgi_app = app.wsgi_app
+
+    def telling(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            return wsgi_app(environ, start_response)
+        except Exception as error:
+            if environ.get(_REFUSED) is not error or not _tells(app, environ):
+                raise
+            path, method = environ.get("PATH_INFO"), environ.get("REQUEST_METHOD")
+            app.logger.error("Exception on %s [%s]", path, method, exc_info=error)
+            response = app.response_class(status=_status_of(error))
+            _make_json(response, failed_by(error, debug=True))
+            return response(environ, start_response)
+
+    return telling
+
+
+def _tells(app: Flask, environ: WSGIEnvironment) -> bool:
+    """Whether it was debug mode that let the exception through, and no page was asked for."""
+    asked = app.testing or app.config["PROPAGATE_EXCEPTIONS"] is not None
+    return app.debug and not asked and not prefers_html(environ.get("HTTP_ACCEPT"))
+
+
+def _status_of(error: Exception) -> int:
+    return (isinstance(error, HTTPException) and error.code) or 500
