@@ -124,7 +124,7 @@ def test_a_cancel_held_in_its_shutdown_does_not_cut_who_gets_the_connection_next
     shutdown = socket.socket.shutdown
 
     def hold(sock: socket.socket, how: int) -> None:
-        if threading.current_thread() is canceller:
+        if threading.current_thread().name == "canceller":  # a server shuts down what it closes
             held.set()
             taken.wait(HOLD)
         shutdown(sock, how)
@@ -138,13 +138,14 @@ def test_a_cancel_held_in_its_shutdown_does_not_cut_who_gets_the_connection_next
     def read_next() -> None:
         bystander.append(collect(relay_source(way(provider, wire)))[1])
 
+    # Before there is a response: urllib3 keeps the method then.
+    monkeypatch.setattr(socket.socket, "shutdown", hold)
     provider.run(say)
     bystander: list[Result] = []
     source = way(provider, wire)
     source.watched = True  # as in a run, whose watcher cancels what comes behind the last word
-    canceller = threading.Thread(target=cancel)
+    canceller = threading.Thread(target=cancel, name="canceller")
     others = [canceller, threading.Thread(target=read_next)]
-    monkeypatch.setattr(socket.socket, "shutdown", hold)
     relayed = relay_source(source)
     first = next(relayed)  # a manager asks the provider only now, and has to be first
     for thread in others:
