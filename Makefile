@@ -55,7 +55,7 @@ test-python: test-tools ## run the Python and browser tests
 	$(TOOLS) $(VENV_PYTHON) -m pytest $(IN_PARALLEL)
 
 test-other-pythons: test-tools ## run the Python tests on this machine's other Pythons
-	@.ci/test-other-pythons $(IN_PARALLEL)
+	@.ci/test-other-pythons
 
 coverage: test-tools ## run the Python and browser tests, and list the lines they never reach
 	$(TOOLS) $(VENV_PYTHON) -m coverage run -m pytest
