@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 from weakref import ref
 
@@ -218,19 +218,22 @@ class _Opening:
 
     def __init__(self, items: Iterable[Any]) -> None:
         self._items = items
+        self._iterator: Any = None  # which may be a generator, where the items are none
         self._relayed: Any = None
 
     def __iter__(self) -> Iterator[Any]:
-        adapted = adapt_items(self._items)
+        self._iterator = iter(self._items)
+        adapted = adapt_items(self._items, self._iterator)
         if isinstance(adapted, Source):
             adapted = self._relayed = relay_source(adapted)
         return adapted
 
     def close(self) -> None:
-        for closing in (self._relayed, self._items):
-            close = getattr(closing, "close", None)
-            if close is not None:
-                close()
+        with ExitStack() as closing:  # all of them, whatever one of them raises
+            for each in (self._items, self._iterator, self._relayed):  # the last one first
+                close = getattr(each, "close", None)
+                if close is not None:
+                    closing.callback(close)
 
 
 def _is_for_flask(value: Any) -> bool:

@@ -84,7 +84,8 @@ def sdk_wrapped(provider: Provider, wire: str) -> Any:
     def wrapper() -> Iterator[Any]:
         yield from stream
 
-    source = adapt_items(wrapper())
+    items = wrapper()
+    source = adapt_items(items, items)
     assert isinstance(source, SDKItems)
     return relay_source(source)
 

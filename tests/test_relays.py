@@ -158,6 +158,30 @@ def test_a_subclass_with_a_kind_of_its_own_is_refused_with_advice(site: Site) ->
     assert "Data(name, value)" in data["message"]
 
 
+class Words:
+    """An iterable that is no iterator: its generator is the run's to close."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        try:
+            yield "one"
+            yield "two"
+        finally:
+            self.seen.append("closed")
+
+
+def test_the_generator_of_an_iterable_object_is_closed_before_the_callbacks(site: Site) -> None:
+    words = Words()
+    site.view(on_finish=lambda result: words.seen.append(str(result.outcome)))(lambda: words)
+    answer = site.ask()
+    frames = iter(answer.response)
+    next(frames)
+    answer.close()
+    assert words.seen == ["closed", "disconnected"]
+
+
 # -- how long it took --------------------------------------------------------------------------
 
 

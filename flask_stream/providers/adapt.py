@@ -64,14 +64,15 @@ def adapt_relayed(obj: Any) -> Source:
     return UnknownItems(obj)
 
 
-def adapt_items(items: Iterable[Any]) -> Iterator[Event] | Source:
+def adapt_items(items: Iterable[Any], iterator: Iterator[Any]) -> Iterator[Event] | Source:
     """An iterable that is no SDK's own: the app's, or a wrapper around a stream.
 
     Only its first item tells the two apart, so it is taken here, and put back.
+
+    :param iterator: over `items`; it is whoever made it who closes it.
     """
     if shapes.response_of(items) is not None:
         refuse_read(items)
-    iterator = iter(items)
     try:
         first = next(iterator)
     except StopIteration:

@@ -20,7 +20,11 @@ def merge(message: JSON, delta: JSON) -> None:
     """Add a delta to the message; its tool calls are added up elsewhere."""
     for key, value in delta.items():
         if key not in ("tool_calls", "index", "role"):
-            message[key] = merged(message.get(key), value, key)
+            old = message.get(key)
+            if isinstance(old, _Pieces) and isinstance(value, str):
+                old.append(value)
+            else:
+                message[key] = merged(old, value, key)
     message.setdefault("role", delta.get("role") or "assistant")
 
 

@@ -10,6 +10,12 @@ from .errors import snake
 
 # Seen beside `error`, `errors` and `error_…`; Baidu's and others' short ones.
 _SHORT = {"err", "errno", "errmsg", "errcode", "err_msg", "err_code"}
+_USUAL = {
+    *("id", "object", "created", "model", "system_fingerprint", "service_tier", "choices", "usage"),
+    *("index", "delta", "finish_reason", "native_finish_reason", "logprobs", "provider", "text"),
+    *("role", "content", "refusal", "reasoning", "reasoning_content", "reasoning_details"),
+    *("tool_calls", "annotations", "obfuscation"),
+}
 _FINE = {"", "0", "0.0", "200", "ok", "success", "none", "null", "false"}
 
 
@@ -25,6 +31,8 @@ def failure_in(part: Mapping[str, Any]) -> object:
     """The failure that a part of a dict tells, by the names of its fields."""
     if "error" in (part.get("object"), part.get("type")):  # flat: vLLM's; nested: Anthropic's
         return part.get("error") or part
+    if part.keys() <= _USUAL:  # nearly every chunk, at the cost of one comparison
+        return None
     named = False
     for key, value in part.items():
         if not value:

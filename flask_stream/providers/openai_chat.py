@@ -26,6 +26,8 @@ PROVIDER = "openai"
 
 # DeepSeek's, OpenRouter's and GitHub Copilot's; Groq's and vLLM's are the second.
 _REASONING = ("reasoning_content", "reasoning", "reasoning_text")
+# What the delta of a plain word has; there is one for each token.
+_PLAIN = {"content", "role"}
 # The types of parts, where content is a list: those without one hold text.
 _THOUGHTS = ("thinking", "reasoning", "reasoning_text", "summary_text")
 _TEXTS = ("text", "output_text", "input_text", None)
@@ -94,13 +96,16 @@ class _Reader:
             self.turn.fail(from_body(failure))
             return
         reason = words(choice.get("finish_reason"))
-        if is_word(reason):
+        if reason and is_word(reason):
             yield from self.calls.tell()
             self.turn.stop(reason)
 
     def delta(self, delta: JSON) -> Iterator[Event]:
-        yield from self.reasoning(delta)
         content = delta.get("content")
+        if isinstance(content, str) and delta.keys() <= _PLAIN:
+            yield from self.text(content)
+            return
+        yield from self.reasoning(delta)
         if isinstance(content, str):
             yield from self.text(content)
         elif isinstance(content, list):

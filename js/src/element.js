@@ -1,6 +1,7 @@
 /** `<flask-stream>`: a stream in the page, with its words, its state, and its Stop and Retry buttons. */
 
 import { stream } from "./connect.js";
+import { ending, isOfAnswer } from "./ending.js";
 import { badResponse } from "./errors.js";
 import { submission } from "./form.js";
 import { markdown, more } from "./load.js";
@@ -19,16 +20,6 @@ import { beginTurn } from "./turn.js";
 /** A worker, which imports this file for `stream`, has no elements. */
 const Base = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (/** @type {unknown} */ (Object));
 
-/** How an answer ended that is not simply complete. */
-const ENDINGS = new Map([
-  ["length", "The answer reached its length limit"],
-  ["refusal", "The model declined to answer"],
-  ["pause", "The model paused before the end of its answer"],
-]);
-
-/** Events that are no part of an answer. */
-const ABOUT_IT = /^(start|meta|usage|done)$/;
-
 const RUNNING = /ing$/; // connecting, waiting, streaming, reconnecting
 
 /**
@@ -37,7 +28,7 @@ const RUNNING = /ing$/; // connecting, waiting, streaming, reconnecting
  * (each answer after the last one, not in its place), `transport` ("eventsource", or fetch), `csrf` (the token),
  * `with-credentials`, `smooth` (bursts are spread over up to 400 ms), `autoscroll` ("off": the end is not kept in
  * view), `announce` ("answer": screen readers read the answer too, once it is whole; "off": nothing).
- * For CSS it sets `data-state` and, after a `done`, `data-stop-reason`.
+ * For CSS it sets `data-state` and, after a `done`, `data-stop-reason` and, where there was no answer, `data-empty`.
  *
  * Children marked `data-stream="output|status|stop|retry"` are used where the page has them, else made;
  * so is `reasoning`, else it is in the output.
@@ -143,6 +134,7 @@ export class FlaskStreamElement extends Base {
   #start(request, { attempt = 1, asked = false } = {}) {
     this.#run?.stop();
     delete this.dataset.stopReason;
+    delete this.dataset.empty;
     const [url, given] = request;
     const { renderer, ...options } = { ...this.options, ...given };
     const run = stream(url, {
@@ -264,7 +256,7 @@ export class FlaskStreamElement extends Base {
     try {
       for await (const event of run) {
         last = event.data;
-        isEmpty &&= ABOUT_IT.test(event.type);
+        isEmpty &&= !isOfAnswer(event.type);
         // Of an answer that had to wait for a file, another run may have taken the place.
         const loading = (run !== this.#run || this.#emit("stream:event", event)) && turn.show(event);
         if (loading) await loading;
@@ -279,7 +271,8 @@ export class FlaskStreamElement extends Base {
     } else if (run.state === "done") {
       const reason = last?.stop_reason;
       if (typeof reason === "string") this.dataset.stopReason = reason;
-      this.#show("done", ENDINGS.get(reason) ?? (isEmpty ? "The answer is empty" : "Complete"));
+      if (isEmpty) this.dataset.empty = "";
+      this.#show("done", ending(reason, isEmpty));
       this.#emit("stream:done", last);
     } else {
       this.#show("stopped", "Stopped");

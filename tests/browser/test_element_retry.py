@@ -26,6 +26,7 @@ from tests.browser.on_page import (
 )
 from tests.browser.on_site import (
     SRC,
+    STYLE,
     Asked,
     ask_form,
     begin,
@@ -522,12 +523,15 @@ def test_a_failure_under_a_focused_stop_takes_the_focus_to_the_answer(
 def test_an_answer_without_a_word_says_why_in_its_status(
     page: Page, site: Site, stop_reason: str, words: str
 ) -> None:
-    page.goto(site.page(ask_form()))
+    page.goto(site.page(ask_form(), head=STYLE))
     page.click("text=Ask")
     answer = begin(site, "/chat").send("meta", model="m").send("usage", input_tokens=1)
     answer.send("done", stop_reason=stop_reason, text_length=0).end()
     expect_state(page, "done")
     expect(status(page)).to_have_text(words)
+    box = status(page).bounding_box()  # with our style sheet too
+    assert box is not None
+    assert box["width"] > 20
 
 
 def test_an_answer_that_only_calls_a_tool_is_not_empty(page: Page, site: Site) -> None:
