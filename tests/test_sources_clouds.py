@@ -15,6 +15,7 @@ from tests import aws
 from tests.conftest import Site, said
 from tests.provider import TEXT, WORDS, Exchange, Provider, Script, told
 from tests.servers.client import DEADLINE
+from tests.servers.running import until
 from tests.transcripts.reading import collect
 
 SHORT = 0.5  # seconds: some ticks of the watcher
@@ -123,7 +124,7 @@ def test_a_stream_of_bedrocks_that_falls_silent_is_closed(
     collect(relay(WAYS["create"](bedrock)))  # the SDK builds its models and AWS's shapes
     site.view(idle_seconds=SHORT)(lambda: WAYS["create"](bedrock))
     assert site.events()[-1][1]["code"] == "timeout"
-    assert gone == [True]
+    until(lambda: gone == [True], "the silent stream was not closed")
 
 
 def mantle(base: str) -> Any:
