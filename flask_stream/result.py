@@ -56,6 +56,7 @@ class Result:
         self.raw_usage: Mapping[str, Any] | None = None
         self.message: Any = None
         self.steps: list[Result] = []
+        self._known_sources: set[Source] = set()
         # Of each kind of words, as they came; joined when asked for, as adding up is quadratic.
         self.pieces: dict[str, list[str]] = {"text": [], "reasoning": [], "refusal": []}
 
@@ -88,7 +89,8 @@ class Result:
             (self.server_tool_calls if event.server else self.tool_calls).append(event)
         elif isinstance(event, ToolResult):
             self.tool_results.append(event)
-        elif isinstance(event, Source) and event not in self.sources:
+        elif isinstance(event, Source) and event not in self._known_sources:
+            self._known_sources.add(event)
             self.sources.append(event)
 
     def to_dict(self) -> JSON:

@@ -13,6 +13,7 @@ from ..result import Result
 from . import anthropic, openai_chat, openai_responses
 from .adapt import adapt_relayed
 from .errors import from_exception
+from .failures import failure_of
 from .relays import Relays, relays
 from .source import Source
 from .surrogates import mended
@@ -155,6 +156,6 @@ def wire_of(d: JSON, provider: str | None) -> str | None:
             return "anthropic" if nested and provider != "openai" else "openai_responses"
         if kind in ("message_start", "ping") or kind.startswith("content_block"):
             return "anthropic"
-    if "choices" in d or "error" in d or d.get("object") in ("chat.completion.chunk", "error"):
+    if "choices" in d or d.get("object") == "chat.completion.chunk" or failure_of(d) is not None:
         return "openai_chat"
     return None

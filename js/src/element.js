@@ -63,6 +63,8 @@ export class FlaskStreamElement extends Base {
   /** @type {[url: string | URL, options: StreamOptions] | null} */
   #request = null;
   #attempt = 0;
+  /** Whether the reader has sent a question whose answer has not begun. */
+  #isAsked = false;
   #hasBegun = false;
   #connection = new AbortController();
 
@@ -70,6 +72,8 @@ export class FlaskStreamElement extends Base {
     const whileConnected = { signal: this.#connection.signal };
     const root = this.getRootNode();
     this.addEventListener("click", (event) => this.#onClick(event), whileConnected);
+    // Before the page's own listeners, which may begin the answer themselves.
+    root.addEventListener("submit", (event) => this.#onAsking(event), { ...whileConnected, capture: true });
     root.addEventListener("submit", (event) => this.#onSubmit(/** @type {SubmitEvent} */ (event)), whileConnected);
     root.addEventListener("keydown", (event) => this.#onKey(/** @type {KeyboardEvent} */ (event)), whileConnected);
     // While the page is being parsed, the children that it supplies are still to come.
@@ -95,7 +99,7 @@ export class FlaskStreamElement extends Base {
    * @param {ElementOptions} [options]
    */
   start(url, options = {}) {
-    return this.#start([url, options]);
+    return this.#start([url, options], { asked: this.#isAsked });
   }
 
   stop() {
@@ -133,6 +137,7 @@ export class FlaskStreamElement extends Base {
    */
   #start(request, { attempt = 1, asked = false } = {}) {
     this.#run?.stop();
+    this.#isAsked = false;
     delete this.dataset.stopReason;
     delete this.dataset.empty;
     const [url, given] = request;
@@ -201,6 +206,12 @@ export class FlaskStreamElement extends Base {
     const name = button?.getAttribute("data-stream");
     if (name === "stop") this.stop();
     if (name === "retry") this.#retry(true);
+  }
+
+  /** @param {Event} event */
+  #onAsking({ target }) {
+    const id = this.getAttribute("form");
+    if (!id || /** @type {Element} */ (target).getAttribute("id") === id) this.#isAsked = true;
   }
 
   /** @param {Event} event */

@@ -33,6 +33,23 @@ BUBBLE = """document.addEventListener("submit", ({ target }) => {
   document.querySelector("flask-stream [data-stream=output]").append(bubble);
 });"""
 
+# The page's own listener begins the answer, at once or when it is ready to.
+OWN_START = """document.addEventListener("DOMContentLoaded", () => {
+  document.querySelector("form").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const bubble = document.createElement("p");
+    bubble.textContent = "What I asked, ".repeat(40);
+    document.querySelector("flask-stream [data-stream=output]").append(bubble);
+    LATER;
+    document.querySelector("flask-stream").start("/chat", { method: "POST" });
+  });
+});"""
+BUBBLES = {
+    "beside ours": BUBBLE,
+    "starting at once": OWN_START.replace("LATER", ""),
+    "starting later": OWN_START.replace("LATER", "await new Promise((go) => setTimeout(go, 50))"),
+}
+
 # name: what is in the page, its CSS, and where the reader is before he asks.
 LAYOUTS: dict[str, tuple[str, str, str]] = {
     "form below, page longer than the window": (LONG + ELEMENT + FORM, "", "end"),
@@ -147,14 +164,14 @@ def test_who_asks_is_taken_to_the_answer_and_sees_its_end_grow(
         expect_last_words_in_view(page)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("listener", BUBBLES)
 @pytest.mark.parametrize(
     "layout", ["form below, page longer than the window", "form above", "box that scrolls"]
 )
 def test_a_bubble_that_the_page_adds_does_not_count_as_leaving(
-    page: Page, site: Site, layout: str, size: str
+    page: Page, site: Site, layout: str, listener: str
 ) -> None:
-    open_page(page, site, layout, size, BUBBLE)
+    open_page(page, site, layout, "phone", BUBBLES[listener])
     for number in range(2):
         answer = ask(page, site)
         whole = grow(page, answer, str(number))
