@@ -5,6 +5,7 @@ import { ending, isOfAnswer } from "./ending.js";
 import { badResponse } from "./errors.js";
 import { submission } from "./form.js";
 import { markdown, more } from "./load.js";
+import { slots } from "./slots.js";
 import { plainText } from "./text.js";
 import { beginTurn } from "./turn.js";
 
@@ -154,7 +155,7 @@ export class FlaskStreamElement extends Base {
       },
     });
     this.#turn?.flush();
-    const { output } = this.#parts();
+    const { output } = slots(this);
     const append = this.hasAttribute("append");
     if (!append || attempt > 1) this.#turn?.remove();
     // In a saved page there may be an answer of an earlier visit.
@@ -186,7 +187,7 @@ export class FlaskStreamElement extends Base {
       // One that comes with a state, in a saved page for instance, has had its run.
       if (state !== "idle") this.#ran = this.getAttribute("src");
       if (RUNNING.test(state)) this.#show("stopped", "Stopped");
-      else this.#show(/** @type {State} */ (state), this.#parts().status.textContent);
+      else this.#show(/** @type {State} */ (state), slots(this).status.textContent);
     }
     this.#runSrc();
   }
@@ -295,7 +296,7 @@ export class FlaskStreamElement extends Base {
   #fail({ status, code, message, retryable, retryAfter }) {
     this.#show("failed", message);
     if (retryable) {
-      const { retry } = this.#parts();
+      const { retry } = slots(this);
       retry.hidden = false;
       if (retryAfter) more().then((module) => module?.countdown(retry, retryAfter));
     }
@@ -309,7 +310,7 @@ export class FlaskStreamElement extends Base {
    */
   #show(state, words = "Generating…") {
     const running = RUNNING.test(state);
-    const { output, status, stop, retry } = this.#parts();
+    const { output, status, stop, retry } = slots(this);
     this.dataset.state = state;
     output.setAttribute("aria-busy", `${running}`);
     // Hidden, a button would lose the focus to the page's beginning.
@@ -322,42 +323,6 @@ export class FlaskStreamElement extends Base {
     retry.disabled = false;
     delete retry.dataset.wait;
     if (status.textContent !== words) status.textContent = words;
-  }
-
-  #parts() {
-    const output = this.#part("output", "div");
-    const status = this.#part("status", "p");
-    const announce = this.getAttribute("announce");
-    if (announce === "answer") output.setAttribute("aria-live", "polite");
-    if (announce !== "off" && !status.hasAttribute("role")) status.setAttribute("role", "status");
-    return { output, status, stop: this.#button("stop", "Stop"), retry: this.#button("retry", "Retry") };
-  }
-
-  /**
-   * @param {string} name
-   * @param {string} words
-   */
-  #button(name, words) {
-    const button = /** @type {HTMLButtonElement} */ (this.#part(name, "button"));
-    button.type = "button";
-    if (!button.hasChildNodes()) button.textContent = words;
-    return button;
-  }
-
-  /**
-   * @param {string} name
-   * @param {string} tag
-   * @returns {HTMLElement}
-   */
-  #part(name, tag) {
-    /** @type {HTMLElement | null} */
-    let part = this.querySelector(`[data-stream="${name}"]`);
-    if (!part) {
-      part = document.createElement(tag);
-      part.dataset.stream = name;
-      this.append(part);
-    }
-    return part;
   }
 
   /**

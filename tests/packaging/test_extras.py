@@ -15,7 +15,8 @@ __all__ = ["source", "wheel"]  # fixtures
 pytestmark = pytest.mark.slow
 
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text("utf-8"))["project"]
-EXTRAS = sorted(PROJECT["optional-dependencies"].keys() - {"test"})  # which runs these tests
+# Those of users; the others are for running these tests.
+EXTRAS = sorted(PROJECT["optional-dependencies"].keys() - {"test", "test-core"})
 
 
 def pip(*arguments, python=sys.executable):
