@@ -19,7 +19,16 @@ from pydantic import BaseModel, ConfigDict
 
 from flask_stream import Result, SourceError, relay, sse
 from tests.conftest import Site, said
-from tests.provider import TEXT, WORDS, Exchange, Provider, Traced, frames, told
+from tests.provider import (
+    PROVIDERS_WORDS,
+    TEXT,
+    WORDS,
+    Exchange,
+    Provider,
+    Traced,
+    frames,
+    told,
+)
 from tests.servers.client import DEADLINE
 from tests.servers.running import until
 from tests.test_bad_input import refusal
@@ -357,3 +366,15 @@ def test_dicts_that_an_app_yields_are_refused_as_ever(site: Site) -> None:
     dicts = [chunk({"content": "a"})]
     assert json.dumps(dicts[0]) in frames(*dicts).decode()
     assert "Only str and Event can be streamed" in refusal(site, lambda: iter(dicts))
+
+
+@pytest.mark.parametrize(("status", "told"), [(429, 503), (500, 502), (401, 502)])
+def test_a_refusal_of_an_sdk_made_as_openais_is_the_providers(
+    site: Site, provider: Provider, status: int, told: int
+) -> None:
+    error = {"error": {"message": PROVIDERS_WORDS}}
+    provider.run(lambda exchange: exchange.answer(status, error))
+    asked: Any = {"model": "m", "messages": [{"role": "user", "content": "Why?"}]}
+    site.view(lambda: provider.groq.chat.completions.create(stream=True, **asked))
+    answer = site.ask(headers={"Accept": "application/json"})
+    assert (answer.status_code, PROVIDERS_WORDS in answer.text) == (told, False)

@@ -230,7 +230,7 @@ def from_exception(
     """
     if isinstance(error, ProviderError):
         return error
-    of_sdk = class_names(error, "anthropic", "openai")
+    of_sdk = _sdk_names(error)
     of_client = class_names(error, *clients)
     if "APIError" not in of_sdk and not of_client:
         return None
@@ -248,6 +248,12 @@ def from_exception(
     if begun and connected and (of_client or "APIConnectionError" in of_sdk):
         return ProviderError("truncated", detail=detail)
     return ProviderError(detail=detail, retryable=True)
+
+
+def _sdk_names(error: BaseException) -> set[str]:
+    """The classes of an SDK's error: by shape, since Groq's and others are made as OpenAI's is."""
+    names = {c.__name__ for c in type(error).__mro__}
+    return names if "APIError" in names and hasattr(error, "request") else set()
 
 
 def from_status(status: int, body: object, response: Any, detail: str) -> ProviderError:
