@@ -140,7 +140,9 @@ def test_a_client_that_leaves_makes_room(limited: Server, held: Held) -> None:
     wait_for_room(limited, held)
 
 
-def test_json_and_text_count_as_well(limited: Server, speaking: Provider, held: Held) -> None:
+def test_json_and_text_count_as_streams_of_the_limit(
+    limited: Server, speaking: Provider, held: Held
+) -> None:
     asked = len(speaking.requests)
     with (
         limited.connect().ask("POST", "/text/counted") as text,
