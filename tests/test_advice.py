@@ -74,7 +74,7 @@ def test_an_ordinary_stream_is_warned_of_nothing(
     assert told() == []
 
 
-def test_nor_is_one_on_the_development_server(
+def test_a_stream_on_the_development_server_is_warned_of_nothing(
     site: Site, told: Records, nothing_said: None, serve: Callable[[Flask], str]
 ) -> None:
     site.view(words)
@@ -237,7 +237,7 @@ def test_a_session_that_changes_after_the_first_byte_is_warned_of(
     assert has(said, "session was changed after a stream's first byte", "the change is lost")
 
 
-def test_so_is_one_that_a_callback_changes(site: Site, told: Records) -> None:
+def test_a_session_that_a_callback_changes_is_warned_of(site: Site, told: Records) -> None:
     site.view(on_finish=change_session)(words)
     for _ in range(2):
         site.events()
@@ -245,7 +245,9 @@ def test_so_is_one_that_a_callback_changes(site: Site, told: Records) -> None:
     assert "session" in said
 
 
-def test_so_is_one_that_had_changed_in_time_too(site: Site, told: Records) -> None:
+def test_a_session_that_had_changed_in_time_and_changes_again_is_warned_of(
+    site: Site, told: Records
+) -> None:
     @site.view(on_finish=change_session)
     def view() -> list[str]:
         change_session()

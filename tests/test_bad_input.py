@@ -53,7 +53,7 @@ def failure(site: Site, caplog: pytest.LogCaptureFixture, view: Callable[[], Any
 # -- what a view returns ----------------------------------------------------------------------
 
 
-def test_a_view_that_returns_none(site: Site) -> None:
+def test_a_view_that_returns_none_is_refused(site: Site) -> None:
     message = refusal(site, lambda: None)
     assert "endpoint 'view' returned None" in message
     assert "did a return statement go missing?" in message
@@ -67,7 +67,7 @@ def async_clients(provider: Provider) -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize("wire", WIRES)
-def test_the_coroutine_that_an_async_client_gives(
+def test_the_coroutine_that_an_async_client_gives_is_refused(
     site: Site, provider: Provider, wire: str
 ) -> None:
     asked: Any = {"model": "m", "stream": True}
@@ -83,7 +83,9 @@ def test_the_coroutine_that_an_async_client_gives(
 
 
 @pytest.mark.parametrize("wire", WIRES)
-def test_the_manager_that_an_async_client_gives(site: Site, provider: Provider, wire: str) -> None:
+def test_the_manager_that_an_async_client_gives_is_refused(
+    site: Site, provider: Provider, wire: str
+) -> None:
     claude, gpt = async_clients(provider)
     stream = {
         "anthropic": lambda: claude.messages.stream(model="m", max_tokens=1, messages=[]),
@@ -104,7 +106,7 @@ def test_the_manager_that_an_async_client_gives(site: Site, provider: Provider, 
     assert "OpenAI instead of AsyncOpenAI" in message
 
 
-def test_an_async_generator(site: Site) -> None:
+def test_an_async_generator_is_refused(site: Site) -> None:
     async def words() -> AsyncIterator[str]:
         yield "one"
 
@@ -123,7 +125,7 @@ def test_a_view_that_is_async_def_is_refused_where_it_is_written(site: Site) -> 
 
 
 @pytest.mark.parametrize("wire", WIRES)
-def test_a_complete_answer(site: Site, provider: Provider, wire: str) -> None:
+def test_a_complete_answer_is_refused(site: Site, provider: Provider, wire: str) -> None:
     answers = {
         "anthropic": {"type": "message", "role": "assistant", "content": []},
         "openai_chat": {"object": "chat.completion", "choices": []},
@@ -144,7 +146,7 @@ def test_a_complete_answer(site: Site, provider: Provider, wire: str) -> None:
 
 @pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize("way", ["create", "helper"])
-def test_a_stream_from_inside_its_with_block(
+def test_a_stream_from_inside_its_with_block_is_refused(
     site: Site, provider: Provider, wire: str, way: str
 ) -> None:
     provider.play(told(wire))
@@ -183,7 +185,7 @@ def test_a_manager_that_was_used_before_does_not_ask_the_provider_again(
 
 @pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize("way", ["create", "helper"])
-def test_a_stream_that_was_read_to_its_end(
+def test_a_stream_that_was_read_to_its_end_is_refused(
     site: Site, provider: Provider, wire: str, way: str
 ) -> None:
     provider.play(told(wire))
@@ -201,7 +203,7 @@ def test_a_stream_that_was_read_to_its_end(
 
 @pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize("kind", ["with_raw_response", "with_streaming_response"])
-def test_a_raw_response_that_was_not_parsed(
+def test_a_raw_response_that_was_not_parsed_is_refused(
     site: Site, provider: Provider, wire: str, kind: str
 ) -> None:
     provider.play(told(wire))
@@ -221,7 +223,9 @@ def test_a_raw_response_that_was_not_parsed(
 
 
 @pytest.mark.parametrize("wire", WIRES)
-def test_a_tuple_that_begins_with_a_stream(site: Site, provider: Provider, wire: str) -> None:
+def test_a_tuple_that_begins_with_a_stream_is_refused(
+    site: Site, provider: Provider, wire: str
+) -> None:
     provider.play(told(wire))
     message = refusal(site, lambda: (provider.create(wire), 201))
     assert "a tuple that begins with a stream (Stream)" in message
@@ -230,7 +234,7 @@ def test_a_tuple_that_begins_with_a_stream(site: Site, provider: Provider, wire:
 
 
 @pytest.mark.parametrize("way", ["helper", "post"])
-def test_a_tuple_that_begins_with_another_kind_of_stream(
+def test_a_tuple_that_begins_with_another_kind_of_stream_is_refused(
     site: Site, provider: Provider, way: str
 ) -> None:
     provider.play(told("anthropic"))
@@ -242,7 +246,7 @@ def test_a_tuple_that_begins_with_another_kind_of_stream(
             stream.close()
 
 
-def test_a_tuple_that_begins_with_a_generator(site: Site) -> None:
+def test_a_tuple_that_begins_with_a_generator_is_refused(site: Site) -> None:
     assert "(generator)" in refusal(site, lambda: ((word for word in "ab"), 200))
 
 
@@ -257,7 +261,7 @@ def test_a_response_that_is_an_event_stream_already_goes_out_with_a_warning(site
 # -- requests ---------------------------------------------------------------------------------
 
 
-def test_requests_without_stream(site: Site, provider: Provider) -> None:
+def test_a_response_of_requests_without_stream_is_refused(site: Site, provider: Provider) -> None:
     provider.play(told("openai_chat"))
     message = refusal(site, lambda: provider.post("openai_chat", stream=False))
     assert "has been read already" in message
@@ -273,7 +277,9 @@ def serving(content_type: str, body: bytes) -> Callable[[Exchange], None]:
     return script
 
 
-def test_requests_that_got_ollamas_newline_delimited_json(site: Site, provider: Provider) -> None:
+def test_a_response_of_requests_with_ollamas_newline_delimited_json_is_refused(
+    site: Site, provider: Provider
+) -> None:
     line = b'{"model":"m","message":{"role":"assistant","content":"Hi"},"done":false}\n'
     provider.run(serving("application/x-ndjson", line))
     message = refusal(site, lambda: provider.post("openai_chat"))
@@ -289,7 +295,7 @@ def test_requests_that_got_ollamas_newline_delimited_json(site: Site, provider: 
         ("text/html; charset=utf-8", "Check that the URL is the streaming endpoint"),
     ],
 )
-def test_requests_that_got_something_else(
+def test_a_response_of_requests_with_something_else_is_refused(
     site: Site, provider: Provider, content_type: str, advice: str
 ) -> None:
     provider.run(serving(content_type, b"{}"))
@@ -310,7 +316,7 @@ def test_requests_that_got_an_error_status_are_told_which(
     assert "status 401" in caplog.text
 
 
-def test_requests_without_sseclient(
+def test_a_response_of_requests_without_sseclient_is_refused(
     site: Site, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider.play(told("openai_chat"))
@@ -321,7 +327,9 @@ def test_requests_without_sseclient(
     assert "pip install 'flask-stream-sse[requests]'" in message
 
 
-def test_requests_whose_first_events_tell_no_wire(site: Site, provider: Provider) -> None:
+def test_a_response_of_requests_whose_first_events_tell_no_wire_is_refused(
+    site: Site, provider: Provider
+) -> None:
     """A hello of the vendor's own is skipped; a stream of nothing else is cut off."""
     provider.play(b'data: {"hello": 1}\n\n' + told("anthropic"), b'data: {"hello": 1}\n\n')
     site.view(lambda: provider.post("anthropic"))
@@ -344,14 +352,16 @@ WRONG_ITEMS = [
 
 
 @pytest.mark.parametrize(("item", "what", "advice"), WRONG_ITEMS)
-def test_a_first_item_that_is_no_word(site: Site, item: Any, what: str, advice: str) -> None:
+def test_a_first_item_that_is_no_word_is_refused(
+    site: Site, item: Any, what: str, advice: str
+) -> None:
     message = refusal(site, lambda: [item])
     assert what in message
     assert advice in message
 
 
 @pytest.mark.parametrize(("item", "what", "advice"), WRONG_ITEMS)
-def test_a_later_item_that_is_no_word(
+def test_a_later_item_that_is_no_word_is_refused(
     site: Site, caplog: pytest.LogCaptureFixture, item: Any, what: str, advice: str
 ) -> None:
     message = failure(site, caplog, lambda: iter(["one", item]))
@@ -360,7 +370,7 @@ def test_a_later_item_that_is_no_word(
 
 
 @pytest.mark.parametrize("inner", [lambda stream: iter(["two"]), relay], ids=["its own", "relay"])
-def test_a_generator_that_yields_a_generator(
+def test_a_generator_that_yields_a_generator_is_refused(
     site: Site, provider: Provider, caplog: pytest.LogCaptureFixture, inner: Any
 ) -> None:
     provider.play(told("anthropic"))
@@ -371,7 +381,7 @@ def test_a_generator_that_yields_a_generator(
 
 @pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize("what", [lambda stream: stream, next], ids=["stream", "its event"])
-def test_a_generator_that_yields_what_belongs_to_the_provider(
+def test_a_generator_that_yields_what_belongs_to_the_provider_is_refused(
     site: Site, provider: Provider, caplog: pytest.LogCaptureFixture, wire: str, what: Any
 ) -> None:
     provider.play(told(wire))

@@ -41,24 +41,24 @@ def _exceptions_reach_the_test(site: Site) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED))
-def test_an_event_name_of_ours(name: str) -> None:
+def test_an_event_name_of_ours_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"'{name}' is one of Flask-Stream's own.*another name"):
         Data(name, 1)
 
 
 @pytest.mark.parametrize("name", ["error", "open", "message"])
-def test_an_event_name_of_eventsources(name: str) -> None:
+def test_an_event_name_of_eventsources_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"'{name}'.*EventSource fires itself"):
         Data(name, 1)
 
 
 @pytest.mark.parametrize("name", ["", "a\nb", "a\rb", "a\0b"])
-def test_an_event_name_that_would_break_the_frame(name: str) -> None:
+def test_an_event_name_that_would_break_the_frame_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="must not be empty nor hold CR, LF or NUL"):
         Data(name, 1)
 
 
-def test_an_event_name_that_is_no_str() -> None:
+def test_an_event_name_that_is_no_str_is_refused() -> None:
     with pytest.raises(TypeError, match="must be a str, not int"):
         Data(1, 1)  # type: ignore[arg-type]
 
@@ -66,7 +66,7 @@ def test_an_event_name_that_is_no_str() -> None:
 @pytest.mark.parametrize(
     "value", [float("nan"), float("inf"), {1, 2}, object(), b"bytes", {(1, 2): 3}]
 )
-def test_json_that_cannot_be_encoded(value: Any) -> None:
+def test_json_that_cannot_be_encoded_is_refused(value: Any) -> None:
     for make in (
         lambda: Data("progress", {"value": value}),
         lambda: ToolResult("id", [value]),
@@ -76,7 +76,7 @@ def test_json_that_cannot_be_encoded(value: Any) -> None:
             make()
 
 
-def test_json_that_contains_itself() -> None:
+def test_json_that_contains_itself_is_refused() -> None:
     value: list[Any] = []
     value.append(value)
     with pytest.raises(TypeError, match="must be something that JSON can carry"):
@@ -113,7 +113,7 @@ def test_an_event_with_a_field_of_the_wrong_type_ends_the_run_as_failed(
 
 
 @pytest.mark.parametrize("count", ["7", 7.5, True])
-def test_usage_that_is_no_whole_number(count: Any) -> None:
+def test_usage_that_is_no_whole_number_is_refused(count: Any) -> None:
     with pytest.raises(TypeError, match=r"Usage\.input_tokens must be a whole number, not"):
         Usage(input_tokens=count)
 
@@ -122,7 +122,7 @@ def test_usage_that_is_no_whole_number(count: Any) -> None:
 
 
 @pytest.mark.parametrize("thing", [["one"], "one", None, 7, {"a": 1}])
-def test_relay_of_what_is_no_providers_stream(site: Site, thing: Any) -> None:
+def test_relay_of_what_is_no_providers_stream_is_refused(site: Site, thing: Any) -> None:
     def view() -> Iterator[Any]:
         yield from relay(thing)
 
@@ -131,7 +131,7 @@ def test_relay_of_what_is_no_providers_stream(site: Site, thing: Any) -> None:
     assert "client.messages.create(stream=True)" in message
 
 
-def test_relay_with_a_wire_that_does_not_exist(site: Site, provider: Provider) -> None:
+def test_relay_with_a_wire_that_does_not_exist_is_refused(site: Site, provider: Provider) -> None:
     provider.play(told("openai_chat"))
 
     @site.view
@@ -144,18 +144,18 @@ def test_relay_with_a_wire_that_does_not_exist(site: Site, provider: Provider) -
 
 
 @pytest.mark.parametrize("junk", [7, "native", None])
-def test_the_decorator_with_something_that_is_no_view(site: Site, junk: Any) -> None:
+def test_the_decorator_with_something_that_is_no_view_is_refused(site: Site, junk: Any) -> None:
     decorate = site.stream.response
     with pytest.raises(SourceError, match="which is no view function"):
         decorate()(junk) if junk is None else decorate(junk)
 
 
-def test_a_format_that_does_not_exist(site: Site) -> None:
+def test_a_format_that_does_not_exist_is_refused(site: Site) -> None:
     with pytest.raises(ValueError, match="format is 'xml', but it must be one of: native, json"):
         site.stream.response(format="xml")
 
 
-def test_the_decorator_above_the_route(site: Site) -> None:
+def test_the_decorator_above_the_route_is_refused(site: Site) -> None:
     with pytest.raises(FlaskStreamError, match=r"above the route of .*chat") as told:
 
         @site.stream.response
@@ -166,7 +166,7 @@ def test_the_decorator_above_the_route(site: Site) -> None:
     assert "directly above the def" in str(told.value)
 
 
-def test_the_decorator_above_the_route_of_a_blueprint(site: Site) -> None:
+def test_the_decorator_above_the_route_of_a_blueprint_is_refused(site: Site) -> None:
     blueprint = Blueprint("pages", __name__)
 
     @site.stream.response
@@ -180,7 +180,7 @@ def test_the_decorator_above_the_route_of_a_blueprint(site: Site) -> None:
             site.app.test_client().post("/chat")
 
 
-def test_the_decorator_above_the_route_of_an_app_that_comes_later() -> None:
+def test_the_decorator_above_the_route_of_an_app_that_comes_later_is_refused() -> None:
     stream, app = FlaskStream(), Flask("factory")
     app.testing = True
 
@@ -194,7 +194,7 @@ def test_the_decorator_above_the_route_of_an_app_that_comes_later() -> None:
         app.test_client().post("/chat")
 
 
-def test_after_this_stream_outside_of_a_streaming_view(site: Site) -> None:
+def test_after_this_stream_outside_of_a_streaming_view_is_refused(site: Site) -> None:
     with pytest.raises(FlaskStreamError, match=r"inside a view that has @stream\.response"):
         after_this_stream(print)
 
@@ -210,7 +210,7 @@ def test_after_this_stream_outside_of_a_streaming_view(site: Site) -> None:
 # -- set-up -----------------------------------------------------------------------------------
 
 
-def test_an_app_without_the_extension() -> None:
+def test_an_app_without_the_extension_is_refused() -> None:
     app, stream = Flask("bare"), FlaskStream()
     app.testing = True
     app.add_url_rule("/", view_func=stream.response(lambda: ["one"]), endpoint="view")
@@ -218,7 +218,7 @@ def test_an_app_without_the_extension() -> None:
         app.test_client().get("/")
 
 
-def test_init_app_twice(site: Site) -> None:
+def test_init_app_twice_is_refused(site: Site) -> None:
     with pytest.raises(FlaskStreamError, match=r"'site' has Flask-Stream already.*once"):
         site.stream.init_app(site.app)
     with pytest.raises(FlaskStreamError, match="already"):

@@ -255,7 +255,7 @@ def test_hanging_up_wakes_a_writer_that_is_stuck() -> None:
         pair.close()
 
 
-def test_what_was_released_can_send_no_comment(pair: Pair) -> None:
+def test_a_connection_that_was_released_can_send_no_comment(pair: Pair) -> None:
     pair.beats()
     pair.connection.release()
     assert pair.connection.beat is None

@@ -138,7 +138,9 @@ def test_a_slow_tool_behind_a_stream_is_no_silent_provider(site: Site, provider:
     assert (said(events), events[-1][0]) == (f"{TEXT}!{TEXT}", "done")
 
 
-def test_nor_is_one_between_two_words_of_a_stream(site: Site, provider: Provider) -> None:
+def test_a_slow_tool_between_two_words_of_a_stream_is_no_silent_provider(
+    site: Site, provider: Provider
+) -> None:
     provider.play(word_by_word("anthropic"))
 
     @site.view(idle_seconds=SHORT)
@@ -188,7 +190,7 @@ def test_a_provider_that_never_stops_talking_takes_too_long(site: Site, provider
     assert said(events).startswith(WORDS[0] + WORDS[1])
 
 
-def test_so_does_a_generator_that_never_waits(site: Site) -> None:
+def test_a_generator_that_never_waits_ends_at_its_limit(site: Site) -> None:
     @site.view(max_seconds=SHORT)
     def view() -> Iterator[str]:
         for _ in for_ever():

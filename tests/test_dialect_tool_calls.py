@@ -51,7 +51,7 @@ def calls_of(result: Result) -> list[tuple[str, Any]]:
         *("a number as a piece", "all said again at the end"),
     ],
 )
-def test_one_tool_call_is_one(pieces: list[JSON]) -> None:
+def test_the_pieces_of_one_tool_call_are_put_together(pieces: list[JSON]) -> None:
     result = chat(*(chunk(p) for p in pieces), CALLED, DONE)
     assert calls_of(result) == [("f", {"x": 1})]
     assert result.tool_calls[0].id == "a"
@@ -93,7 +93,7 @@ def test_one_tool_call_is_one(pieces: list[JSON]) -> None:
         *("same index, objects", "no index, in pieces", "interleaved", "same index in one chunk"),
     ],
 )
-def test_two_tool_calls_are_two(pieces: list[JSON]) -> None:
+def test_the_pieces_of_two_tool_calls_are_kept_apart(pieces: list[JSON]) -> None:
     result = chat(*(chunk(p) for p in pieces), CALLED, DONE)
     assert calls_of(result) == [("f", {"x": 1}), ("f", {"x": 2})]
     assert [call.id for call in result.tool_calls] == ["a", "b"]

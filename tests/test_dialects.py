@@ -115,7 +115,7 @@ def test_usage_is_found_wherever_it_is_and_counts_once(chunks: list[JSON]) -> No
         *("written cache", "null count", "null details"),
     ],
 )
-def test_usage_is_normalised(usage: JSON, normalised: JSON) -> None:
+def test_a_dialects_usage_is_normalised(usage: JSON, normalised: JSON) -> None:
     result = chat(chunk({"content": "a"}), STOP | {"usage": usage}, DONE)
     assert result.usage is not None
     assert result.usage.payload() == normalised
@@ -189,7 +189,7 @@ def test_reasoning_details_come_back_whole_and_in_order() -> None:
         *("unknown word", "empty chunk after the finish_reason"),
     ],
 )
-def test_ends(
+def test_a_chat_stream_ends_as_its_finish_reason_and_done_mark_say(
     ending: list[JSON], outcome: str, stop_reason: Any, provider_stop_reason: Any
 ) -> None:
     result = chat(chunk({"content": "a"}), *ending)
@@ -225,7 +225,7 @@ def test_nothing_but_refusal_is_a_refusal_and_refusal_beside_text_is_a_stop() ->
     ],
     ids=str,
 )
-def test_errors_in_the_stream(last: JSON, code: str, retryable: bool) -> None:
+def test_an_error_in_a_chat_stream_has_its_code(last: JSON, code: str, retryable: bool) -> None:
     result = chat(chunk({"content": "a"}), last)
     assert result.error is not None
     assert (result.text, result.error.code, result.error.retryable) == ("a", code, retryable)

@@ -355,7 +355,7 @@ def test_a_provider_that_falls_silent_fails_as_timeout(
     ],
     ids=["429", "401", "500"],
 )
-def test_a_refusal_after_the_first_byte_has_its_code_too(
+def test_a_refusal_after_the_first_byte_has_its_code(
     site: Site, provider: Provider, wire: str, script: Script, code: str
 ) -> None:
     """As on the second turn of a tool loop."""

@@ -238,7 +238,7 @@ def test_2000_late_cancels_among_busy_streams_break_no_other_stream() -> None:
     judge(2000)
 
 
-def test_nor_do_they_under_gevent() -> None:
+def test_400_late_cancels_under_gevent_break_no_other_stream() -> None:
     code = "from gevent import monkey; monkey.patch_all(); import tests.test_late_cancels as t;"
     code += "t.judge(400)"
     command = [sys.executable, "-c", code]
@@ -255,7 +255,7 @@ GIVES_BACK: dict[str, Callable[[Any], tuple[Any, str]]] = {
 
 
 @pytest.mark.parametrize("way", GIVES_BACK)
-def test_nor_does_a_cancel_in_the_moment_in_which_the_connection_changes_hands(
+def test_a_cancel_in_the_moment_in_which_the_connection_changes_hands_breaks_no_other_stream(
     provider: Provider, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     first, *rest = word_by_word("anthropic")

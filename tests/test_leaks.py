@@ -103,7 +103,7 @@ def test_what_a_provider_says_to_requests_with_an_error_status_is_in_the_log(
 
 
 @each_wire
-def test_the_apps_own_failure_page_does_not_leak_either(
+def test_the_apps_own_failure_page_leaks_neither_the_key_nor_the_providers_words(
     site: Site, provider: Provider, wire: str
 ) -> None:
     provider.run(refusing(401))

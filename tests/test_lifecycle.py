@@ -160,7 +160,7 @@ def test_signals_are_for_one_app(site: Site) -> None:
     assert heard == []
 
 
-def test_what_ended_before_it_began_settles_nothing(site: Site) -> None:
+def test_a_run_that_ended_before_it_began_settles_nothing(site: Site) -> None:
     heard: list[Any] = []
 
     @site.view(on_finish=heard.append)
@@ -178,7 +178,7 @@ def test_what_ended_before_it_began_settles_nothing(site: Site) -> None:
 
 
 @each_view
-def test_done_means_saved(site: Site, view: Callable[[], Any]) -> None:
+def test_done_comes_after_the_callbacks_that_save(site: Site, view: Callable[[], Any]) -> None:
     order: list[str] = []
     site.view(on_finish=lambda result: order.append("saved"))(view)
     for chunk in site.ask().response:

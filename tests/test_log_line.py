@@ -104,14 +104,14 @@ def test_a_run_whose_client_has_left_says_so(site: Site, provider: Provider, lin
     assert re.fullmatch(expected, said), said
 
 
-def test_what_is_not_known_is_a_dash(site: Site, lines: Lines) -> None:
+def test_what_is_not_known_of_a_run_is_a_dash_in_its_log_line(site: Site, lines: Lines) -> None:
     site.view(lambda: [Data("progress", {"done": 1})])
     assert site.events()[-1][0] == "done"
     (said,) = lines()
     assert re.fullmatch(line(first_text="-"), said), said
 
 
-def test_an_empty_answer_has_its_line_too(site: Site, lines: Lines) -> None:
+def test_an_empty_answer_has_its_line_in_the_log(site: Site, lines: Lines) -> None:
     site.view(list)
     assert site.events()[-1][0] == "done"
     (said,) = lines()
@@ -210,7 +210,7 @@ def test_a_view_that_calls_another_has_one_line(site: Site, lines: Lines) -> Non
     assert len(lines()) == 1
 
 
-def test_two_runs_have_a_line_each(site: Site, lines: Lines) -> None:
+def test_two_runs_have_a_line_each_in_the_log(site: Site, lines: Lines) -> None:
     site.view(complete)
     site.events()
     site.events()
@@ -242,13 +242,15 @@ def refusing() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("view", [lambda: 1 // 0, lambda: {"code": "quota"}, refusing])
-def test_what_never_began_has_no_line(site: Site, lines: Lines, view: Callable[[], Any]) -> None:
+def test_a_run_that_never_began_has_no_line_in_the_log(
+    site: Site, lines: Lines, view: Callable[[], Any]
+) -> None:
     site.view(view)
     assert site.ask().status_code in (200, 403, 500)
     assert lines() == []
 
 
-def test_head_has_no_line(site: Site, lines: Lines) -> None:
+def test_a_head_request_has_no_line_in_the_log(site: Site, lines: Lines) -> None:
     site.view(complete)
     assert site.ask(method="HEAD").status_code == 200
     assert lines() == []

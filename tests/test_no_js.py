@@ -52,7 +52,9 @@ def cut_short() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("wire", WIRES)
-def test_it_gets_the_result_of_the_complete_run(site: Site, provider: Provider, wire: str) -> None:
+def test_no_js_gets_the_result_of_the_complete_run(
+    site: Site, provider: Provider, wire: str
+) -> None:
     results: list[Result] = []
 
     def page(result: Result) -> str:
@@ -116,7 +118,7 @@ KINDS: list[tuple[Callable[[], Any], int, int]] = [
 
 
 @pytest.mark.parametrize(("make", "complete", "failed"), KINDS)
-def test_what_it_returns_has_its_own_status_or_the_runs(
+def test_what_no_js_returns_has_its_own_status_or_the_runs(
     site: Site, make: Callable[[], Any], complete: int, failed: int
 ) -> None:
     def view() -> Any:
@@ -135,7 +137,7 @@ def test_what_it_returns_has_its_own_status_or_the_runs(
         assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_its_own_headers_are_kept(site: Site) -> None:
+def test_headers_of_what_no_js_returns_are_kept(site: Site) -> None:
     def page(result: Result) -> Response:
         response = make_response(result.text)
         response.vary.add("Cookie")
@@ -191,7 +193,7 @@ def test_head_asks_nobody(site: Site) -> None:
 # -- when, and where, it is called ------------------------------------------------------------
 
 
-def test_it_is_called_after_all_callbacks_in_the_requests_context(site: Site) -> None:
+def test_no_js_is_called_after_all_callbacks_in_the_requests_context(site: Site) -> None:
     order: list[str] = []
 
     def receiver(sender: Flask, result: Result) -> None:

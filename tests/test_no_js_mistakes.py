@@ -116,7 +116,7 @@ def test_an_exception_in_it_reaches_the_apps_errorhandler(site: Site) -> None:
     assert (response.status_code, response.text) == (418, "not by zero")
 
 
-def test_it_may_abort(site: Site) -> None:
+def test_no_js_may_abort(site: Site) -> None:
     site.view(lambda: ["words"], no_js=lambda result: abort(410, "Too late."))
     response = sent(site)
     assert (response.status_code, response.mimetype) == (410, HTML)

@@ -225,7 +225,7 @@ def test_a_call_that_comes_whole_and_without_a_beginning_is_told() -> None:
     ],
     ids=["flat", "nested", "failed", "failed without a word", "error, then failed", "silence"],
 )
-def test_errors_of_responses(last: list[JSON], code: str) -> None:
+def test_an_error_of_a_responses_stream_has_its_code(last: list[JSON], code: str) -> None:
     result = responses(CREATED, spoken(0, "a"), *last)
     assert result.error is not None
     assert (result.text, result.error.code) == ("a", code)

@@ -43,7 +43,9 @@ class Quiet(WSGIRequestHandler):
         pass
 
 
-def test_wsgiref(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wsgiref_sends_the_whole_stream_and_warns_once_that_it_has_no_heartbeats(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("flask_stream.advice._said", set())
     with make_server("127.0.0.1", 0, site(), handler_class=Quiet) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
@@ -110,7 +112,7 @@ thread.join({DEADLINE})
     assert "does not say its name" in warned[0]
 
 
-def test_gevents_own() -> None:
+def test_gevents_own_server_sends_the_whole_stream() -> None:
     code = "from gevent import monkey; monkey.patch_all(); import tests.test_other_servers as t;"
     code += "t.serve_and_ask()"
     done = subprocess.run(

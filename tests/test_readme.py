@@ -97,13 +97,13 @@ def ask(app: Flask, path: str) -> Any:
 
 
 @pytest.mark.parametrize("path", ["/chat", "/gpt", "/local", "/careful", "/saved", "/on-a-page"])
-def test_the_views_answer(namespace: dict[str, Any], path: str) -> None:
+def test_the_readmes_views_answer(namespace: dict[str, Any], path: str) -> None:
     response = ask(namespace["app"], path)
     assert response.status_code == 200
     assert "Because" in response.json["text"]
 
 
-def test_what_was_said_is_saved(namespace: dict[str, Any]) -> None:
+def test_the_readmes_app_saves_what_was_said(namespace: dict[str, Any]) -> None:
     text = ask(namespace["app"], "/saved").json["text"]
     assert namespace["db"].execute("select * from answers").fetchall() == [
         ("Why?", text, "complete")
@@ -149,7 +149,7 @@ def test_a_question_that_is_too_long_is_refused(namespace: dict[str, Any]) -> No
     }
 
 
-def test_the_tool_loop_answers(namespace: dict[str, Any], provider: Provider) -> None:
+def test_the_readmes_tool_loop_answers(namespace: dict[str, Any], provider: Provider) -> None:
     answer = ask(namespace["app"], "/agent").json
     assert [call["name"] for call in answer["tool_calls"]] == ["weather"]
     assert answer["tool_results"][0]["result"] == "Sunny in Berlin, 21 °C"
@@ -157,7 +157,9 @@ def test_the_tool_loop_answers(namespace: dict[str, Any], provider: Provider) ->
     assert provider.requests[1]["messages"][2]["content"][0]["tool_use_id"] == "toolu_weather"
 
 
-def test_its_own_tests_pass(namespace: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tests_that_the_readme_shows_pass(
+    namespace: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     tests = [name for name in namespace if name.startswith("test_")]
     assert len(tests) == 2
     for name in tests:

@@ -128,7 +128,7 @@ def check_usage(wire: str, result: Result, raw: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", RECORDINGS)
 @pytest.mark.parametrize("options", ["", "?gzip=1"], ids=["plain", "gzip"])
 @pytest.mark.parametrize("way", ["sdk", "requests"])
-def test_comes_to_what_was_recorded(
+def test_a_recording_comes_to_what_was_recorded(
     replay: ReplayServer, name: str, options: str, way: str
 ) -> None:
     wire = _WIRE[EXPECTED[name]["api"]]
@@ -149,7 +149,9 @@ def sent(body: bytes, zips: bool) -> bytes:
 @pytest.mark.parametrize("name", RECORDINGS)
 @pytest.mark.parametrize("encoding", [None, "gzip"], ids=["plain", "gzip"])
 @pytest.mark.parametrize("way", ["sdk", "requests"])
-def test_comes_to_the_same_in_single_bytes(name: str, encoding: str | None, way: str) -> None:
+def test_a_recording_in_single_bytes_comes_to_the_same(
+    name: str, encoding: str | None, way: str
+) -> None:
     wire = _WIRE[EXPECTED[name]["api"]]
     body = sent((SHARED / "transcripts" / name).read_bytes(), encoding == "gzip")
 
@@ -170,7 +172,7 @@ OVER_HTTP = list({each["api"]: name for name, each in EXPECTED.items()}.values()
 @pytest.mark.parametrize("name", OVER_HTTP or RECORDINGS)
 @pytest.mark.parametrize("options", ["?split=1", "?split=1&gzip=1"], ids=["plain", "gzip"])
 @pytest.mark.parametrize("way", ["sdk", "requests"])
-def test_comes_to_the_same_in_single_bytes_over_http(
+def test_a_recording_in_single_bytes_over_http_comes_to_the_same(
     replay: ReplayServer, name: str, options: str, way: str
 ) -> None:
     wire = _WIRE[EXPECTED[name]["api"]]

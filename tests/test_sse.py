@@ -65,7 +65,7 @@ def as_bytes(chunk: str | list[int]) -> bytes:
 
 
 @pytest.mark.parametrize("case", own_cases(), ids=lambda case: case["name"])
-def test_decodes(case: Case) -> None:
+def test_a_body_of_server_sent_events_is_decoded_as_the_standard_says(case: Case) -> None:
     check(case)
 
 

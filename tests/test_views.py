@@ -301,7 +301,9 @@ def test_a_stream_that_the_view_has_begun_to_read_goes_on_where_it_was(
 
 
 @pytest.mark.parametrize("wire", WIRES)
-def test_a_response_of_requests(site: Site, provider: Provider, wire: str) -> None:
+def test_a_view_may_return_a_response_of_requests(
+    site: Site, provider: Provider, wire: str
+) -> None:
     provider.play(told(wire))
     site.view(lambda: provider.post(wire))
     assert after_start(site.events()) == whole_answer(wire)

@@ -192,14 +192,14 @@ def test_every_file_of_the_package_is_served() -> None:
         "/_stream/",
     ],
 )
-def test_nothing_else_is_served(path: str) -> None:
+def test_no_file_but_the_clients_is_served(path: str) -> None:
     response = fetch(path)
     assert response.status_code == 404
     assert b"Blueprint" not in response.data
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_files_are_only_read(method: str) -> None:
+def test_the_clients_files_take_no_method_but_get_and_head(method: str) -> None:
     assert fetch(address(), method).status_code == 405
 
 

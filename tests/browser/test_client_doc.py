@@ -108,7 +108,7 @@ def expect_state(page: Page, state: str) -> None:
 # Its snippets
 
 
-def test_each_snippet_is_tried() -> None:
+def test_each_snippet_of_the_clients_page_is_tried() -> None:
     assert set(re.findall(r"^```(\w*)$", TEXT, re.MULTILINE)) == {"", "html", "css", "js"}
     for language, parts in [("html", HTML), ("css", CSS), ("js", JS)]:
         tried = [snippet(language, part) for part in parts.values()]
@@ -286,7 +286,7 @@ def anchors(file: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_its_links_lead_somewhere() -> None:
+def test_the_links_of_the_clients_page_lead_somewhere() -> None:
     links = re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", re.sub(r"```.*?```", "", TEXT, flags=re.S))
     assert len(links) > 10
     for path, anchor in links:

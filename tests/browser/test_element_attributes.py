@@ -196,7 +196,9 @@ def test_escape_in_a_dialog_stops_first_and_closes_it_then(page: Page, site: Sit
 
 
 @pytest.mark.parametrize("state", ["done", "stopped", "failed", "streaming"])
-def test_one_that_comes_with_a_state_has_had_its_run(page: Page, site: Site, state: str) -> None:
+def test_an_element_that_comes_with_a_state_has_had_its_run(
+    page: Page, site: Site, state: str
+) -> None:
     saved = f"""<flask-stream src="/answer" data-state="{state}"><div data-stream=output
       aria-busy=true><div data-turn>Said before</div></div><p data-stream=status>Words</p>
       <button data-stream=stop>Stop</button></flask-stream>"""
@@ -214,7 +216,7 @@ def test_one_that_comes_with_a_state_has_had_its_run(page: Page, site: Site, sta
     expect(output(page)).to_have_text("New")
 
 
-def test_it_works_inside_a_shadow_root(page: Page, site: Site) -> None:
+def test_the_element_works_inside_a_shadow_root(page: Page, site: Site) -> None:
     page.goto(site.page("<main></main>"))
     page.evaluate(
         """form => {

@@ -186,7 +186,7 @@ def shadow(page: Page, site: Site) -> Page:
 
 
 @pytest.mark.parametrize("focus", ["[name=q]", "[data-stream=stop]"])
-def test_escape_stops_inside_a_shadow_root_too(shadow: Page, site: Site, focus: str) -> None:
+def test_escape_stops_a_run_inside_a_shadow_root(shadow: Page, site: Site, focus: str) -> None:
     answer = run_from_form(shadow, site)
     shadow.focus(focus)
     shadow.keyboard.press("Escape")
@@ -194,7 +194,7 @@ def test_escape_stops_inside_a_shadow_root_too(shadow: Page, site: Site, focus: 
     expect_state(shadow, "stopped")
 
 
-def test_its_events_stay_inside_the_shadow_root_and_its_buttons_work(
+def test_the_elements_events_stay_inside_its_shadow_root_and_its_buttons_work(
     shadow: Page, site: Site
 ) -> None:
     shadow.evaluate(
@@ -377,7 +377,7 @@ def test_a_listener_that_fails_is_told_and_nothing_else_happens(
 
 
 @pytest.mark.parametrize("options", ["null", "undefined", "{}"])
-def test_no_options_are_options(page: Page, site: Site, options: str) -> None:
+def test_options_that_are_empty_change_nothing(page: Page, site: Site, options: str) -> None:
     page.goto(site.page(ask_form()))
     element(page).evaluate(f"element => {{ element.options = {options} }}")
     page.click("text=Ask")

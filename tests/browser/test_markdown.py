@@ -191,7 +191,7 @@ SHOWN_AT_ONCE = [
 
 
 @pytest.mark.parametrize(("text", "selector", "shown"), SHOWN_AT_ONCE)
-def test_what_has_begun_is_shown_as_it_will_be(
+def test_markdown_that_has_begun_is_shown_as_it_will_be(
     page: Page, text: str, selector: str, shown: str
 ) -> None:
     script = """
@@ -204,7 +204,9 @@ def test_what_has_begun_is_shown_as_it_will_be(
     assert run(page, script, text, selector) == shown
 
 
-def test_what_is_held_back_is_short_and_what_is_shown_is_not_taken_back(page: Page) -> None:
+def test_markdown_that_is_held_back_is_short_and_what_is_shown_is_not_taken_back(
+    page: Page,
+) -> None:
     script = """
     const written = tools.characters(args[0]);
     let [before, longest, taken] = ["", 0, []];

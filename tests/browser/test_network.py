@@ -28,7 +28,7 @@ from tests.browser.on_page import (
     text_of,
 )
 from tests.browser.real_server import RealServer, Wire, behind, passing
-from tests.servers.running import DEADLINE
+from tests.servers.running import DEADLINE, until
 
 pytestmark = pytest.mark.browser
 
@@ -119,7 +119,13 @@ def test_what_a_used_connection_loses_is_repeated_by_the_browser_at_most(
     assert wire.stopped.wait(DEADLINE)
     wire.stop_behind = passing
     wire.cut()
-    if element(page).get_attribute("data-state") != "failed":
+    until(
+        lambda: (
+            len(real.asked(prompt)) == 2 or element(page).get_attribute("data-state") == "failed"
+        ),
+        "the browser neither repeats the request nor gives it up",
+    )
+    if len(real.asked(prompt)) == 2:
         real.talk.to(prompt).say("one").finish()
         expect_state(page, "done")
     page.clock.fast_forward(HOUR)

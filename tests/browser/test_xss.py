@@ -334,7 +334,7 @@ def test_the_traps_are_there_for_markdown_made_html_without_care(careless: Watch
     assert harmless(run(page, script, links, "marked"), links) == []
 
 
-def test_what_is_forbidden_is_reported(browser: Browser, site: Site) -> None:
+def test_what_a_strict_policy_forbids_is_reported(browser: Browser, site: Site) -> None:
     page = browser.new_page()
     open_page(page, site, STRICT_CSP)
     [wrong] = run(page, "return await tools.write(['<b>'], 'html')")

@@ -61,7 +61,7 @@ def test_a_suggestion_is_a_button_that_works_without_javascript(client: FlaskCli
     assert str(escape(HAIKU)) in client.get("/").text
 
 
-def test_done_means_saved(client: FlaskClient) -> None:
+def test_done_means_that_the_chat_is_saved(client: FlaskClient) -> None:
     response = post(client, "/chat", "A haiku, please")
 
     for chunk in response.iter_encoded():

@@ -60,7 +60,7 @@ def picture(page: Page, size: str, scheme: str) -> Callable[..., None]:
     return take
 
 
-def test_the_chat(page: Page, server: Server, picture: Callable[..., None]) -> None:
+def test_pictures_of_the_chat(page: Page, server: Server, picture: Callable[..., None]) -> None:
     page.goto("/")
     picture("chat-welcome", full_page=True)
     ask(page, "A slow start")
@@ -76,21 +76,23 @@ def test_the_chat(page: Page, server: Server, picture: Callable[..., None]) -> N
     picture("chat-failed")
 
 
-def test_a_rate_limit(page: Page, size: str, scheme: str, picture: Callable[..., None]) -> None:
+def test_pictures_of_a_rate_limit(
+    page: Page, size: str, scheme: str, picture: Callable[..., None]
+) -> None:
     page.goto("/")
     ask(page, f"A rate limit on a {size}, {scheme}")
     expect(page.locator("[data-stream=retry][data-wait]")).to_be_visible()
     picture("chat-rate-limit")
 
 
-def test_markdown(page: Page, picture: Callable[..., None]) -> None:
+def test_pictures_of_markdown(page: Page, picture: Callable[..., None]) -> None:
     page.goto("/")
     ask(page, "A long answer in Markdown")
     expect(note(page)).to_contain_text("output tokens")
     picture("chat-markdown", full_page=True)
 
 
-def test_the_race(page: Page, server: Server, picture: Callable[..., None]) -> None:
+def test_pictures_of_the_race(page: Page, server: Server, picture: Callable[..., None]) -> None:
     page.goto("/race")
     picture("race-before")
     ask_on_its_line(page, "Why hold a race?")
@@ -100,7 +102,7 @@ def test_the_race(page: Page, server: Server, picture: Callable[..., None]) -> N
     picture("race")
 
 
-def test_the_tools(page: Page, server: Server, picture: Callable[..., None]) -> None:
+def test_pictures_of_the_tools(page: Page, server: Server, picture: Callable[..., None]) -> None:
     page.goto("/tools")
     picture("tools-before")
     page.get_by_role("button", name="Ask").click()
@@ -116,13 +118,13 @@ def test_the_tools(page: Page, server: Server, picture: Callable[..., None]) -> 
     picture("tools-in-vain", full_page=True)
 
 
-def test_plain_event_source(page: Page, picture: Callable[..., None]) -> None:
+def test_pictures_of_a_plain_eventsource(page: Page, picture: Callable[..., None]) -> None:
     page.goto("/plain")
     page.get_by_role("button", name="Ask").click()
     expect(page.get_by_role("status")).to_have_text("Complete")
     picture("plain", full_page=True)
 
 
-def test_the_source(page: Page, picture: Callable[..., None]) -> None:
+def test_pictures_of_the_source(page: Page, picture: Callable[..., None]) -> None:
     page.goto("/source/tools")
     picture("source")

@@ -105,7 +105,9 @@ def answers(namespace: dict[str, Any]) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("path", ["/chat", "/research", "/limited", "/answer"])
-def test_the_views_stream(namespace: dict[str, Any], path: str) -> None:
+def test_the_views_of_the_page_on_existing_apps_stream(
+    namespace: dict[str, Any], path: str
+) -> None:
     response = anna(namespace).post(path, data={"question": "Why?"})
     events = [event.type for event in sse.decode(response.response)]
     assert (response.mimetype, events[-1]) == ("text/event-stream", "done")
@@ -137,7 +139,9 @@ def test_a_csrf_refusal_is_json(namespace: dict[str, Any]) -> None:
     assert refused.json["message"].startswith("This page is too old.")
 
 
-def test_its_own_test_passes(namespace: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_test_that_the_page_on_existing_apps_shows_passes(
+    namespace: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     namespace["test_chat"](monkeypatch)
 
 

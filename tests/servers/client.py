@@ -11,10 +11,20 @@ import struct
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
+from weakref import WeakSet
 
 DEADLINE = 60  # seconds; what is waited for takes milliseconds, on a machine that is not busy
 
 RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends RST, not FIN
+
+# Those that a test has not closed yet.
+_open: WeakSet[Client] = WeakSet()
+
+
+def close_all() -> None:
+    """Close what a test that failed has left open: else another test is told of it."""
+    for client in list(_open):
+        client.leave()
 
 
 class Client:
@@ -35,6 +45,8 @@ class Client:
         slowly: tuple[int, float] | None = None,
     ) -> None:
         self.socket = socket.socket()
+        self._file: Any = self.socket
+        _open.add(self)
         self.socket.settimeout(DEADLINE)
         if receive_buffer is not None:  # it counts only when set before the connection is made
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -60,6 +72,7 @@ class Client:
 
     def leave(self) -> None:
         """Close the connection: FIN, or RST where bytes have come that were not read."""
+        _open.discard(self)
         self._file.close()
         self.socket.close()
 

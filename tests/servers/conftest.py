@@ -7,7 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 from tests.provider import Provider
+from tests.servers.client import close_all
 from tests.servers.running import SERVERS, Server, matrix, running
+
+
+@pytest.fixture(autouse=True)
+def clients() -> Iterator[None]:
+    """However a test ends, none of its connections is left for the next one."""
+    yield
+    close_all()
 
 
 @pytest.fixture(scope="session")

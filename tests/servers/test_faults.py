@@ -181,7 +181,9 @@ def test_half_a_character_is_not_shown(
 
 @in_core
 @pytest.mark.parametrize("wire", WIRES)
-def test_the_other_half_may_come_later(server: Server, speaking: Provider, wire: str) -> None:
+def test_the_other_half_of_a_character_may_come_later(
+    server: Server, speaking: Provider, wire: str
+) -> None:
     def say_both(exchange: Exchange) -> None:
         wire = wire_of(exchange)
         first, second = halves_of_a_character(wire)

@@ -140,11 +140,15 @@ def test_a_client_that_leaves_makes_room(limited: Server, held: Held) -> None:
     wait_for_room(limited, held)
 
 
-def test_json_and_text_count_as_well(limited: Server, speaking: Provider, held: Held) -> None:
+def test_json_and_text_count_as_streams_of_the_limit(
+    limited: Server, speaking: Provider, held: Held
+) -> None:
     asked = len(speaking.requests)
-    with limited.connect() as text, limited.connect() as json_:
-        text.ask("POST", "/text/counted").until(b"counted")
-        json_.send("POST", "/json/counted")
+    with (
+        limited.connect().ask("POST", "/text/counted") as text,
+        limited.connect().send("POST", "/json/counted") as json_,
+    ):
+        text.until(b"counted")
         until(lambda: len(speaking.requests) == asked + 2, "the provider was not asked")
         assert refusal(limited, "third") is not None
         held.go_on.set()

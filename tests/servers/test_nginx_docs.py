@@ -204,18 +204,20 @@ def holds_all_back(reader: Reader, held: Held) -> None:
 # -- buffering --------------------------------------------------------------------------
 
 
-def test_these_are_the_pages_snippets() -> None:
+def test_every_nginx_snippet_of_the_page_is_tried() -> None:
     assert sorted(NGINX) == sorted([LEAST, START, BREAKS, INNER, OUTER, COMPRESSION])
     assert len(snippets("nginx")) == len(NGINX)
 
 
 @pytest.mark.parametrize("name", [LEAST, INNER, COMPRESSION])
-def test_what_works_passes_each_word_at_once(name: str, proxy: Proxy, held: Held) -> None:
+def test_an_nginx_snippet_that_works_passes_each_word_at_once(
+    name: str, proxy: Proxy, held: Held
+) -> None:
     with proxy(name) as at, Reader(at) as reader:
         passes_each_word_at_once(reader, held)
 
 
-def test_the_one_to_start_from_does_too_with_tls_and_a_unix_socket_and_offers_http_2(
+def test_the_snippet_to_start_from_passes_each_word_at_once_with_tls_and_offers_http_2(
     proxy: Proxy, held: Held, folder: Path
 ) -> None:
     trusting, _ = certificate(folder)  # in the files that the snippet is changed to name
@@ -231,12 +233,14 @@ def test_the_one_to_start_from_does_too_with_tls_and_a_unix_socket_and_offers_ht
 HTTP_1_0 = also("proxy_http_version 1.0;")
 
 
-def test_what_breaks_passes_nothing_before_the_end(proxy: Proxy, held: Held) -> None:
+def test_the_nginx_snippet_that_breaks_passes_nothing_before_the_end(
+    proxy: Proxy, held: Held
+) -> None:
     with proxy(BREAKS, HTTP_1_0) as at, Reader(at) as reader:
         holds_all_back(reader, held)
 
 
-def test_proxy_buffering_off_mends_what_breaks(proxy: Proxy, held: Held) -> None:
+def test_proxy_buffering_off_mends_the_nginx_snippet_that_breaks(proxy: Proxy, held: Held) -> None:
     with proxy(BREAKS, also("proxy_buffering off;")) as at, Reader(at) as reader:
         passes_each_word_at_once(reader, held)
 

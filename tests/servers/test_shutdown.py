@@ -164,9 +164,11 @@ def test_other_formats_tell_of_a_reload_in_their_own_way(
         pytest.skip("the sync worker has one stream at a time")
     old, before = lasting.workers, len(speaking.requests)
     speaking.run(Lasting())
-    with lasting.connect() as text, lasting.connect() as json_:
-        assert text.ask("POST", "/text/stays-text").until(b"begins") == b"stays-text begins"
-        json_.send("POST", "/json/stays-json")
+    with (
+        lasting.connect().ask("POST", "/text/stays-text") as text,
+        lasting.connect().send("POST", "/json/stays-json") as json_,
+    ):
+        assert text.until(b"begins") == b"stays-text begins"
         until(lambda: len(speaking.requests) == before + 2, "the provider was not asked")
         lasting.send_signal(signal.SIGHUP)
         assert text.broken() == b""

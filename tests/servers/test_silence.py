@@ -184,7 +184,7 @@ def test_other_formats_have_no_comments(beating: Server, speaking: Provider, for
 
 # Not Werkzeug, which sends chunks to everybody.
 @with_beat(*(name for name in SERVERS if name != "Werkzeug"))
-def test_http_1_0_has_its_comments_too(beating: Server, speaking: Provider) -> None:
+def test_a_silent_stream_over_http_1_0_has_heartbeats(beating: Server, speaking: Provider) -> None:
     script = Held(in_tool=False)
     speaking.run(script)
     with beating.connect() as client:

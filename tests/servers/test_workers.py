@@ -112,14 +112,13 @@ def test_auto_is_no_limit_on_gevent_and_is_told_on_gthread(
     speaking.run(wait_for_all)
     with ExitStack() as stack:
         streams = 60  # of gthread's 64 threads
-        clients = [stack.enter_context(preloaded.connect()) for _ in range(streams)]
         stack.callback(together.set)
         # One after the other, so that no wait is one for all of them.
-        carried = [
-            client
-            for number, client in enumerate(clients)
-            if client.ask("POST", f"/chat/many-{number}").status == 200
+        clients = [
+            stack.enter_context(preloaded.connect()).ask("POST", f"/chat/many-{number}")
+            for number in range(streams)
         ]
+        carried = [client for client in clients if client.status == 200]
         assert len(carried) == (streams if "gevent" in preloaded.name else 64 - 64 // 5)
         together.set()
         for client in carried:
