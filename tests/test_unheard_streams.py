@@ -63,7 +63,9 @@ def test_an_error_event_is_one_whatever_its_data(
 def test_done_behind_nothing_that_was_understood_is_no_success() -> None:
     assert chat({"detail": "Internal error"}, DONE).outcome == "failed"
     assert chat(chunk({"content": "a"}), {"detail": "Internal error"}, DONE).outcome == "failed"
-    assert chat(chunk({"content": "a"}), {"note": "?"}, DONE).outcome == "complete"
+    assert chat(chunk({"content": "a"}), {"note": "?"}, DONE).outcome == "failed"
+    words = (chunk({"content": "a"}), {"note": "?"}, chunk({"content": "b"}))
+    assert chat(*words, DONE).outcome == "complete"
 
 
 def test_an_error_in_json_with_status_200_is_the_providers_error(provider: Provider) -> None:

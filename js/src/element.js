@@ -284,7 +284,7 @@ export class FlaskStreamElement extends Base {
       const reason = last?.stop_reason;
       if (typeof reason === "string") this.dataset.stopReason = reason;
       if (isEmpty) this.dataset.empty = "";
-      this.#show("done", ending(reason, isEmpty));
+      turn.around(() => this.#show("done", ending(reason, isEmpty)));
       this.#emit("stream:done", last);
     } else {
       this.#show("stopped", "Stopped");

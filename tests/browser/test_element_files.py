@@ -144,13 +144,14 @@ def test_a_refusal_has_its_words_although_no_other_file_can_be_loaded(
 
 
 def test_retry_is_offered_without_its_countdown_where_that_cannot_be_loaded(
-    lacking: Page, reported: list[str], site: Site
+    lacking: Page, site: Site
 ) -> None:
     lacking.goto(site.page(SRC))
-    refuse(site, 503, Retry_After="30")
+    with lacking.expect_event("pageerror") as told:
+        refuse(site, 503, Retry_After="30")
+    assert REPORTED in told.value.message
     expect(retry_button(lacking)).to_be_enabled()
     expect(status(lacking)).to_have_text("No more today.")
-    assert [REPORTED in error for error in reported] == [True]
 
 
 @pytest.mark.parametrize("attributes", ["smooth", "render=markdown", "smooth render=markdown"])
