@@ -25,6 +25,13 @@ export function follower(content, anchor, insists) {
   }
 
   /**
+   * What is to be seen of the answer in a box: of one that is around the words alone, these.
+   *
+   * @param {Element} box
+   */
+  const inside = (box) => (box !== anchor && box.contains(anchor) ? anchor : content);
+
+  /**
    * Above where it was left, a box has been scrolled up by its reader, be it by one pixel, unless its
    * end has come nearer, which moves the box too.
    *
@@ -35,7 +42,7 @@ export function follower(content, anchor, insists) {
     const top = box.scrollTop;
     if (insists || was?.top === top) return true;
     if (!was) return isAtEnd(box);
-    const away = top < was.top && goalOf(box, anchor) >= was.goal;
+    const away = top < was.top && goalOf(box, inside(box)) >= was.goal;
     if (away) was.top = top + 0.5; // the mark goes with him: he may come back to where it was
     return !away && placeOf(box, content) - top <= SLACK;
   }
@@ -45,9 +52,9 @@ export function follower(content, anchor, insists) {
     content.toggleAttribute("data-follow", !!followed.length);
     paint();
     for (const box of followed) {
-      const goal = goalOf(box, anchor);
+      const goal = goalOf(box, inside(box));
       // Upwards only to an answer that is above what is in view.
-      if (goal > box.scrollTop || (insists && isAbove(box, anchor))) box.scrollTo({ top: goal, behavior: "instant" });
+      if (goal > box.scrollTop || (insists && isAbove(box, inside(box)))) box.scrollTo({ top: goal, behavior: "instant" });
       left.set(box, { top: box.scrollTop, goal });
     }
     insists = false;

@@ -239,13 +239,14 @@ def test_a_page_may_bring_its_own_renderer(page: Page, site: Site) -> None:
 
 def test_every_attribute_is_in_the_table() -> None:
     element = (SOURCES / "element.js").read_text()
-    read = set(re.findall(r'this\.(?:get|has)Attribute\("([\w-]+)"\)', element))
+    element += (SOURCES / "slots.js").read_text()
+    read = set(re.findall(r'(?:this|element)\.(?:get|has)Attribute\("([\w-]+)"\)', element))
     assert table("## Attributes") == read
 
 
 def test_every_child_is_in_the_table() -> None:
-    element = (SOURCES / "element.js").read_text()
-    made = set(re.findall(r'#(?:part|button)\("(\w+)"', element))
+    slots = (SOURCES / "slots.js").read_text()
+    made = set(re.findall(r'(?:slot|button)\(element, "(\w+)"', slots))
     assert table("## Slots") == made | {"reasoning"}
 
 

@@ -62,6 +62,11 @@ LAYOUTS: dict[str, tuple[str, str, str]] = {
         "#box { height: 300px; overflow-y: auto; border: 3px solid }",
         "box",
     ),
+    "output that scrolls by itself": (
+        "<flask-stream form=ask append><div id=box data-stream=output></div></flask-stream>" + FORM,
+        "#box { height: 300px; overflow-y: auto; border: 3px solid }",
+        "top",
+    ),
     "composer that sticks to the lower edge": (
         LONG + ELEMENT + FORM,
         "form { position: sticky; bottom: 0; background: white; padding: 30px 0 }",
