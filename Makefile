@@ -54,7 +54,7 @@ test-js: test-tools ## run the JavaScript tests in Node
 test-python: test-tools ## run the Python and browser tests
 	$(TOOLS) $(VENV_PYTHON) -m pytest $(IN_PARALLEL)
 
-test-other-pythons: test-tools ## run the Python tests on this machine's other Pythons
+test-other-pythons: test-tools ## run a core of the Python tests on this machine's other Pythons
 	@.ci/test-other-pythons
 
 coverage: test-tools ## run the Python and browser tests, and list the lines they never reach

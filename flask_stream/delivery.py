@@ -74,6 +74,7 @@ class Delivery:
         except ClientLeft:
             format.cut()
         finally:
+            self.sent_at = time.monotonic()  # a write that failed is over, too
             events.close()  # type: ignore[attr-defined]  # now, and not when it is collected
             run.close()  # its events may never have been asked for
             self._take_lock()

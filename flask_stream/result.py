@@ -66,10 +66,6 @@ class Result:
         return "".join(self.pieces["text"])
 
     @property
-    def has_text(self) -> bool:
-        return bool(self.pieces["text"])
-
-    @property
     def reasoning(self) -> str:
         return "".join(self.pieces["reasoning"])
 

@@ -289,6 +289,28 @@ def test_what_is_neither_text_nor_a_number_is_no_text(value: str) -> None:
     assert "a" in str(result.message["content"])
 
 
+@pytest.mark.parametrize("number", ["7" * 5000, "-" + "7" * 5000, "1e999"])
+def test_a_number_that_no_json_carries_costs_an_answer_nothing(number: str) -> None:
+    """It stands in fields that only the provider knows; its own turn has the digits."""
+    d = parse(json.dumps(chunk({"content": "hi"})).replace('"hi"', f'"hi", "odd": {number}'))
+    text = {"type": "text", "text": "hi"}
+    b = parse(json.dumps(block(0, text)[0]).replace('"hi"', f'"hi", "odd": {number}'))
+    item = {"type": "message", "content": [{"type": "output_text", "text": "hi"}]}
+    done = {"type": "response.output_item.done", "output_index": 0, "item": item}
+    r = parse(json.dumps(done).replace('"hi"', f'"hi", "odd": {number}'))
+    assert d is not None
+    assert b is not None
+    assert r is not None
+    answers = [
+        chat(d, STOP),
+        read(start(), b, {"type": "message_delta", "delta": {"stop_reason": "end_turn"}})[1],
+        read(r, {"type": "response.completed", "response": {}})[1],
+    ]
+    for answer in answers:
+        assert (answer.text, answer.outcome) == ("hi", "complete")
+        assert number in json.dumps(answer.message, allow_nan=False)
+
+
 def test_numbers_elsewhere_stay_numbers() -> None:
     d = parse(
         '{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":'

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from ..events import Event
 from .chat_message import merged, settled
 from .digits import Digits
+from .surrogates import mend_all
 from .turn import JSON, OpenCall, words
 
 
@@ -165,7 +166,7 @@ def _arguments(function: JSON) -> str:
         return arguments or ""
     if isinstance(arguments, Digits):
         return arguments.digits
-    return json.dumps(arguments, ensure_ascii=False)  # Ollama's and others': an object
+    return json.dumps(mend_all(arguments), ensure_ascii=False)  # Ollama's and others': an object
 
 
 _MARKS = r'[\\"{}\[\]]'

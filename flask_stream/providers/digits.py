@@ -19,8 +19,12 @@ class Digits(float):
     digits: str
 
     @property
-    def plain(self) -> int | float:
-        return int(self.digits) if self.digits.lstrip("-").isdigit() else float(self)
+    def plain(self) -> int | float | str:
+        """The number; its digits where no number that JSON carries is as large."""
+        # A whole number of more digits Python refuses to read (sys.get_int_max_str_digits()).
+        is_whole = len(self.digits) < 4000 and self.digits.lstrip("-").isdigit()
+        number = int(self.digits) if is_whole else float(self)
+        return number if is_whole or math.isfinite(number) else self.digits
 
 
 def _remembered(digits: str) -> Digits:

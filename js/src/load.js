@@ -4,7 +4,7 @@ import { plainText } from "./text.js";
 
 /** @typedef {import("./text.js").MakeRenderer} MakeRenderer */
 
-/** What not every answer has. */
+/** What few pages need: EventSource, smooth words, the countdown of Retry. */
 export const more = () => import("./more.js").catch(reportError);
 
 /** @returns {Promise<MakeRenderer>} */
