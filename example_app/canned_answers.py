@@ -26,7 +26,8 @@ Your question went to a Flask view. The view asked the provider for a stream and
 returned that stream, and that is all it did.
 
 From there each piece of text is sent as one server-sent event, in the same request and \
-the same thread. The page reads the events and puts the words in as text, as they come. At the end comes one more event that says how it ended: an answer that \
+the same thread. The page reads the events and puts the words in as text, as they come. \
+At the end comes one more event that says how it ended: an answer that \
 was cut off never looks like one that is complete."""
 
 FLASK = """\
