@@ -11,7 +11,7 @@ from werkzeug.exceptions import ClientDisconnected
 from .errors import FlaskStreamError
 from .formats import Html, Json
 from .formats.json import status_of
-from .providers.wire import discard
+from .providers.refused import discard
 from .run import ClientLeft
 
 if TYPE_CHECKING:

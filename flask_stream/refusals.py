@@ -2,8 +2,7 @@
 
 A stream's client reads `{code, message, retryable}`, where a browser that asks for a page gets
 Flask's. The exception is raised as it is, so that whatever the app has for it has its say; the
-response that came of it is changed only where it is the one that Flask makes when the app has
-nothing.
+body that came of it is changed only where it is the one that Flask makes when the app has nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from .call import Call
 from .errors import SAFE_MESSAGES, RunError, plain_class
 from .events import Failed
 from .formats import prefers_html
-from .providers.errors import from_exception
+from .providers.errors import from_exception, untold_cause
 from .run import failed_by
 
 if TYPE_CHECKING:
@@ -43,8 +42,8 @@ def as_http_error(error: Exception, call: Call) -> Exception:
             told.__cause__ = error
             error = told
         if isinstance(error, RunError):
-            detail = error.detail or error.message
-            logger.warning("%s: %s", error.error_code, detail, exc_info=error.__cause__)
+            detail, cause = error.detail or error.message, untold_cause(error)
+            logger.warning("%s: %s", error.error_code, detail, exc_info=cause)
         call.refused = error
     if call.is_outermost:
         if isinstance(error, RunError) and error.code in default_exceptions:
@@ -77,6 +76,8 @@ def _shape(response: Response) -> Response:
     known that no errorhandler of the app has answered.
     """
     error: Exception = request.environ[_REFUSED]
+    if response.status_code >= 400:
+        _keep_from_caches(response)
     if prefers_html(request.headers.get("Accept")):
         return response
     if isinstance(error, HTTPException) and _is_flasks(response, error):
@@ -105,8 +106,11 @@ def _is_flasks(response: Response, error: HTTPException) -> bool:
 def _make_json(response: Response, failed: Failed) -> None:
     response.set_data(json.dumps(failed.payload()))
     response.mimetype = "application/json"
+
+
+def _keep_from_caches(response: Response) -> None:
     response.headers.setdefault("Cache-Control", "no-store")
-    response.vary.add("Accept")
+    response.vary.add("Accept")  # whoever asks otherwise gets something else
 
 
 def telling_in_debug_mode(app: Flask) -> WSGIApplication:
@@ -127,6 +131,7 @@ def telling_in_debug_mode(app: Flask) -> WSGIApplication:
             app.logger.error("Exception on %s [%s]", path, method, exc_info=error)
             response = app.response_class(status=_status_of(error))
             _make_json(response, failed_by(error, debug=True))
+            _keep_from_caches(response)
             return response(environ, start_response)
 
     return telling

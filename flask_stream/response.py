@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import Any
 from weakref import ref
 
@@ -16,15 +16,8 @@ from . import advice
 from .call import Call
 from .complete import COMPLETE_HEADERS, complete
 from .delivery import Delivery
-from .errors import SourceError
-from .events import Event
 from .formats import Format, Html, Json, Streaming
-from .providers.adapt import adapt, adapt_items
-from .providers.errors import class_names
-from .providers.relay import relay_source
-from .providers.shapes import SDKS
-from .providers.source import Source
-from .providers.wire import discard
+from .returned import run_for
 from .run import Run
 from .server import Connection
 from .watch import Timing, watcher
@@ -102,8 +95,9 @@ def respond(value: Any, format: Format, call: Call, timing: Timing, began: float
     :raises SourceError: it is nothing that a view may return; the message says what to do.
     :raises RunError, HTTPException, Exception: what the opening of the run raises.
     """
-    run = _run_for(value, call, began)
+    run = run_for(value, call, began)
     if run is None:
+        _warn_of_own_events(value)
         return value
     call.reserve()  # again, where the run of a view that this one called has the first place
     run.open()
@@ -123,6 +117,17 @@ def respond(value: Any, format: Format, call: Call, timing: Timing, began: float
         raise
     response.vary.add("Accept")
     return response
+
+
+def _warn_of_own_events(value: Any) -> None:
+    is_ours = isinstance(value, _Streamed)
+    if isinstance(value, WSGIResponse) and value.mimetype == "text/event-stream" and not is_ours:
+        warnings.warn(
+            f"The view of endpoint {request.endpoint!r} returned a Response that is "
+            "text/event-stream already. It goes out as it is, without Flask-Stream's events. "
+            "Return the generator itself, yielding bare words, or take @stream.response off.",
+            stacklevel=2,
+        )
 
 
 def _streamed(delivery: Delivery, format: Streaming, timing: Timing) -> Response:
@@ -191,83 +196,3 @@ def _encoding(headers: Iterable[tuple[str, str]]) -> str:
         if name.lower() == "content-encoding":
             return value.strip().lower()
     return "identity"
-
-
-def _run_for(value: Any, call: Call, began: float) -> Run | None:
-    source = adapt(value)
-    if source is not None:
-        source.joins = True
-        items: Iterable[Any] = relay_source(source)
-    elif _is_for_flask(value):
-        return None
-    else:
-        items = _Opening(value)
-    return Run(
-        items,
-        callbacks=call.own,
-        relayed=call.relayed,
-        sender=current_app._get_current_object(),  # type: ignore[attr-defined]
-        name=request.endpoint or "-",
-        began=began,
-        debug=current_app.debug,
-    )
-
-
-class _Opening:
-    """An iterable of the app's own, looked at when its first item is asked for."""
-
-    def __init__(self, items: Iterable[Any]) -> None:
-        self._items = items
-        self._iterator: Any = None  # which may be a generator, where the items are none
-        self._relayed: Any = None
-
-    def __iter__(self) -> Iterator[Any]:
-        self._iterator = iter(self._items)
-        adapted = adapt_items(self._items, self._iterator)
-        if isinstance(adapted, Source):
-            adapted = self._relayed = relay_source(adapted)
-        return adapted
-
-    def close(self) -> None:
-        with ExitStack() as closing:  # all of them, whatever one of them raises
-            for each in (self._items, self._iterator, self._relayed):  # the last one first
-                close = getattr(each, "close", None)
-                if close is not None:
-                    closing.callback(close)
-
-
-def _is_for_flask(value: Any) -> bool:
-    """Whether `value` is something that Flask makes a response of without us."""
-    if value is None:
-        raise SourceError(
-            f"The view of endpoint {request.endpoint!r} returned None. Return the provider's "
-            "stream (client.messages.create(…, stream=True)), a generator or list of str, or a "
-            "response; or did a return statement go missing?"
-        )
-    if isinstance(value, Event):
-        raise SourceError(
-            f"The view of endpoint {request.endpoint!r} returned one {type(value).__name__}. "
-            "Return a list of events, or yield them."
-        )
-    if isinstance(value, WSGIResponse):
-        if value.mimetype == "text/event-stream" and not isinstance(value, _Streamed):
-            warnings.warn(
-                f"The view of endpoint {request.endpoint!r} returned a Response that is "
-                "text/event-stream already. It goes out as it is, without Flask-Stream's "
-                "events. Return the generator itself, yielding bare words, or take "
-                "@stream.response off.",
-                stacklevel=2,
-            )
-        return True
-    if isinstance(value, tuple):
-        head = value[0] if value else None
-        if class_names(head, *SDKS, "requests", "httpx", "httpx2") or hasattr(head, "__next__"):
-            discard(head)
-            raise SourceError(
-                f"The view of endpoint {request.endpoint!r} returned a tuple that begins with a "
-                f"stream ({type(head).__name__}). A stream's status is always 200 and its headers "
-                "are Flask-Stream's: return the stream alone, or set headers with "
-                "after_this_request."
-            )
-        return True
-    return isinstance(value, str | bytes | bytearray | dict) or not hasattr(value, "__iter__")

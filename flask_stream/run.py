@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException
 
 from .errors import RETRYABLE, SAFE_MESSAGES, RunError
 from .events import FLUSH, Done, Event, Failed, Meta, Start, Text, Usage
-from .providers.errors import SDK_CLIENTS, code_of_abort, from_exception
+from .providers.errors import SDK_CLIENTS, code_of_abort, from_exception, untold_cause
 from .providers.relays import Relays, relays
 from .providers.surrogates import Mender
 from .result import Result
@@ -219,7 +219,7 @@ class Run:
 
     def _fail(self, error: Exception) -> None:
         if isinstance(error, RunError):
-            told, cause = error.detail or error.message, error.__cause__
+            told, cause = error.detail or error.message, untold_cause(error)
             logger.warning("Run %s failed: %s: %s", self.id, error.error_code, told, exc_info=cause)
         elif not isinstance(error, HTTPException):
             logger.error("Run %s failed in the app's own code", self.id, exc_info=error)

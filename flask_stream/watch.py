@@ -95,9 +95,9 @@ class Watcher:
         """Look after a run until it is over. Called by its own thread, in its request."""
         watched = _Watched(delivery, timing)
         delivery.run.at_end.append(lambda: self._leave(watched))
-        self._worker = worker_of(environ) or self._worker
-        self._must_notify = serves_one_at_a_time(environ)
         with self._lock:
+            self._worker = worker_of(environ) or self._worker
+            self._must_notify = serves_one_at_a_time(environ)
             self._watched.add(watched)
             self._start()
 

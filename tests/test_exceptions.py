@@ -25,7 +25,6 @@ from flask_stream import (
     Usage,
 )
 from flask_stream.errors import SAFE_MESSAGES
-from flask_stream.formats import Unterminated
 from tests.conftest import Site
 
 
@@ -52,7 +51,6 @@ ERRORS: dict[str, Callable[[], FlaskStreamError]] = {
     "FlaskStreamError": lambda: FlaskStreamError("Call init_app()."),
     "ConfigurationError": lambda: ConfigurationError("STREAM_TTL", -1, "above 0"),
     "SourceError": lambda: SourceError("None cannot be streamed."),
-    "Unterminated": lambda: Unterminated("It failed."),
     "RunError": lambda: RunError("No.", error_code="shutdown", retryable=True, detail="SIGTERM"),
     "ProviderError": lambda: ProviderError(detail="key: 1234", retryable=True),
     "ProviderError 503": lambda: ProviderError("rate_limited", retry_after=7.5),

@@ -23,6 +23,7 @@ ORDER = [
     "events",
     "result",
     "sse",
+    "providers.names",
     "providers.errors",
     "providers.failures",
     "providers.stops",
@@ -42,6 +43,7 @@ ORDER = [
     "providers.openai_responses",
     "providers.stray",
     "providers.shapes",
+    "providers.refused",
     "providers.wire",
     "providers.over_requests",
     "providers.responses",
@@ -64,13 +66,14 @@ ORDER = [
     "limits",
     "call",
     "complete",
+    "returned",
     "refusals",
     "response",
     "web",
     "extension",  # its init_app registers web's blueprint
     "",  # the package itself
 ]
-MAY_IMPORT_FLASK = {"call", "complete", "refusals", "response", "extension", "web"}
+MAY_IMPORT_FLASK = {"call", "complete", "returned", "refusals", "response", "extension", "web"}
 NEVER_AT_IMPORT = {
     *("anthropic", "openai", "requests", "sseclient", "redis", "urllib3"),
     *("httpx", "httpx2", "httpcore", "httpcore2", "pydantic", "gunicorn", "gevent"),
@@ -147,7 +150,7 @@ def test_no_module_names_an_sdk_or_a_client_at_import_time(module: str) -> None:
 @pytest.mark.parametrize("module", sorted(FILES))
 def test_a_module_can_be_read_in_one_go_and_says_what_it_is(module: str) -> None:
     text = FILES[module].read_text("utf-8")
-    assert len(text.splitlines()) <= 390
+    assert len(text.splitlines()) <= 350
     assert ast.get_docstring(ast.parse(text))
 
 

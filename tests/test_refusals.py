@@ -98,6 +98,19 @@ def test_the_headers_of_an_http_error_stay_beside_its_json(site: Site) -> None:
     assert (failing_headers["Cache-Control"], failing_headers["Vary"]) == ("no-store", "Accept")
 
 
+@pytest.mark.parametrize("handled", [False, True], ids=["flasks", "the-apps"])
+@pytest.mark.parametrize("accept", ["text/html", "text/event-stream", "text/plain"])
+def test_no_cache_keeps_an_error_for_who_asks_otherwise(
+    site: Site, accept: str, handled: bool
+) -> None:
+    failing(site, NotFound())
+    if handled:
+        site.app.register_error_handler(404, lambda _: ("Not here.", 404))
+    response = site.ask(headers={"Accept": accept})
+    assert (response.status_code, response.headers["Cache-Control"]) == (404, "no-store")
+    assert response.headers["Vary"] == "Accept"
+
+
 @pytest.mark.parametrize(
     "passes_on",
     [lambda error: error, lambda error: error.get_response()],

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import errno
 
-from ..errors import FlaskStreamError
 from ..events import Event, Failed, Text
 
 
-class Unterminated(FlaskStreamError):
+class Unterminated(ConnectionResetError):
     """Raised into the server when a run fails after its first byte.
 
     `text/plain` has no word for failure, so the chunked body stays without its end, and curl
-    and browsers report an error instead of an answer that looks whole.
+    and browsers report an error instead of an answer that looks whole. The run has logged why
+    it failed; a lost connection is what servers end without a traceback of their own.
     """
 
 
@@ -25,9 +25,9 @@ class PlainText:
 
     def encode(self, event: Event) -> bytes:
         if isinstance(event, Failed):
-            raise Unterminated(f"The run failed: {event.code}: {event.message}")
+            told = f"The run failed: {event.code}: {event.message}"
+            raise Unterminated(errno.ECONNRESET, told)
         return event.text.encode() if isinstance(event, Text) else b""
 
     def cut(self) -> None:
-        # What servers take for the client's doing, which it is, and do not log.
-        raise ConnectionResetError(errno.ECONNRESET, "The client has left.")
+        raise Unterminated(errno.ECONNRESET, "The client has left.")

@@ -10,11 +10,12 @@ from typing import Any
 from ..errors import SourceError
 from ..events import Event
 from . import plain, shapes
-from .errors import class_names
+from .names import class_names
+from .refused import discard, no_stream
 from .responses import adapt_httpx, adapt_requests
 from .shapes import SDKS
 from .source import Source
-from .wire import SDKItems, SDKManager, SDKStream, UnknownItems, discard, no_stream
+from .wire import SDKItems, SDKManager, SDKStream, UnknownItems
 
 # What can be iterated, and is no stream.
 _WHOLE = (str, bytes, bytearray, Mapping, list, tuple, Event)

@@ -18,7 +18,7 @@ from .prose import Prose
 from .shown import shown
 from .stops import is_word
 from .surrogates import mend_all
-from .turn import JSON, OpenCall, Turn, count, follow, partial_json, words
+from .turn import JSON, OpenCall, Turn, count, follow, only_text, partial_json
 
 PROVIDER = "anthropic"
 
@@ -65,7 +65,7 @@ class _Reader:
         }
 
     def handle(self, d: JSON) -> Iterator[Event]:
-        handler = self.handlers.get(words(d.get("type")))
+        handler = self.handlers.get(only_text(d.get("type")))
         if handler is not None:
             return handler(d)
         failure = failure_of(d)  # a gateway's, in another dialect
@@ -77,7 +77,9 @@ class _Reader:
         yield from self.close_all()
         yield from self.prose.aside()
         self.turn.message = {"role": message.get("role") or "assistant", "content": self.content}
-        yield Meta(PROVIDER, words(message.get("model")) or None, words(message.get("id")) or None)
+        yield Meta(
+            PROVIDER, only_text(message.get("model")) or None, only_text(message.get("id")) or None
+        )
         self.use(message.get("usage"))
         # Answers to programmatic tool calls come whole, inside message_start.
         for index, block in enumerate(message.get("content") or []):
@@ -95,7 +97,7 @@ class _Reader:
             self.pieces.pop(index, None)
         self.content.append(block)
         self.blocks[index] = block
-        kind = words(block.get("type"))
+        kind = only_text(block.get("type"))
         if kind == "text":
             yield from self.text(index, given.get("text"))
             return
@@ -105,9 +107,9 @@ class _Reader:
         if kind in _SERVER_TOOLS or kind in _ASIDE or "tool_use_id" in block:
             yield from self.prose.aside()
         if kind == _CLIENT_TOOL or kind in _SERVER_TOOLS:
-            id = words(block.get("id")) or f"call_{len(self.content)}"
+            id = only_text(block.get("id")) or f"call_{len(self.content)}"
             block["id"] = id
-            call = OpenCall(id, words(block.get("name")), kind in _SERVER_TOOLS)
+            call = OpenCall(id, only_text(block.get("name")), kind in _SERVER_TOOLS)
             self.called = self.called or not call.server
             self.calls[index] = call
             if call.name:
@@ -167,7 +169,7 @@ class _Reader:
         delta = d.get("delta") or {}
         self.stopped(delta)
         # The classifier's word on why: all that a refused user would see.
-        explanation = words((delta.get("stop_details") or {}).get("explanation"))
+        explanation = only_text((delta.get("stop_details") or {}).get("explanation"))
         if self.turn.stop_reason == "refusal" and explanation:
             yield from self.prose.aside()
             yield Refusal(explanation)
@@ -210,12 +212,12 @@ class _Reader:
 
     def settle_block(self, index: int) -> None:
         block = self.blocks.get(index) or {}
-        field = _TEXT_FIELD.get(words(block.get("type")))
+        field = _TEXT_FIELD.get(only_text(block.get("type")))
         if field and index in self.pieces:
             block[field] = mend_all("".join(self.pieces[index]))
 
     def stopped(self, source: JSON) -> None:
-        reason = words(source.get("stop_reason"))
+        reason = only_text(source.get("stop_reason"))
         if is_word(reason):
             self.turn.stop(reason)
 
@@ -241,9 +243,9 @@ class _Reader:
 
     def tool_result(self, block: JSON) -> Iterator[Event]:
         content = block.get("content")
-        kind = words(content.get("type")) if isinstance(content, dict) else ""
+        kind = only_text(content.get("type")) if isinstance(content, dict) else ""
         yield ToolResult(
-            words(block.get("tool_use_id")),
+            only_text(block.get("tool_use_id")),
             shown(content),
             is_error=bool(block.get("is_error")) or kind.endswith("_error"),
         )

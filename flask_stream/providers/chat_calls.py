@@ -10,7 +10,7 @@ from ..events import Event
 from .chat_message import merged, settled
 from .digits import Digits
 from .surrogates import mend_all
-from .turn import JSON, OpenCall, words
+from .turn import JSON, OpenCall, only_text
 
 
 class Calls:
@@ -57,9 +57,9 @@ class Calls:
 
     def _piece(self, d: JSON) -> Iterator[Event]:
         function = d.get("function") or d.get("custom") or {}
-        name, arguments = words(function.get("name")), _arguments(function)
+        name, arguments = only_text(function.get("name")), _arguments(function)
         call = self._of(d)
-        if call is None or self._begins_another(call, words(d.get("id")), name, arguments):
+        if call is None or self._begins_another(call, only_text(d.get("id")), name, arguments):
             yield from self.tell()
             call = self._open(d, call)
         elif call is not self.waiting:
@@ -76,13 +76,13 @@ class Calls:
 
     def _of(self, d: JSON) -> ChatCall | None:
         """The call that a piece seems to belong to, by its index or its id."""
-        index, id = d.get("index"), words(d.get("id"))
+        index, id = d.get("index"), only_text(d.get("id"))
         if index is None and self.all:
             return self._by_id.get(id) or (self._current.get(None) if id else self.all[-1])
         return self._current.get(index)
 
     def _open(self, d: JSON, before: ChatCall | None) -> ChatCall:
-        id = words(d.get("id"))
+        id = only_text(d.get("id"))
         call = ChatCall(id or f"call_{len(self.all)}")
         call.is_anonymous = not id
         call.is_function = d.get("index") == FUNCTION_CALL

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from ..errors import RETRYABLE, ProviderError
+from ..errors import RETRYABLE, ProviderError, RunError
+from .names import class_names, snake
 
 _CODE_OF_STATUS = {
     400: "bad_request",
@@ -199,20 +200,6 @@ def _code_of(word: str) -> str | None:
     return _CODE_OF_WORD.get(_core(word)) or _CODE_OF_WORD.get(_core(word.partition(".")[0]))
 
 
-def snake(key: str) -> str:
-    """A field's name in small letters: `errorCode` is `error_code`."""
-    return re.sub("(?<=[a-z])(?=[A-Z])", "_", key).lower() if not key.isupper() else key.lower()
-
-
-def class_names(obj: object, *roots: str) -> set[str]:
-    """The names of those classes of `obj` that come from one of the top-level packages.
-
-    SDK objects are known this way, and never by isinstance, so that no SDK is imported.
-    The real type is asked, not ``__class__``: a tracing proxy is not the stream it wraps.
-    """
-    return {c.__name__ for c in type(obj).__mro__ if c.__module__.partition(".")[0] in roots}
-
-
 # The SDKs' own; the others an app may well use for other things, too.
 SDK_CLIENTS = ("httpx2", "httpcore2")
 _HTTP_CLIENTS = ("httpx2", "httpx", "httpcore2", "httpcore", "requests", "urllib3")
@@ -248,6 +235,17 @@ def from_exception(
     if begun and connected and (of_client or "APIConnectionError" in of_sdk):
         return ProviderError("truncated", detail=detail)
     return ProviderError(detail=detail, retryable=True)
+
+
+def untold_cause(error: RunError) -> BaseException | None:
+    """The exception behind `error`, where its traceback tells more than `detail` does.
+
+    Of an SDK's or HTTP client's own failure it tells nothing but that client's inside.
+    """
+    cause, detail = error.__cause__, error.detail or ""
+    if cause is None or isinstance(cause, RunError) or str(cause) not in detail:
+        return cause
+    return cause if from_exception(cause) is None else None
 
 
 def _sdk_names(error: BaseException) -> set[str]:

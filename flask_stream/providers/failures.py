@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .errors import snake
+from .names import snake
 
 # Seen beside `error`, `errors` and `error_…`; Baidu's and others' short ones.
 _SHORT = {"err", "errno", "errmsg", "errcode", "err_msg", "err_code"}
@@ -17,6 +17,19 @@ _USUAL = {
     *("tool_calls", "annotations", "obfuscation"),
 }
 _FINE = {"", "0", "0.0", "200", "ok", "success", "none", "null", "false"}
+
+
+def error_in(value: object) -> object:
+    """The failure that a JSON value tells in the place of a stream, or of one of its events.
+
+    A list there has never been anything but errors (Google's).
+
+    :returns: None where it tells none.
+    """
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, Mapping) and (failure := failure_of(item)) is not None:
+            return failure
+    return None
 
 
 def failure_of(d: Mapping[str, Any]) -> object:

@@ -20,7 +20,7 @@ from .failures import failure_in, failure_of
 from .prose import Prose
 from .stops import is_word
 from .surrogates import mend_all
-from .turn import DONE, JSON, Turn, count, follow, understood, words
+from .turn import DONE, JSON, Turn, count, follow, only_text, understood
 
 PROVIDER = "openai"
 
@@ -52,6 +52,7 @@ class _Reader:
         self.calls = Calls()
         self.prose = Prose()
         self.has_refusal = False
+        self.lists: tuple[object, object] | None = None  # of what was searched
         self.is_strange = False  # the last dict was no chunk
 
     def chunk(self, d: JSON) -> Iterator[Event]:
@@ -68,7 +69,7 @@ class _Reader:
             self.turn.fail(from_body(failure))
         # Some change their id with every chunk: the first that is whole is kept.
         if failure is None and (self.meta is None or not self.meta.model):
-            meta = Meta(PROVIDER, words(d.get("model")) or None, words(d.get("id")) or None)
+            meta = Meta(PROVIDER, only_text(d.get("model")) or None, only_text(d.get("id")) or None)
             if meta.model or (self.meta is None and meta.response_id):
                 self.meta = meta
                 yield meta
@@ -95,7 +96,7 @@ class _Reader:
         if failure is not None:
             self.turn.fail(from_body(failure))
             return
-        reason = words(choice.get("finish_reason"))
+        reason = only_text(choice.get("finish_reason"))
         if reason and is_word(reason):
             yield from self.calls.tell()
             self.turn.stop(reason)
@@ -191,11 +192,15 @@ class _Reader:
 
     def searched(self, d: JSON) -> Iterator[Event]:
         """Perplexity's lists, which it repeats on every chunk."""
-        results = d.get("search_results") or []
+        lists = (d.get("search_results"), d.get("citations"))
+        if lists in (self.lists, (None, None)):  # as nearly always, and soon compared
+            return
+        self.lists = lists
+        results = lists[0] or []
         for result in results:
             yield from self.turn.new_source(result.get("url"), result.get("title"))
         named = {result.get("url") for result in results}
-        for url in d.get("citations") or []:
+        for url in lists[1] or []:
             if url not in named:
                 yield from self.turn.new_source(url)
 

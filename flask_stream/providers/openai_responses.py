@@ -16,7 +16,7 @@ from .prose import Prose
 from .responses_calls import Calls, is_call
 from .responses_output import PARTS, Item, Output, exact
 from .surrogates import mend_all
-from .turn import JSON, Turn, count, follow, words
+from .turn import JSON, Turn, count, follow, only_text
 
 PROVIDER = "openai"
 
@@ -83,7 +83,7 @@ class _Reader:
         }
 
     def handle(self, d: JSON) -> Iterable[Event]:
-        kind = words(d.get("type"))
+        kind = only_text(d.get("type"))
         handler = self.handlers.get(kind)
         if handler is not None:
             return handler(d)
@@ -95,7 +95,7 @@ class _Reader:
 
     def created(self, d: JSON) -> Iterator[Event]:
         response = d.get("response") or {}
-        model, id = words(response.get("model")), words(response.get("id"))
+        model, id = only_text(response.get("model")), only_text(response.get("id"))
         yield Meta(PROVIDER, model or None, id or None)
 
     def completed(self, d: JSON) -> Iterator[Event]:
@@ -120,7 +120,7 @@ class _Reader:
 
     def incomplete(self, d: JSON) -> Iterator[Event]:
         details = (d.get("response") or {}).get("incomplete_details") or {}
-        reason = words(details.get("reason"))
+        reason = only_text(details.get("reason"))
         yield from self.finish(d)
         self.turn.stop(reason)
         self.turn.provider_stop_reason = f"incomplete:{reason}" if reason else "incomplete"
@@ -138,7 +138,7 @@ class _Reader:
 
     def failed(self, d: JSON) -> Iterator[Event]:
         response = d.get("response") or {}
-        self.turn.provider_stop_reason = words(response.get("status")) or "failed"
+        self.turn.provider_stop_reason = only_text(response.get("status")) or "failed"
         self.turn.fail(from_body(response.get("error") or failure_of(response)))
         self.use(response.get("usage"))
         yield from ()

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from ..errors import SourceError
 from ..events import VOCABULARY, Done, Event, Failed, Start, Text, Words, check_json
 from . import shapes
-from .errors import class_names
-from .wire import discard
+from .names import class_names
+from .refused import discard
 
 # A whole frame, hand-written: users come from `yield f"data: {word}\n\n"`.
 _FRAME = re.compile(r"(?:(?:data|event|id|retry):[^\r\n]*\r?\n)+\r?\n\Z")

@@ -91,6 +91,11 @@ class Prose:
         return self._reasoning.say(piece)
 
 
+def gap(last: str, piece: str) -> str:
+    """What stands between the two: a blank line, unless either has a line break there."""
+    return "" if not last or last.endswith(_BREAKS) or piece.startswith(_BREAKS) else "\n\n"
+
+
 class _Channel:
     """All that is said as events of one kind."""
 
@@ -104,8 +109,7 @@ class _Channel:
         last, self._last = self._last, piece
         if self.apart:
             self.apart = False
-            if last and not last.endswith(_BREAKS) and not piece.startswith(_BREAKS):
-                piece = f"\n\n{piece}"
+            piece = gap(last, piece) + piece
         return self.kind(piece)
 
 

@@ -14,11 +14,11 @@ from . import anthropic, openai_chat, openai_responses
 from .adapt import adapt_relayed
 from .errors import from_exception
 from .failures import failure_of
+from .refused import discard
 from .relays import Relays, relays
 from .source import Source
 from .surrogates import mended
 from .turn import DONE, JSON, Turn
-from .wire import discard
 
 _READERS: dict[str, Callable[[Iterable[JSON], Turn], Iterator[Event]]] = {
     "anthropic": anthropic.read,

@@ -9,15 +9,14 @@ from __future__ import annotations
 from contextvars import ContextVar
 
 from ..result import Result
+from .prose import gap
 from .source import Source
-
-_LINE_BREAKS = ("\n", "\r")
 
 
 class Relays:
     """The relayed streams of one view's call, and then of its run.
 
-    :ivar sources: those that are still read, the last of them begun last.
+    :ivar sources: those that may still be read, the last of them begun last.
     :ivar steps: the Result of each, in the order in which they began.
     :ivar said: the run's Result: what of it all has reached the reader.
     """
@@ -60,13 +59,13 @@ class Relays:
     def gap(self, kind: str, text: str) -> str:
         """What sets a stream's first words off from those of the stream before it.
 
-        A blank line, unless either side has a line break, or the app has said something of its
-        own meanwhile: it knows how its words are to be joined.
+        Nothing where the app has said something of its own meanwhile: it knows how its words
+        are to be joined.
         """
         said = self.said.pieces[kind]
         if not said or len(said) != self._ended_at.get(kind):
             return ""
-        return "" if said[-1].endswith(_LINE_BREAKS) or text.startswith(_LINE_BREAKS) else "\n\n"
+        return gap(said[-1], text)
 
 
 # Those of whoever takes the next item: a view, or a run.

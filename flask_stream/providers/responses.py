@@ -8,9 +8,10 @@ from typing import Any
 
 from ..errors import ProviderError, SourceError
 from .errors import from_body, from_status
+from .failures import error_in
 from .over_requests import RequestsStream
 from .source import Source
-from .wire import HTTPXStream, error_of
+from .wire import HTTPXStream
 
 
 def adapt_requests(response: Any) -> Source:
@@ -75,10 +76,10 @@ def _refuse_other_kinds(name: str, response: Any) -> None:
     content_type = response.headers.get("content-type", "")
     if "text/event-stream" in content_type.lower():
         return
-    error = error_of(_read(response)) if "json" in content_type else None
+    failure = error_in(_json(_read(response))) if "json" in content_type else None
     response.close()
-    if error is not None:
-        raise from_body(error["error"])
+    if failure is not None:
+        raise from_body(failure)
     raise SourceError(
         f"This {name} is {content_type or 'of no declared type'}, not "
         f"text/event-stream. {_advice_for(content_type)}"
@@ -89,13 +90,16 @@ def _failure(name: str, response: Any) -> ProviderError:
     status = response.status_code
     text = _read(response)[:10_000].decode(errors="replace")
     response.close()
-    try:
-        body = json.loads(text)
-    except ValueError:
-        body = None
     reason = getattr(response, "reason", None) or getattr(response, "reason_phrase", "")
     detail = f"{name} with status {status} {reason}: {text}"
-    return from_status(status, body, response, detail)
+    return from_status(status, _json(text), response, detail)
+
+
+def _json(body: bytes | str) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _read(response: Any) -> bytes:

@@ -10,7 +10,7 @@ from .digits import spoken
 from .responses_output import Output
 from .shown import shown
 from .surrogates import mend, mend_all
-from .turn import JSON, OpenCall, Turn, tool_call, words
+from .turn import JSON, OpenCall, Turn, only_text, tool_call
 
 _CLIENT_TOOLS = {"function_call", "custom_tool_call"}
 _SERVER_TOOLS = {
@@ -30,7 +30,7 @@ _OF_A_PICTURE = ("output_format", "size", "quality", "background", "revised_prom
 
 
 def is_call(item: JSON) -> bool:
-    kind = words(item.get("type"))
+    kind = only_text(item.get("type"))
     if kind == "tool_search_call" and item.get("execution") == "client":
         return False
     return kind in _CLIENT_TOOLS or kind in _SERVER_TOOLS
@@ -76,18 +76,18 @@ class Calls:
     def arguments_done(self, d: JSON) -> Iterator[Event]:
         call = self._open.get(_place(d))
         if call is not None:
-            call.given = words(d.get("arguments")) or words(d.get("input"))
+            call.given = only_text(d.get("arguments")) or only_text(d.get("input"))
         yield from ()
 
     def _begin(self, d: JSON, item: JSON) -> Iterator[Event]:
         kind = item["type"]
         index = _place(d)
-        id = words(item.get("call_id")) or words(item.get("id")) or f"call_{index}"
-        name = words(item.get("name")) or kind.removesuffix("_call")
+        id = only_text(item.get("call_id")) or only_text(item.get("id")) or f"call_{index}"
+        name = only_text(item.get("name")) or kind.removesuffix("_call")
         self.opened = True
         call = self._open[index] = OpenCall(id, name, kind in _SERVER_TOOLS)
         call.is_custom = kind == "custom_tool_call"
-        call.given = words(item.get("arguments")) or words(item.get("input"))
+        call.given = only_text(item.get("arguments")) or only_text(item.get("input"))
         yield from call.start()
 
     def _end(self, call: OpenCall, item: JSON) -> Iterator[Event]:
@@ -137,8 +137,8 @@ class Calls:
     def _result(self, item: JSON) -> Iterator[Event]:
         """What came back to a tool that the provider ran, where it says so."""
         kind = item["type"]
-        id = words(item.get("call_id")) or words(item.get("id"))
-        name = words(item.get("name")) or kind.removesuffix("_call")
+        id = only_text(item.get("call_id")) or only_text(item.get("id"))
+        name = only_text(item.get("name")) or kind.removesuffix("_call")
         if kind == "web_search_call":
             for source in (item.get("action") or {}).get("sources") or []:
                 yield from self.turn.new_source(source.get("url"), source.get("title"))

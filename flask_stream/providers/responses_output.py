@@ -10,7 +10,7 @@ from typing import Any
 
 from .digits import spoken
 from .surrogates import mend_all
-from .turn import JSON, words
+from .turn import JSON, only_text
 
 # The kinds of text: the item and the field of it that holds its parts, the part's type, its field.
 PARTS = {
@@ -42,7 +42,7 @@ class Output:
 
     def begin(self, d: JSON, given: JSON, *, is_done: bool = False) -> Item:
         """The item that an event brings, at its beginning or at its end."""
-        kind, item = words(given.get("type")), self._at.get(d.get("output_index"))
+        kind, item = only_text(given.get("type")), self._at.get(d.get("output_index"))
         # Some give every item the same index, or none.
         if item is None or item.is_done or item.kind not in ("", kind):
             item = self._open(d)

@@ -10,7 +10,7 @@ import inspect
 import types
 from typing import Any
 
-from .errors import class_names
+from .names import class_names
 
 SDKS = ("anthropic", "openai")
 

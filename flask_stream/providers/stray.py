@@ -54,9 +54,8 @@ def _of_field(value: str) -> ServerSentEvent | None:
 
 def _of_json(text: str) -> ServerSentEvent | None:
     try:
-        value, end = json.JSONDecoder().raw_decode(text)
+        _, end = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
         return None
-    is_error = isinstance(value, dict) and value.get("error")
-    # What is no error by this sign may be one by another, or a whole answer: its reader knows.
-    return ServerSentEvent("error" if is_error else "message", text[:end], "")
+    # An error or a whole answer: its reader knows.
+    return ServerSentEvent("message", text[:end], "")

@@ -64,7 +64,7 @@ class Turn:
         document: object = None,
     ) -> Iterator[Event]:
         """The source as an event, unless this turn has named it before."""
-        source = Source(*(words(x) or None for x in (url, title, cited_text, document)))
+        source = Source(*(only_text(x) or None for x in (url, title, cited_text, document)))
         if source.payload() and source not in self._sources:
             self._sources.add(source)
             yield source
@@ -91,7 +91,7 @@ def understood(handle: Handle, d: JSON) -> Iterator[Event]:
         logger.debug("Skipped what was not understood of %.500r", d, exc_info=True)
 
 
-def words(value: object) -> str:
+def only_text(value: object) -> str:
     """`value` where it is text, else no text."""
     return value if isinstance(value, str) else ""
 

@@ -8,18 +8,17 @@ turned back to dicts. For a `requests` response see `over_requests`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import suppress
 from itertools import chain
 from typing import Any, Protocol
 
 from ..errors import ProviderError, SourceError
 from ..sse import Decoder, ServerSentEvent
 from .digits import loads
-from .failures import failure_of
+from .failures import error_in
 from .lent import Lent, is_http2, shut_down
-from .shapes import is_item, is_langchains, response_of, sdk_of
+from .refused import discard, no_stream
+from .shapes import is_item, response_of, sdk_of
 from .source import Source
 from .stray import Strays
 from .turn import DONE, JSON, PAUSE
@@ -170,26 +169,6 @@ class UnknownItems(SDKItems):
         self.items = iterator
 
 
-def no_stream(obj: object, first: object = None) -> str:
-    """What to say of `obj` that `relay` was given, and of its first item."""
-    told = f"relay() was given a {type(obj).__name__}, which is no provider's stream. "
-    if is_langchains(first):
-        kind = type(first).__name__
-        return told + f"It gives a {kind}, one of LangChain's messages: «yield chunk.text» of each."
-    return told + (
-        "It takes what client.messages.create(stream=True) and its like return; what is your own "
-        "you can yield as it is (text, events), or «yield from» (another generator)."
-    )
-
-
-def discard(obj: object) -> None:
-    """Close what is refused: a stream that nobody reads would keep its connection for ever."""
-    close = getattr(obj, "close", None)
-    if close is not None:
-        with suppress(Exception):
-            close()
-
-
 def parse(data: str, kind: str = "message") -> JSON | None:
     """One event's data as a dict; DONE for `[DONE]`; None for what is no JSON object.
 
@@ -208,40 +187,24 @@ def parse(data: str, kind: str = "message") -> JSON | None:
         return d if isinstance(d, dict) else None
     if data.startswith("[DONE]"):
         return DONE
-    # A list where a chunk belongs has never been anything but errors (Google's).
-    if data.startswith("[") and _holds_error(data):
-        return error_of(data) or _error(data)
+    if data.startswith("["):
+        failure = error_in(_json(data))
+        return None if failure is None else {"type": "error", "error": failure}
     return None
-
-
-def _holds_error(data: str) -> bool:
-    try:
-        items = loads(data)
-    except (ValueError, RecursionError):
-        return False
-    return any(isinstance(item, dict) and failure_of(item) is not None for item in items)
 
 
 def _error(data: str) -> JSON:
-    try:
-        d = loads(data)
-    except (ValueError, RecursionError):
-        d = {"message": data}
+    d = _json(data)
     if isinstance(d, dict) and d.get("type") == "error":
         return d  # as the wires have it
-    return {"type": "error", "error": d.get("error") or d if isinstance(d, dict) else d}
+    return {"type": "error", "error": error_in(d) or d or {"message": data}}
 
 
-def error_of(body: bytes | str) -> JSON | None:
-    """The error in JSON that came where a stream's event was expected; Google's is in a list."""
+def _json(data: str) -> Any:
     try:
-        d = json.loads(body)
+        return loads(data)
     except (ValueError, RecursionError):
         return None
-    first = d[0] if isinstance(d, list) and d else d
-    if isinstance(first, dict) and first.get("error"):
-        return {"type": "error", "error": first["error"]}
-    return None
 
 
 # The events that the SDKs' helpers derive from the raw ones, beside which they come.

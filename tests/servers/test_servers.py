@@ -117,13 +117,17 @@ def test_a_provider_that_is_cut_off_ends_the_stream_with_failed_and_a_whole_body
 
 # Not through nginx: it asks in HTTP/1.0, where a body that is cut looks like one that ends.
 @directly
-def test_text_that_fails_is_a_body_without_its_end(server: Server, speaking: Provider) -> None:
+def test_text_that_fails_is_a_body_without_its_end_and_no_traceback_in_the_log(
+    server: Server, speaking: Provider
+) -> None:
     speaking.run(cut)
+    before = len(server.log)
     with server.connect() as client:
         client.ask("POST", "/text/broken")
         assert client.headers["transfer-encoding"] == "chunked"
         assert client.broken() == b"so far"
     assert server.results_of("broken") == [["failed", "so far", "truncated"]]
+    assert "Traceback" not in server.log[before:]
 
 
 def test_text_that_does_not_fail_has_its_end(server: Server, speaking: Provider) -> None:

@@ -1,0 +1,97 @@
+"""What a view returned, as the run that it is to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+from flask import current_app, request
+from werkzeug.wrappers import Response
+
+from .call import Call
+from .errors import SourceError
+from .events import Event
+from .providers.adapt import adapt, adapt_items
+from .providers.names import class_names
+from .providers.refused import discard
+from .providers.relay import relay_source
+from .providers.shapes import SDKS
+from .providers.source import Source
+from .run import Run
+
+
+def run_for(value: Any, call: Call, began: float) -> Run | None:
+    """The run of what a view returned; None where that is nothing of ours.
+
+    :raises SourceError: it is nothing that a view may return; the message says what to do.
+    """
+    source = adapt(value)
+    if source is not None:
+        source.joins = True
+        items: Iterable[Any] = relay_source(source)
+    elif _is_for_flask(value):
+        return None
+    else:
+        items = _Opening(value)
+    return Run(
+        items,
+        callbacks=call.own,
+        relayed=call.relayed,
+        sender=current_app._get_current_object(),  # type: ignore[attr-defined]
+        name=request.endpoint or "-",
+        began=began,
+        debug=current_app.debug,
+    )
+
+
+class _Opening:
+    """An iterable of the app's own, looked at when its first item is asked for."""
+
+    def __init__(self, items: Iterable[Any]) -> None:
+        self._items = items
+        self._iterator: Any = None  # which may be a generator, where the items are none
+        self._relayed: Any = None
+
+    def __iter__(self) -> Iterator[Any]:
+        self._iterator = iter(self._items)
+        adapted = adapt_items(self._items, self._iterator)
+        if isinstance(adapted, Source):
+            adapted = self._relayed = relay_source(adapted)
+        return adapted
+
+    def close(self) -> None:
+        with ExitStack() as closing:  # all of them, whatever one of them raises
+            for each in (self._items, self._iterator, self._relayed):  # the last one first
+                close = getattr(each, "close", None)
+                if close is not None:
+                    closing.callback(close)
+
+
+def _is_for_flask(value: Any) -> bool:
+    """Whether `value` is something that Flask makes a response of without us."""
+    if value is None:
+        raise SourceError(
+            f"The view of endpoint {request.endpoint!r} returned None. Return the provider's "
+            "stream (client.messages.create(…, stream=True)), a generator or list of str, or a "
+            "response; or did a return statement go missing?"
+        )
+    if isinstance(value, Event):
+        raise SourceError(
+            f"The view of endpoint {request.endpoint!r} returned one {type(value).__name__}. "
+            "Return a list of events, or yield them."
+        )
+    if isinstance(value, Response):
+        return True
+    if isinstance(value, tuple):
+        head = value[0] if value else None
+        if class_names(head, *SDKS, "requests", "httpx", "httpx2") or hasattr(head, "__next__"):
+            discard(head)
+            raise SourceError(
+                f"The view of endpoint {request.endpoint!r} returned a tuple that begins with a "
+                f"stream ({type(head).__name__}). A stream's status is always 200 and its headers "
+                "are Flask-Stream's: return the stream alone, or set headers with "
+                "after_this_request."
+            )
+        return True
+    return isinstance(value, str | bytes | bytearray | dict) or not hasattr(value, "__iter__")
