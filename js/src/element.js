@@ -174,7 +174,7 @@ export class FlaskStreamElement extends Base {
     });
     // What is shown now, Stop for one, makes the page longer.
     this.#turn.around(() => this.#show(run.state));
-    this.#follow(run, this.#turn);
+    this.#play(run, this.#turn);
     return run;
   }
 
@@ -261,7 +261,7 @@ export class FlaskStreamElement extends Base {
    * @param {Run} run
    * @param {Turn} turn
    */
-  async #follow(run, turn) {
+  async #play(run, turn) {
     let last = null;
     let error = null;
     let isEmpty = true;

@@ -4,7 +4,7 @@
 const SLACK = 2;
 
 /**
- * Each read of a position makes the browser lay out the page: what is known is not read again.
+ * A paint costs one layout: all positions are read before it, and again behind it.
  *
  * @param {Element} content what grows
  * @param {Element} anchor its lower edge is kept in view: what belongs to the answer ends there
@@ -102,7 +102,8 @@ function goalOf(box, anchor) {
 }
 
 /**
- * How far a box is scrolled where the lower edge of what is in it is just in view.
+ * How far a box is scrolled where the lower edge of what is in it is just in view, as far from the box's own as its
+ * `scroll-padding-bottom` says (CSS Scroll Snap 1, section 4.2), in CSS pixels.
  *
  * @param {Element} box
  * @param {Element} inside
@@ -114,7 +115,8 @@ function placeOf(box, inside) {
     if (inner === box) break;
     bottom = Math.min(bottom, inner.getBoundingClientRect().bottom);
   }
-  return Math.ceil(box.scrollTop + bottom - upperEdge(box) - box.clientHeight);
+  const padding = parseFloat(getComputedStyle(box).scrollPaddingBottom) || 0; // "auto" is no number
+  return Math.ceil(box.scrollTop + bottom - upperEdge(box) - box.clientHeight + padding);
 }
 
 /**

@@ -72,6 +72,12 @@ LAYOUTS: dict[str, tuple[str, str, str]] = {
         "form { position: sticky; bottom: 0; background: white; padding: 30px 0 }",
         "end",
     ),
+    "composer that is fixed, content behind": (
+        ELEMENT + LONG + FORM,
+        "form { position: fixed; bottom: 0; background: white; height: 80px } "
+        "html { scroll-padding-bottom: 100px }",
+        "top",
+    ),
     "answer far above the form": (ELEMENT + LONG + FORM, "", "end"),
 }
 
@@ -96,7 +102,7 @@ LOOK = """() => {
     [top, bottom] = [Math.max(top, edges.top), Math.min(bottom, edges.bottom)];
   }
   const form = document.querySelector("form");
-  if (getComputedStyle(form).position === "sticky") bottom = form.getBoundingClientRect().top;
+  if (/sticky|fixed/.test(getComputedStyle(form).position)) bottom = form.getBoundingClientRect().top;
   const scrolled = scrollY + (box?.scrollTop ?? 0);
   return { top, bottom, from: last.top, to: last.bottom, scrolled };
 }"""
