@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, current_app, request
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import ClientDisconnected
 
 from .errors import FlaskStreamError
 from .formats import Html, Json
 from .formats.json import status_of
 from .providers.refused import discard
-from .run import ClientLeft
 
 if TYPE_CHECKING:
     from .call import Call, NoJs
@@ -26,14 +24,11 @@ def complete(delivery: Delivery, format: Json | Html, call: Call) -> Response:
     """The response for a run that is read to its end here.
 
     :param call: the view's, which may have a page of its own.
-    :raises ClientDisconnected: the client has left.
+    :raises ClientLeft: the client has.
     :raises FlaskStreamError: what the route's own page is, Flask cannot send.
     :raises Exception: what the route's own page raises.
     """
-    try:
-        delivery.drain()
-    except ClientLeft:
-        raise ClientDisconnected() from None
+    delivery.drain()
     result = delivery.run.result
     if call.no_js is not None and isinstance(format, Html):
         return _page(call.no_js, result, call)

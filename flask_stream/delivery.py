@@ -23,9 +23,9 @@ class Delivery:
 
     :param heartbeat: seconds of silence after which the watcher sends a comment, where it can.
 
-    :ivar lock: held from birth until the first bytes are out, in every write from then on, and
-        for ever from the last one. Who has it may write to the client, and knows that the
-        connection is still this response's.
+    :ivar lock: held from `begin` until the first bytes are out, in every write from then on, and
+        for ever from the last one. Who has it may write to the client once the response has
+        begun, and knows that the connection is still this response's.
     :ivar sent_at: when bytes last left, on the monotonic clock; None while a write is under way.
     """
 
@@ -35,9 +35,13 @@ class Delivery:
         self.heartbeat = heartbeat
         # Looked up now: gevent may have put its own in its place since this was imported.
         self.lock = threading.Lock()
-        self.lock.acquire()
         self.sent_at: float | None = time.monotonic()
-        self._has_lock = True
+        self._has_lock = False
+
+    def begin(self) -> None:
+        """The run has opened: from here on, the response is being made."""
+        self._take_lock()
+        self.sent_at = time.monotonic()
 
     def stream(self, format: Streaming) -> Iterator[bytes]:
         """The run in a streaming format; what came in one network read leaves in one write.

@@ -20,7 +20,7 @@ from .complete import COMPLETE_HEADERS
 from .errors import ConfigurationError, FlaskStreamError, SourceError
 from .formats import FORMATS, Format, choose
 from .refusals import as_http_error, telling_in_debug_mode
-from .response import close_unsent, head_response, respond
+from .response import awaited, close_unsent, head_response, respond
 from .run import Callback
 from .watch import Timing
 
@@ -299,8 +299,10 @@ def _dispatch(
             call.reserve()
             if route.on_finish is not None:
                 call.add(route.on_finish)
-            value = view(*args, **kwargs)
-            return respond(value, format, call, route.timing(current_app.config), began)
+            timing = route.timing(current_app.config)
+            with awaited(format, call, timing, began) as delivery:
+                value = view(*args, **kwargs)
+                return respond(value, format, call, delivery, timing)
         except Exception as error:
             raised = as_http_error(error, call)
             if raised is error:

@@ -18,9 +18,9 @@ from werkzeug.exceptions import HTTPException, InternalServerError, default_exce
 from .call import Call
 from .errors import SAFE_MESSAGES, RunError, plain_class
 from .events import Failed
+from .failed import failed_by
 from .formats import prefers_html
 from .providers.errors import from_exception, untold_cause
-from .run import failed_by
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 from weakref import ref
 
 from flask import Response, current_app, request, session, stream_with_context
+from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Response as WSGIResponse
 
 from . import advice
@@ -17,8 +18,8 @@ from .call import Call
 from .complete import COMPLETE_HEADERS, complete
 from .delivery import Delivery
 from .formats import Format, Html, Json, Streaming
-from .returned import run_for
-from .run import Run
+from .returned import items_of
+from .run import ClientLeft, Run
 from .server import Connection
 from .watch import Timing, watcher
 
@@ -84,29 +85,64 @@ def _response_class() -> type[Response]:
     return _classes[base]
 
 
-def respond(value: Any, format: Format, call: Call, timing: Timing, began: float) -> Any:
-    """The response for what a view returned; what is no stream comes back untouched.
+@contextmanager
+def awaited(format: Format, call: Call, timing: Timing, began: float) -> Iterator[Delivery]:
+    """The run that a view is about to give, watched from before the view is called.
 
-    Called by the view's own thread, in its request's context.
+    What the view reads itself, and a generator before its first item, ends as the run would.
 
     :param call: the view's; what it keeps is the run's once that has opened.
     :param timing: what the watcher holds the run to.
     :param began: when the view was called, on the monotonic clock.
+    :raises RunError: time was up, or the worker stops.
+    :raises ClientDisconnected: the client has left.
+    """
+    run = Run(
+        callbacks=call.own,
+        relayed=call.relayed,
+        sender=current_app._get_current_object(),  # type: ignore[attr-defined]
+        name=request.endpoint or "-",
+        began=began,
+        debug=current_app.debug,
+    )
+    delivery = Delivery(run, Connection(request.environ), timing.heartbeat)
+    # Of an event stream, a comment would tell whether it is more than half of a connection that
+    # a FIN has closed, and before the headers there can be none.
+    delivery.connection.notices_fin = isinstance(format, Json | Html)
+    watcher().watch(delivery, request.environ, timing)
+    try:
+        yield delivery
+    except (ClientLeft, GeneratorExit) as error:  # GeneratorExit: of a relay that the view reads
+        ending = error if isinstance(error, ClientLeft) else run.ending
+        if isinstance(ending, ClientLeft):
+            raise ClientDisconnected() from None
+        raise ending or error from None
+    finally:
+        if not run.opened:
+            # The run of a view that this one has called may read what this one has begun.
+            run.give_up(closing=call.of_run is None)
+
+
+def respond(value: Any, format: Format, call: Call, delivery: Delivery, timing: Timing) -> Any:
+    """The response for what a view returned; what is no stream comes back untouched.
+
+    Called by the view's own thread, in its request's context.
+
+    :param delivery: that of the run which `awaited` has made.
     :raises SourceError: it is nothing that a view may return; the message says what to do.
     :raises RunError, HTTPException, Exception: what the opening of the run raises.
     """
-    run = run_for(value, call, began)
-    if run is None:
+    items = items_of(value)
+    if items is None:
         _warn_of_own_events(value)
         return value
     call.reserve()  # again, where the run of a view that this one called has the first place
-    run.open()
+    run = delivery.run
+    run.open(items)
     call.begun(run)
     try:
-        connection = Connection(request.environ)
-        delivery = Delivery(run, connection, timing.heartbeat)
-        watcher().watch(delivery, request.environ, timing)
-        advice.of_server(request.environ, connection, timing.heartbeat)
+        delivery.begin()
+        advice.of_server(request.environ, delivery.connection, timing.heartbeat)
         advice.of_extensions(current_app.extensions)
         if isinstance(format, Json | Html):
             response = complete(delivery, format, call)
@@ -132,6 +168,7 @@ def _warn_of_own_events(value: Any) -> None:
 
 def _streamed(delivery: Delivery, format: Streaming, timing: Timing) -> Response:
     run, connection = delivery.run, delivery.connection
+    connection.notices_fin = True
     body: Iterator[bytes] = stream_with_context(delivery.stream(format))
     # Flask 3.1.2 and later tear the request down twice unless the first item is taken here.
     next(body)

@@ -1,4 +1,4 @@
-"""What a view returned, as the run that it is to be."""
+"""What a view returned, as the items of the run that it is to be."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
-from flask import current_app, request
+from flask import request
 from werkzeug.wrappers import Response
 
-from .call import Call
 from .errors import SourceError
 from .events import Event
 from .providers.adapt import adapt, adapt_items
@@ -18,31 +17,18 @@ from .providers.refused import discard
 from .providers.relay import relay_source
 from .providers.shapes import SDKS
 from .providers.source import Source
-from .run import Run
 
 
-def run_for(value: Any, call: Call, began: float) -> Run | None:
-    """The run of what a view returned; None where that is nothing of ours.
+def items_of(value: Any) -> Iterable[Any] | None:
+    """What is to be sent of what a view returned; None where that is for Flask.
 
     :raises SourceError: it is nothing that a view may return; the message says what to do.
     """
     source = adapt(value)
     if source is not None:
         source.joins = True
-        items: Iterable[Any] = relay_source(source)
-    elif _is_for_flask(value):
-        return None
-    else:
-        items = _Opening(value)
-    return Run(
-        items,
-        callbacks=call.own,
-        relayed=call.relayed,
-        sender=current_app._get_current_object(),  # type: ignore[attr-defined]
-        name=request.endpoint or "-",
-        began=began,
-        debug=current_app.debug,
-    )
+        return relay_source(source)
+    return None if _is_for_flask(value) else _Opening(value)
 
 
 class _Opening:

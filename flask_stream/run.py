@@ -10,15 +10,14 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from dataclasses import replace
 
 from blinker import NamedSignal, Namespace
 from werkzeug.exceptions import HTTPException
 
-from .errors import RETRYABLE, SAFE_MESSAGES, RunError
-from .events import FLUSH, Done, Event, Failed, Meta, Start, Text, Usage
-from .providers.errors import SDK_CLIENTS, code_of_abort, from_exception, untold_cause
+from .errors import RunError
+from .events import FLUSH, Done, Event, Meta, Start, Text, Usage
+from .failed import failed_by
+from .providers.errors import SDK_CLIENTS, from_exception, untold_cause
 from .providers.relays import Relays, relays
 from .providers.surrogates import Mender
 from .result import Result
@@ -46,10 +45,9 @@ class ClientLeft(Exception):
 
 
 class Run:
-    """One answer on its way to one client.
+    """One answer on its way to one client: from before its view is called, which has its items.
 
-    :param items: the events to send; their first one is taken in `open`, by the view.
-    :param relayed: what the view has begun to relay before there was a run.
+    :param relayed: what the view relays, and then the run.
     :param callbacks: called once, with the Result, before the terminal event leaves. The
         list may still grow while the run goes on.
     :param sender: the Flask app, for the signals.
@@ -60,13 +58,13 @@ class Run:
     For the watcher, whose thread is another:
 
     :ivar ending: set from outside: why the run is to end, at its source's next item.
+    :ivar opened: its first item is there; before that, its view is at work.
     :ivar relays: the providers' streams that are read.
     :ivar at_end: called when the run is over and nothing of it will be sent any more.
     """
 
     def __init__(
         self,
-        items: Iterable[Event],
         *,
         callbacks: list[Callback],
         sender: object,
@@ -79,12 +77,10 @@ class Run:
         self.result = Result(self.id)
         self.ending: RunError | ClientLeft | None = None
         self.relays = relayed or Relays()
-        self.relays.watch(self.result)
-        self.result.steps = self.relays.steps
         self.began = time.monotonic() if began is None else began
         self.at_end: list[Callable[[], None]] = []
-        self.over = False
-        self._items = items
+        self.opened = self.over = False
+        self._items: Iterable[Event] = ()
         self._iterator: Iterator[Event] | None = None
         self._next: object = _END
         self._mender = Mender()
@@ -101,20 +97,35 @@ class Run:
         sources = self.relays.sources
         return bool(sources) and sources[-1].more
 
-    def open(self) -> None:
-        """Take the first item, so that what fails up to there is an HTTP error.
+    def open(self, items: Iterable[Event]) -> None:
+        """Take the first of the events to send, so that what fails up to there is an HTTP error.
 
         :raises Exception: whatever the view's generator, or the provider, raises.
+        :raises RunError, ClientLeft: the run has had to end meanwhile.
         """
+        self._items = items
+        self.result.steps = self.relays.go_on(self.result)
         try:
-            self._take()
+            self._wait()
         except BaseException:
             try:
                 self._close()
             finally:
                 self._finish()
             raise
+        self.opened = True
         self._tell(stream_started)
+
+    def give_up(self, *, closing: bool) -> None:
+        """The view came to nothing that is a run.
+
+        :param closing: let go of what the view has begun to read.
+        """
+        try:
+            if closing:
+                self._close()
+        finally:
+            self._finish()
 
     def events(self) -> Iterator[Event]:
         """`start` first, exactly one of `done` and `failed` last; FLUSH in between.
@@ -138,7 +149,7 @@ class Run:
                 self._fail(told or error)
             for event in self._mender.end():
                 yield from self._pass_on(event)
-            if self.ending is not None:
+            if self.ending is not None or self.result.error is not None:
                 self._close()  # before its callbacks, as where the client leaves
             self._settle("failed" if self.result.error else "complete")
             yield self._terminal()
@@ -184,8 +195,8 @@ class Run:
                     raise RuntimeError("The view's generator raised GeneratorExit.") from error
                 else:
                     raise
-        # What has come to its own end meanwhile is whole.
-        if self.ending is not None and self._next is not _END:
+        # What has come to its own end meanwhile is whole, if all that it was made of is.
+        if self.ending is not None and not (self._next is _END and self.relays.whole):
             raise self.ending
 
     def _pass_on(self, event: Event) -> Iterator[Event]:
@@ -234,6 +245,8 @@ class Run:
         result.outcome = outcome
         result.seconds = time.monotonic() - self.began
         result.usage = self._total()
+        for step in result.steps:
+            step.outcome = step.outcome or "disconnected"  # the app has not read it to its end
         for step in reversed(result.steps):  # which model answered, if the app told nobody
             result.provider = result.provider or step.provider
             result.model = result.model or step.model
@@ -302,15 +315,17 @@ class Run:
         if self._closed:
             return
         self._closed = True
+        self.relays.stopped = True  # the app's clean-up buys nothing more
         close = getattr(self._items, "close", None)
         if close is not None:
+            token = relays.set(self.relays)
             try:
                 close()
             except Exception:
                 logger.exception("Run %s: closing what the view returned failed", self.id)
-        for source in self.relays.sources:
-            with suppress(Exception):
-                source.close()
+            finally:
+                relays.reset(token)
+        self.relays.close(warn=self._settled)  # where it has come to its own end
 
     def _finish(self) -> None:
         """Let everybody go who keeps something for the run; once."""
@@ -320,24 +335,6 @@ class Run:
                 self.at_end.pop()()
             except Exception:
                 logger.exception("Run %s: its clean-up failed", self.id)
-
-
-def failed_by(error: Exception, debug: bool) -> Failed:
-    """What the client is told of an exception; its own text only in debug mode."""
-    detail: str | None = None
-    if isinstance(error, RunError):
-        failed = Failed(error.error_code, error.message, error.retryable, error.code)
-        detail = error.detail
-    elif isinstance(error, HTTPException):  # the app's own abort(): its words are for the user
-        status = error.code if error.code is not None and error.code >= 400 else 500
-        code = code_of_abort(status)
-        failed = Failed(code, error.description or "", code in RETRYABLE, status)
-    else:
-        failed = Failed("internal", SAFE_MESSAGES["internal"])
-        detail = f"{type(error).__name__}: {error}"
-    if debug and detail:
-        return replace(failed, message=f"{failed.message} [debug: {detail}]")
-    return failed
 
 
 def _utf16_length(text: str) -> int:

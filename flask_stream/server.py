@@ -37,6 +37,7 @@ class Connection:
 
     :ivar socket: None where the environ names none, and for HTTP/2, whose connections carry
         other requests too.
+    :ivar notices_fin: whether a FIN may tell that the client has left; else only a RST does.
     :ivar beat: sends a comment to the client; None where that is not possible, or where the
         format has none. Only for who holds the delivery's lock.
     """
@@ -46,8 +47,13 @@ class Connection:
         self.is_http2 = environ.get("SERVER_PROTOCOL", "").startswith("HTTP/2")
         self.socket: Any = sock if hasattr(select, "poll") and not self.is_http2 else None
         self.beat: Callable[[], object] | None = None
-        self.signs = _RDHUP | _DEAD
+        self.notices_fin = True
         self._user_timeout: int | None = None
+
+    @property
+    def signs(self) -> int:
+        """What to poll for, to know whether the client has left."""
+        return _RDHUP | _DEAD if self.notices_fin else _DEAD
 
     @property
     def fileno(self) -> int:
@@ -71,7 +77,7 @@ class Connection:
             if self.beat is None:
                 return True
             if self.can_take():
-                self.signs = _DEAD
+                self.notices_fin = False
                 self.beat()
         return bool(seen & ~_RDHUP)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from .delivery import Delivery
 from .errors import SAFE_MESSAGES, ProviderError, RunError
-from .run import ClientLeft
+from .run import ClientLeft, Run
 from .server import Environ, new_poll, serves_one_at_a_time, worker_of
 
 logger = logging.getLogger("flask_stream")
@@ -92,7 +92,7 @@ class Watcher:
             self.attended -= 1
 
     def watch(self, delivery: Delivery, environ: Environ, timing: Timing) -> None:
-        """Look after a run until it is over. Called by its own thread, in its request."""
+        """Look after a run until it is over. Called by its own thread, before its view is."""
         watched = _Watched(delivery, timing)
         delivery.run.at_end.append(lambda: self._leave(watched))
         with self._lock:
@@ -141,7 +141,7 @@ class Watcher:
                 self._look_after(watched, now, watched in hinted)
             except Exception:
                 logger.exception("Run %s: watching it failed", watched.delivery.run.id)
-        if self._must_notify and any(w.delivery.run.ending is None for w in all_watched):
+        if self._must_notify and any(_may_take_long(w.delivery.run) for w in all_watched):
             self._worker.notify()
 
     def _look_after(self, watched: _Watched, now: float, hinted: bool) -> None:
@@ -214,6 +214,12 @@ class Watcher:
             with self._lock:  # under which runs leave, so that the connection is still this run's
                 if watched in self._watched and watched.delivery.sent_at is None:
                     watched.delivery.connection.hang_up()
+
+
+def _may_take_long(run: Run) -> bool:
+    """Whether it is a stream's time that passes, and not that of a view which may be stuck."""
+    reads = run.opened or any(not source.closed for source in run.relays.sources)
+    return run.ending is None and reads
 
 
 def _silent(seconds: float) -> ProviderError:

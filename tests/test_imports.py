@@ -52,6 +52,7 @@ ORDER = [
     "providers.relays",
     "providers.relay",
     "providers",
+    "failed",
     "run",
     "server",
     "formats.native",

@@ -127,8 +127,8 @@ class Storm:
     def _stream(self, prompt: str, at_end_mark: Callable[[Source], None] | None = None) -> None:
         """Read a stream to its end."""
         source = self._open(prompt)
-        run = Run(relay_source(source), callbacks=[], sender=self)
-        run.open()
+        run = Run(callbacks=[], sender=self)
+        run.open(relay_source(source))
         for event in run.events():
             if event.kind == "done" and at_end_mark is not None:
                 at_end_mark(source)
@@ -140,7 +140,7 @@ class Storm:
         """Read a stream that falls silent, and then is cancelled."""
         silent = self._silent[prompt] = threading.Event()
         source = self._open(prompt)
-        run = Run(relay_source(source), callbacks=[], sender=self)
+        run = Run(callbacks=[], sender=self)
 
         def cancel() -> None:
             if silent.wait(DEADLINE):
@@ -148,7 +148,7 @@ class Storm:
                 source.cancel()
 
         self._cancels.put(cancel)
-        run.open()
+        run.open(relay_source(source))
         with suppress(ClientLeft):
             for _ in run.events():
                 pass

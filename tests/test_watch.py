@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -16,32 +17,32 @@ from werkzeug.serving import make_server
 from flask_stream import ProviderError, Result, Text, relay, watch
 from tests.conftest import Site, events_of, said
 from tests.provider import TEXT, WIRES, WORDS, Exchange, Provider, told
-from tests.servers.client import DEADLINE, Client
+from tests.servers.client import DEADLINE, Client, close_all
 from tests.servers.running import until
 from tests.stalling import Stalling, Way, each_case_of_a_view, relayed
 
 SHORT = 0.3  # seconds: three times the watcher's pace
 
 
-@pytest.fixture
-def connect(site: Site) -> Iterator[Callable[[], Client]]:
-    """Ask the site over a real connection, to Werkzeug's development server."""
+@contextmanager
+def serving(site: Site) -> Iterator[int]:
+    """The port of Werkzeug's development server, with the site."""
     site.app.config["STREAM_HEARTBEAT"] = 1000  # a comment would find out who has left, too
-    clients: list[Client] = []
     server = make_server("127.0.0.1", 0, site.app, threaded=True)
     # Half a second, the default, is what each test would wait for at its end.
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
-
-    def ask() -> Client:
-        clients.append(Client(server.server_port))
-        return clients[-1].ask("POST", "/")
-
-    yield ask
-    for client in clients:
-        client.leave()
+    yield server.server_port
+    close_all()
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def connect(site: Site) -> Iterator[Callable[[], Client]]:
+    """Ask the site over a real connection."""
+    with serving(site) as port:
+        yield lambda: Client(port).ask("POST", "/")
 
 
 # -- clients that leave -----------------------------------------------------------------------

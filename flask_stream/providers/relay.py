@@ -47,6 +47,9 @@ def relay(stream: Any, *, wire: str | None = None) -> Generator[Event, None, Res
     source = adapt_relayed(stream)
     if wire is not None:
         source.wire = wire
+    among = relays.get()
+    if among is not None:
+        among.expect(source)
     return relay_source(source)
 
 
@@ -54,9 +57,11 @@ def relay_source(source: Source) -> Generator[Event, None, Result]:
     """`relay` for a source that is known already."""
     step, turn = Result(), Turn()
     among = relays.get()
+    source.begun = True
     if among is not None:
         among.begin(source, step)
     try:
+        _stop_here(among)  # before a manager is entered, which would ask the provider
         _open(source, step)
         yield Meta(source.provider)
         source.asked_at = time.monotonic()
@@ -65,21 +70,23 @@ def relay_source(source: Source) -> Generator[Event, None, Result]:
             yield event
             source.asked_at = asked_at if event is FLUSH else time.monotonic()
         _settle(step, turn)
-        if source.cancelled and turn.error is None and not turn.complete:
-            # The reader has left. Said here, where the app's generator stands, and by the one
-            # exception that no fallback of its catches: nobody is to buy tokens for nobody.
-            raise GeneratorExit
-        if not source.joins:  # the run does it otherwise, after it has sent `done`
-            source.finish()
         error = turn.error
         if error is None and not turn.complete:
+            if source.cancelled:
+                _stop_here(among)
             error = ProviderError("truncated", detail="the stream ended without its end mark")
-        if error is None:
+        if error is not None:
+            error = _failed(step, error)
+        else:
             step.outcome = "complete"
-            return step
-        raise _failed(step, error)
+        if not source.joins:  # the run does it otherwise, after it has sent `done`
+            source.finish()
+            _stop_here(among)  # whatever comes behind it in the app's generator
+        if error is not None:
+            raise error
+        return step
     except GeneratorExit:
-        step.outcome = "disconnected"
+        step.outcome = step.outcome or "disconnected"
         raise
     finally:
         _settle(step, turn)
@@ -87,6 +94,16 @@ def relay_source(source: Source) -> Generator[Event, None, Result]:
             among.end(step)
         if not source.joins or step.outcome != "complete":
             source.close()
+
+
+def _stop_here(among: Relays | None) -> None:
+    """End the app's generator where it stands, if its reader has left, or its time is up.
+
+    By the one exception that no fallback of its catches: nobody is to buy tokens for nobody.
+    """
+    if among is not None and among.stopped:
+        among.cut_short = True
+        raise GeneratorExit
 
 
 def _told(source: Source, turn: Turn, step: Result, among: Relays | None) -> Iterator[Event]:

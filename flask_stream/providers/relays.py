@@ -6,11 +6,20 @@ the run must know of it does not hang on its events.
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from contextvars import ContextVar
 
 from ..result import Result
 from .prose import gap
 from .source import Source
+
+logger = logging.getLogger("flask_stream")
+
+_UNREAD = (
+    "relay() was called, and nothing has read what it gave, so that its stream was closed unread. "
+    "Write «result = yield from relay(…)»."
+)
 
 
 class Relays:
@@ -19,36 +28,56 @@ class Relays:
     :ivar sources: those that may still be read, the last of them begun last.
     :ivar steps: the Result of each, in the order in which they began.
     :ivar said: the run's Result: what of it all has reached the reader.
+    :ivar stopped: the run is to end: each relay ends at once, and so does whoever reads it.
+    :ivar cut_short: one was ended in that way.
     """
 
     def __init__(self) -> None:
         self.sources: list[Source] = []
         self.steps: list[Result] = []
         self.said = Result()
-        self._watched = self._stopped = False
+        self.stopped = self.cut_short = False
+        self._expected: list[Source] = []
         self._ended_at: dict[str, int] = {}
 
-    def watch(self, said: Result) -> None:
+    @property
+    def whole(self) -> bool:
+        """Whether all relays have come to an end of their own."""
+        return not self.cut_short and all(step.outcome is not None for step in self.steps)
+
+    def go_on(self, said: Result) -> list[Result]:
         """A run goes on with what the view has begun, and has not read to its end."""
         self.said = said
-        self._watched = True
         self.sources = [source for source in self.sources if not source.closed]
         self.steps[:] = [step for step in self.steps if step.outcome is None]
-        for source in self.sources:
-            source.watched = True
+        return self.steps
+
+    def expect(self, source: Source) -> None:
+        """It is to be read: `relay` was called, and nobody has taken its first event yet."""
+        self._expected.append(source)
 
     def begin(self, source: Source, step: Result) -> None:
-        source.watched = self._watched
+        source.watched = True
         self.sources = [*(other for other in self.sources if not other.closed), source]
         self.steps.append(step)
-        if self._stopped:
-            source.cancel()
 
     def stop(self) -> None:
         """Wake whoever reads one, from any thread; those that begin later end at once."""
-        self._stopped = True
+        self.stopped = True
         for source in self.sources:
             source.cancel()
+
+    def close(self, *, warn: bool) -> None:
+        """Release what is still open.
+
+        :param warn: of what nobody has begun to read.
+        """
+        unread = [source for source in self._expected if not source.begun]
+        if unread and warn:
+            logger.warning(_UNREAD)
+        for source in [*self.sources, *unread]:
+            with suppress(Exception):
+                source.close()
 
     def end(self, step: Result) -> None:
         """A relay is over. Called once all that it yielded has been passed on."""

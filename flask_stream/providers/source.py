@@ -26,6 +26,7 @@ class Source:
     :ivar asked_at: since when its reader has waited for an event, on the monotonic clock; None
         while the reader has other things to do.
     :ivar heard_at: when the provider last sent something that is no ping.
+    :ivar begun: its relay is being read, or has been.
     :ivar watched: set by a consumer that calls `cancel` once `due` has passed: a run. Where
         there is none, a timer does.
     :ivar due: when what is read behind the provider's last word has to be over, on the
@@ -39,7 +40,7 @@ class Source:
     more = False
     asked_at: float | None = None
     heard_at = 0.0
-    watched = False
+    begun = watched = False
     due: float | None = None
 
     def __init__(self) -> None:

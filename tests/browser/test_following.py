@@ -102,7 +102,8 @@ LOOK = """() => {
     [top, bottom] = [Math.max(top, edges.top), Math.min(bottom, edges.bottom)];
   }
   const form = document.querySelector("form");
-  if (/sticky|fixed/.test(getComputedStyle(form).position)) bottom = form.getBoundingClientRect().top;
+  const covers = /sticky|fixed/.test(getComputedStyle(form).position);
+  if (covers) bottom = form.getBoundingClientRect().top;
   const scrolled = scrollY + (box?.scrollTop ?? 0);
   return { top, bottom, from: last.top, to: last.bottom, scrolled };
 }"""
