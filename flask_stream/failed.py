@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, Unauthorized
 
 from .errors import RETRYABLE, SAFE_MESSAGES, RunError
 from .events import Failed
 from .providers.errors import code_of_abort
+
+_SIGN_IN = "You are not signed in. Sign in, then ask again."
 
 
 def failed_by(error: Exception, debug: bool) -> Failed:
@@ -20,7 +22,10 @@ def failed_by(error: Exception, debug: bool) -> Failed:
     elif isinstance(error, HTTPException):  # the app's own abort(): its words are for the user
         status = error.code if error.code is not None and error.code >= 400 else 500
         code = code_of_abort(status)
-        failed = Failed(code, error.description or "", code in RETRYABLE, status)
+        message = error.description or ""
+        if status == 401 and message == Unauthorized.description:  # a page of Werkzeug's own words
+            message = _SIGN_IN
+        failed = Failed(code, message, code in RETRYABLE, status)
     else:
         failed = Failed("internal", SAFE_MESSAGES["internal"])
         detail = f"{type(error).__name__}: {error}"

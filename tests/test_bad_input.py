@@ -341,8 +341,8 @@ def test_a_response_of_requests_whose_first_events_tell_no_wire_is_refused(
 
 
 WRONG_ITEMS = [
-    (7, "yielded 7, a int", "yield str(value)"),
-    (None, "yielded None", "Only str and Event"),
+    (7, "yielded 7, an int", "yield str(value)"),
+    (None, "yielded None", 'delta.content or ""'),
     (b"one", "yielded bytes", "decode them"),
     ({"text": "one"}, "a dict", "yield Data(name, value)"),
     (Start("id"), "yielded Start", "which Flask-Stream sends itself"),

@@ -55,12 +55,27 @@ def test_a_failure_before_done_is_no_answer(before: list[JSON], last: JSON, code
         *({"error": {"code": 0, "message": ""}}, {"error": {"code": None}}),
         *({"error_code": 0, "error_msg": "success"}, {"code": 0, "message": "Success"}),
         *({"base_resp": {"status_code": 0, "status_msg": "success"}}, {"x_groq": {"id": "r"}}),
+        *({"error": "no error"}, {"error_message": "N/A"}, {"code": 20000, "message": "success"}),
+        {"status": "completed", "message": "ok", "code": "x"},
     ],
     ids=str,
 )
 def test_an_errors_field_that_says_nothing_is_no_failure(empty: JSON) -> None:
     result = chat(HALF | empty, STOP | empty, DONE)
     assert (result.text, result.outcome) == ("Half", "complete")
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [{"detail": "low"}, {"code": "chatcmpl", "message": "bye"}, {"usage": {}, "detail": [1]}],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", [{}, {"object": "chat.completion.chunk"}], ids=["bare", "named"])
+def test_a_chunk_without_choices_may_say_more_and_is_no_failure(beside: JSON, kind: JSON) -> None:
+    last = {"choices": [], **kind, **beside}
+    for dicts in ([HALF, STOP, last, DONE], [last, HALF, STOP, DONE]):
+        result = chat(*dicts)
+        assert (result.text, result.outcome) == ("Half", "complete")
 
 
 @pytest.mark.parametrize(
@@ -114,6 +129,37 @@ def test_a_list_of_errors_is_a_failure(data: str, code: str) -> None:
 @pytest.mark.parametrize("data", ["[]", "[1]", "[{}]", '["error"]', "[DONE", '[{"a":1}]'])
 def test_another_list_is_skipped(data: str) -> None:
     assert parse(data) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["Internal Server Error", "[ERROR] model crashed", '"error: model crashed"', "upstream failed"],
+)
+def test_words_of_a_failure_in_the_place_of_a_chunk_are_one(data: str) -> None:
+    d = parse(data)
+    assert d is not None
+    result = chat(HALF, d, DONE)
+    assert (result.text, result.outcome) == ("Half", "failed")
+
+
+@pytest.mark.parametrize("data", ["", "ping", "keep-alive", '"OK"', "7", "null", "true"])
+def test_other_words_in_the_place_of_a_chunk_are_skipped(data: str) -> None:
+    assert parse(data) is None
+
+
+@pytest.mark.parametrize("data", ["", "null"])
+def test_an_error_event_without_an_error_is_none(data: str) -> None:
+    assert parse(data, "error") is None
+
+
+def test_an_error_beside_a_stop_fails_on_anthropics_wire() -> None:
+    text = block(0, {"type": "text", "text": "Half"})
+    failing = delta("end_turn") | {"error": {"type": "overloaded_error", "message": "m"}}
+    result = read(start(), *text, failing, {"type": "message_stop"}, wire="anthropic")[1]
+    assert result.error is not None
+    assert (result.text, result.error.code) == ("Half", "overloaded")
+    fine = delta("end_turn") | {"error": None}
+    assert read(start(), *text, fine, {"type": "message_stop"}, wire="anthropic")[1].error is None
 
 
 # -- the words ------------------------------------------------------------------------------
@@ -205,6 +251,7 @@ def test_a_providers_word_for_why_it_stopped_has_ours(word: str, ours: str) -> N
         *[(word, "provider_error") for word in ("abort", "aborted", "error", "network_error")],
         *[(word, "provider_error") for word in ("ABORT", "cancelled", "upstream_error")],
         *[(word, "provider_error") for word in ("MALFORMED_FUNCTION_CALL", "failed")],
+        *[(word, "provider_error") for word in ("USER_CANCEL", "interrupt", "incomplete")],
         *[("insufficient_system_resource", "overloaded"), ("request_timeout", "timeout")],
     ],
 )

@@ -41,6 +41,8 @@ def calls_of(result: Result) -> list[tuple[str, Any]]:
         [piece(0, "a", "", ""), piece(0, "b", "f", '{"x":1}')],
         [piece(0, "a", "f", '{"x":'), piece(0, None, None, 1), piece(0, None, None, "}")],
         [piece(0, "a", "f", '{"x":1}'), piece(0, "a", "f", "")],
+        [piece(0, "a", "f", '{"x"'), piece(0, None, None, ":1}"), piece(0, "a", "f", '{"x":1}')],
+        [{"tool_calls": [None, *piece(0, "a", "f", '{"x":1}')["tool_calls"], "f"]}],
     ],
     ids=[
         *("as OpenAI sends it", "index starts at 1", "no index", "empty id and name later"),
@@ -48,7 +50,8 @@ def calls_of(result: Result) -> list[tuple[str, Any]]:
         *("id changes after an empty start", "arguments are an object", "no arguments at first"),
         *("name late, empty at first", "name late, absent at first", "name amid the arguments"),
         *("name behind the arguments", "name late, no index", "name late, id changes"),
-        *("a number as a piece", "all said again at the end"),
+        *("a number as a piece", "the name said again at the end"),
+        *("all of it said again at the end", "what is no piece beside it"),
     ],
 )
 def test_the_pieces_of_one_tool_call_are_put_together(pieces: list[JSON]) -> None:
@@ -194,6 +197,27 @@ def test_8000_pieces_of_tool_calls_are_read_in_linear_time(pieces: list[JSON]) -
     begun = time.monotonic()
     assert chat(*(chunk(each) for each in pieces), CALLED).tool_calls
     assert time.monotonic() - begun < 15
+
+
+@pytest.mark.parametrize("index", [0, None])
+@pytest.mark.parametrize("id", ["a", "f"], ids=["an id", "the name as id"])
+@pytest.mark.parametrize("chunks", [1, 2])
+def test_calls_that_have_the_same_id_are_apart_and_can_be_answered(
+    index: int | None, id: str, chunks: int
+) -> None:
+    pieces = [piece(index, id, "f", f'{{"x":{x}}}') for x in (1, 2)]
+    if chunks == 1:
+        pieces = [{"tool_calls": [call for p in pieces for call in p["tool_calls"]]}]
+    result = chat(*map(chunk, pieces), CALLED, DONE)
+    assert calls_of(result) == [("f", {"x": 1}), ("f", {"x": 2})]
+    ids = [call.id for call in result.tool_calls]
+    assert len(set(ids)) == 2
+    assert [call["id"] for call in result.message["tool_calls"]] == ids
+
+
+def test_parallel_calls_of_one_name_without_arguments_are_as_many_as_there_are() -> None:
+    both = [piece(None, None, "f")["tool_calls"][0]] * 2
+    assert calls_of(chat(chunk({"tool_calls": both}), CALLED, DONE)) == [("f", {}), ("f", {})]
 
 
 def test_calls_without_any_id_get_ids_of_their_own() -> None:

@@ -42,6 +42,12 @@ def page_of(site: Site) -> Any:
     return site.app.test_client().get("/page")
 
 
+def test_a_401_of_werkzeugs_own_words_is_told_in_a_users(site: Site) -> None:
+    """Flask-Login's, where an app names no page to sign in on."""
+    failing(site, Unauthorized())
+    assert site.ask().get_json()["message"] == "You are not signed in. Sign in, then ask again."
+
+
 # -- exceptions that the app keeps ------------------------------------------------------------
 
 

@@ -291,3 +291,16 @@ def test_a_response_of_no_bytes_at_all_is_no_mistake_of_the_views(
     provider.run(script)
     site.view(lambda: provider.post(CHAT))
     assert site.events()[-1][1]["code"] == "truncated"
+
+
+@pytest.mark.parametrize("words", [iter, lambda words: (word.upper() for word in words)])
+def test_a_stream_of_words_that_its_with_block_has_closed_is_refused(
+    site: Site, provider: Provider, words: Callable[[Any], Any]
+) -> None:
+    provider.play(told("anthropic"))
+
+    def view() -> Any:
+        with provider.helper("anthropic") as stream:
+            return words(stream.text_stream)
+
+    assert "with block" in refusal(site, view)

@@ -44,6 +44,7 @@ STRAYS = {
     "a list over several lines": json.dumps([NESTED], indent=1),
     "JSON, and an event behind it": f"{json.dumps(NESTED)}data: [DONE]\n\n",
     "a list in an event": f"data: [{json.dumps(NESTED)}]\n\n",
+    "an event with a capital": f"event: Error\ndata: {json.dumps(ERROR)}\n\n",
 }
 
 

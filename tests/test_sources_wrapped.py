@@ -289,7 +289,7 @@ def test_langchains_chunks_are_told_what_to_yield(site: Site, first: list[Any]) 
         answer = site.ask().get_data(as_text=True)
     except SourceError as error:
         answer = str(error)
-    assert "a AIMessageChunk, one of LangChain's messages" in answer
+    assert "an AIMessageChunk, one of LangChain's messages" in answer
     assert "yield chunk.text" in answer
 
 

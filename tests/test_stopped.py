@@ -247,14 +247,15 @@ def test_who_leaves_what_the_view_reads_itself_is_noticed(
     """But for a FIN where the answer is a stream: it may be half of a connection only."""
     script = Stalling()
     provider.run(script)
-    site.view(lambda: view(lambda: provider.create("anthropic")))
+    may_read_on = leave is Client.leave and accept == "text/event-stream"
+    idle = 3 * SHORT if may_read_on else DEADLINE
+    site.view(idle_seconds=idle)(lambda: view(lambda: provider.create("anthropic")))
     client = sending(accept)
     assert script.said.wait(DEADLINE)
     leave(client)
-    if leave is Client.leave and accept == "text/event-stream":
-        assert not script.gone.wait(2 * SHORT)
-    else:
-        assert script.gone.wait(DEADLINE)
+    if may_read_on:
+        assert not script.gone.wait(SHORT)
+    assert script.gone.wait(DEADLINE)
 
 
 def test_what_the_view_reads_itself_may_end_before_the_run_does(

@@ -66,3 +66,13 @@ def test_an_answer_that_its_reader_leaves_has_the_usage_so_far(
     assert results[0].outcome == "disconnected"
     assert results[0].usage is not None
     assert results[0].usage.input_tokens == 351
+
+
+def test_counts_that_are_written_as_fractions_are_whole_numbers(
+    site: Site, provider: Provider, results: list[Result]
+) -> None:
+    body = told("openai_chat").replace(b'"prompt_tokens":51', b'"prompt_tokens":51.0')
+    provider.play(body)
+    site.view(on_finish=results.append)(lambda: provider.create("openai_chat"))
+    assert site.events()[-1][1]["usage"]["input_tokens"] == 51
+    assert b"51.0" in body

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import SourceError
 from ..events import Event
 from . import plain, shapes
+from .errors import is_misuse
 from .names import class_names
 from .refused import discard, no_stream
 from .responses import adapt_httpx, adapt_requests
@@ -78,6 +79,14 @@ def adapt_items(items: Iterable[Any], iterator: Iterator[Any]) -> Iterator[Event
         first = next(iterator)
     except StopIteration:
         return iter(())
+    except Exception as error:
+        if not is_misuse(error):
+            raise
+        raise SourceError(
+            "What this view returned reads a stream that is closed: it was read to its end, or a "
+            "with block that has ended closed it. Return the stream itself, unread and outside of "
+            "a with block; or make the view a generator, and yield inside of the block."
+        ) from error
     whole = chain([first], iterator)
     if shapes.is_item(first):
         return SDKItems(whole, items)

@@ -65,11 +65,13 @@ class _Reader:
         }
 
     def handle(self, d: JSON) -> Iterator[Event]:
-        handler = self.handlers.get(only_text(d.get("type")))
-        if handler is not None:
-            return handler(d)
-        failure = failure_of(d)  # a gateway's, in another dialect
-        return iter(()) if failure is None else self.error({"error": failure})
+        kind = only_text(d.get("type"))
+        handler = self.handlers.get(kind)
+        if handler is None or ("error" in d and kind != "error"):
+            failure = failure_of(d)  # a gateway's, in another dialect
+            if failure is not None:
+                return self.error({"error": failure})
+        return iter(()) if handler is None else handler(d)
 
     def message_start(self, d: JSON) -> Iterator[Event]:
         message = d.get("message") or {}

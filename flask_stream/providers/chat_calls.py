@@ -10,7 +10,7 @@ from ..events import Event
 from .chat_message import merged, settled
 from .digits import Digits
 from .surrogates import mend_all
-from .turn import JSON, OpenCall, only_text
+from .turn import JSON, OpenCall, only_text, understood
 
 
 class Calls:
@@ -35,8 +35,8 @@ class Calls:
     def pieces(self, calls: list[JSON]) -> Iterator[Event]:
         """The pieces that one chunk brings."""
         self._chunk += 1
-        for d in calls:
-            yield from self._piece(d)
+        for d in calls:  # one that is not understood costs the others nothing
+            yield from understood(self._piece, d)
 
     def tell(self) -> Iterator[Event]:
         """Something else comes, so the name that waits is whole."""
@@ -64,6 +64,8 @@ class Calls:
             call = self._open(d, call)
         elif call is not self.waiting:
             yield from self.tell()
+        if name and arguments and call.is_whole() and call.text == arguments:
+            arguments = ""  # a whole call, said again
         if name and not call.started:
             call.add_name(name)
             self.waiting = call
@@ -83,10 +85,12 @@ class Calls:
 
     def _open(self, d: JSON, before: ChatCall | None) -> ChatCall:
         id = only_text(d.get("id"))
+        if id in self._by_id:  # an answer to the call must name one of them
+            id = f"{id}_{len(self.all)}"
         call = ChatCall(id or f"call_{len(self.all)}")
         call.is_anonymous = not id
         call.is_function = d.get("index") == FUNCTION_CALL
-        call.before = before
+        call.before = before if before is not None and before.chunk != self._chunk else None
         self.all.append(call)
         self._current[d.get("index")] = self._by_id[call.id] = call
         return call
@@ -98,8 +102,10 @@ class Calls:
         repeat the id and the name with every piece, or change the id, or send the name late or
         in pieces.
         """
-        if not name or (id and id == call.id):
+        if not name:
             return False
+        if id and id == call.id:  # of every piece, or of every call
+            return bool(arguments) and call.is_whole() and call.text != arguments
         if not call.name:  # the name comes late; unless that one's arguments are there already
             return bool(call.pieces) and bool(arguments) and call.is_whole()
         if call.chunk == self._chunk and bool(id) == (not call.is_anonymous):

@@ -204,6 +204,8 @@ def _code_of(word: str) -> str | None:
 SDK_CLIENTS = ("httpx2", "httpcore2")
 _HTTP_CLIENTS = ("httpx2", "httpx", "httpcore2", "httpcore", "requests", "urllib3")
 
+_MISUSE = {"StreamClosed", "StreamConsumed", "ResponseNotRead"}
+
 _CANNOT_CONNECT = {"ConnectError", "ConnectionError", "NewConnectionError"}
 
 
@@ -221,6 +223,8 @@ def from_exception(
     of_client = class_names(error, *clients)
     if "APIError" not in of_sdk and not of_client:
         return None
+    if is_misuse(error):
+        return None
     detail = f"{type(error).__name__}: {error}"
     if any("Timeout" in name for name in of_sdk | of_client):
         return ProviderError("timeout", detail=detail)
@@ -235,6 +239,11 @@ def from_exception(
     if begun and connected and (of_client or "APIConnectionError" in of_sdk):
         return ProviderError("truncated", detail=detail)
     return ProviderError(detail=detail, retryable=True)
+
+
+def is_misuse(error: BaseException) -> bool:
+    """Whether the app has asked its HTTP client for what was read or closed before."""
+    return bool(class_names(error, *_HTTP_CLIENTS) & _MISUSE)
 
 
 def untold_cause(error: RunError) -> BaseException | None:

@@ -16,7 +16,10 @@ _USUAL = {
     *("role", "content", "refusal", "reasoning", "reasoning_content", "reasoning_details"),
     *("tool_calls", "annotations", "obfuscation"),
 }
-_FINE = {"", "0", "0.0", "200", "ok", "success", "none", "null", "false"}
+_FINE = {
+    *("", "0", "0.0", "200", "ok", "success", "completed", "none", "null", "false"),
+    *("no error", "no_error", "noerror", "n/a"),
+}
 
 
 def error_in(value: object) -> object:
@@ -69,11 +72,14 @@ def failure_in(part: Mapping[str, Any]) -> object:
 
 def _bare(d: Mapping[str, Any]) -> object:
     """An error in the place of a chunk: {"code": …, "message": …}, or FastAPI's {"detail": …}."""
-    if d.get("detail"):
+    is_chunk = "choices" in d
+    if d.get("detail") and not is_chunk:
         return d
-    is_status = re.fullmatch("[45][0-9]{2}|error|failed", str(d.get("status")))
-    told = isinstance(d.get("message") or d.get("msg"), str)
-    return d if told and (is_status or _says(d.get("code"))) else None
+    status = re.compile("[45][0-9]{2}|error|failed")
+    has_status = any(status.fullmatch(str(d.get(key))) for key in ("status", "code"))
+    said = d.get("message") or d.get("msg")
+    told = isinstance(said, str) and _says(said)
+    return d if told and (has_status or (not is_chunk and _says(d.get("code")))) else None
 
 
 def _is_fine(part: Mapping[str, Any]) -> bool:

@@ -17,3 +17,8 @@ def class_names(obj: object, *roots: str) -> set[str]:
     The real type is asked, not ``__class__``: a tracing proxy is not the stream it wraps.
     """
     return {c.__name__ for c in type(obj).__mro__ if c.__module__.partition(".")[0] in roots}
+
+
+def with_article(name: str) -> str:
+    """`an int`, `a Message`."""
+    return f"{'an' if name[0] in 'AEIOaeio' else 'a'} {name}"

@@ -111,7 +111,7 @@ class _Reader:
             yield from self.text(content)
         elif isinstance(content, list):
             for part in content:
-                yield from self.part(part)
+                yield from understood(self.part, part)
         elif content is not None:
             yield from self.part(content)
         if refusal := spoken(delta.get("refusal")):
@@ -126,7 +126,7 @@ class _Reader:
             function = delta["function_call"]
             yield from self.calls.pieces([{"index": FUNCTION_CALL, "function": function}])
         for annotation in delta.get("annotations") or []:
-            yield from self.cited(annotation)
+            yield from understood(self.cited, annotation)
 
     # -- what is said -------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from ..errors import SourceError
 from ..events import VOCABULARY, Done, Event, Failed, Start, Text, Words, check_json
 from . import shapes
-from .names import class_names
+from .names import class_names, with_article
 from .refused import discard
 
 # A whole frame, hand-written: users come from `yield f"data: {word}\n\n"`.
@@ -74,22 +74,27 @@ def _check_subclass(event: Event) -> None:
 
 
 def _refusal(item: object) -> str:
-    kind = type(item).__name__
+    of_kind = with_article(type(item).__name__)
     if shapes.is_langchains(item):
         return (
-            f"A view yielded a {kind}, one of LangChain's messages. Yield its text: "
+            f"A view yielded {of_kind}, one of LangChain's messages. Yield its text: "
             "«yield chunk.text»."
         )
     if shapes.is_item(item) or class_names(item, *shapes.SDKS):
         return (
-            f"A view yielded a {kind}, an event of a provider's stream. Pass the stream on with "
+            f"A view yielded {of_kind}, an event of a provider's stream. Pass the stream on with "
             "«yield from relay(stream)», or return the stream itself."
         )
     if isinstance(item, bytes):
         return "A view yielded bytes. Yield str instead: decode them, or yield the words."
     if hasattr(item, "__next__"):
-        return f"A view yielded {item!r:.80}, a {kind}. To yield what it yields: «yield from» it."
+        return f"A view yielded {item!r:.80}, {of_kind}. To yield what it yields: «yield from» it."
+    if item is None:
+        return (
+            "A view yielded None. In a loop over a provider's stream, write «yield "
+            'delta.content or ""», or «yield from relay(stream)» in place of the loop.'
+        )
     advice = "yield Data(name, value) for an event of your own"
     if not isinstance(item, dict | list):
         advice = f"yield str(value) for its text, or {advice}"
-    return f"A view yielded {item!r:.80}, a {kind}. Only str and Event can be streamed: {advice}."
+    return f"A view yielded {item!r:.80}, {of_kind}. Only str and Event can be streamed: {advice}."

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from .names import with_article
 from .shapes import is_langchains
 
 
 def no_stream(obj: object, first: object = None) -> str:
     """What to say of `obj` that `relay` was given, and of its first item."""
-    told = f"relay() was given a {type(obj).__name__}, which is no provider's stream. "
+    told = f"relay() was given {with_article(type(obj).__name__)}, which is no provider's stream. "
     if is_langchains(first):
-        kind = type(first).__name__
-        return told + f"It gives a {kind}, one of LangChain's messages: «yield chunk.text» of each."
+        kind = with_article(type(first).__name__)
+        return told + f"It gives {kind}, one of LangChain's messages: «yield chunk.text» of each."
     return told + (
         "It takes what client.messages.create(stream=True) and its like return; what is your own "
         "you can yield as it is (text, events), or «yield from» (another generator)."

@@ -54,11 +54,15 @@ _INTERRUPTED = {
     "unexpected_tool_call": "provider_error",
     "missing_thought_signature": "provider_error",
 }
+_GIVEN_UP = (
+    *("abort", "aborted", "cancel", "cancelled", "canceled"),
+    *("interrupt", "interrupted", "incomplete"),
+)
 # Others of the kind, by a part of their word: `upstream_error`, `request_cancelled`.
 _INTERRUPTION = {
-    **dict.fromkeys(("abort", "aborted", "cancelled", "canceled", "interrupted"), "provider_error"),
+    **dict.fromkeys(_GIVEN_UP, "provider_error"),
     **dict.fromkeys(("error", "fail", "failed", "failure", "disconnected"), "provider_error"),
-    **dict.fromkeys(("timeout", "timedout", "deadline"), "timeout"),
+    **dict.fromkeys(("timeout", "timedout", "deadline", "time"), "timeout"),
     **dict.fromkeys(("overload", "overloaded", "unavailable"), "overloaded"),
 }
 

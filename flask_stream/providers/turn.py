@@ -209,4 +209,6 @@ def count(raw: Mapping[str, Any] | None, *path: str) -> int | None:
     value: Any = raw
     for key in path:
         value = value.get(key) if isinstance(value, Mapping) else None
+    if isinstance(value, float) and value.is_integer():  # some write 10.0
+        value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -8,6 +8,7 @@ turned back to dicts. For a `requests` response see `over_requests`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
 from typing import Any, Protocol
@@ -176,8 +177,9 @@ def parse(data: str, kind: str = "message") -> JSON | None:
     :raises ProviderError: it begins as a JSON object, but is none.
     """
     data = data.lstrip()
-    if kind == "error":
-        return _error(data)
+    if kind.lower() == "error":
+        # A server that writes all its fields each time leaves this one empty.
+        return None if data in ("", "null") else _error(data)
     if data.startswith("{"):
         try:
             d = loads(data)
@@ -187,10 +189,15 @@ def parse(data: str, kind: str = "message") -> JSON | None:
         return d if isinstance(d, dict) else None
     if data.startswith("[DONE]"):
         return DONE
-    if data.startswith("["):
-        failure = error_in(_json(data))
+    value = _json(data)
+    if isinstance(value, list):
+        failure = error_in(value)
         return None if failure is None else {"type": "error", "error": failure}
-    return None
+    # Words in the place of a chunk; no wire has any. «ping» is nothing, «Bad Gateway: error» is.
+    return _error(data) if _FAILING.search(data[:1000]) else None
+
+
+_FAILING = re.compile("error|exception|fail|crash", re.IGNORECASE)
 
 
 def _error(data: str) -> JSON:

@@ -56,6 +56,12 @@ export class FlaskStreamElement extends Base {
   /** @type {Turn | null} */
   #turn = null;
   /**
+   * Of the attempts before this one.
+   *
+   * @type {Turn[]}
+   */
+  #earlier = [];
+  /**
    * The `src` that has been run: to move the element does not run it again.
    *
    * @type {string | null}
@@ -150,16 +156,24 @@ export class FlaskStreamElement extends Base {
       ...options,
       onState: (state) => {
         if (RUNNING.test(state)) this.#show(state);
-        if (state === "waiting") this.#emit("stream:open");
+        if (state === "waiting") {
+          for (const turn of this.#earlier.splice(0)) turn.remove();
+          this.#emit("stream:open");
+        }
         options.onState?.(state);
       },
     });
     this.#turn?.flush();
     const { output } = slots(this);
-    const append = this.hasAttribute("append");
-    if (!append || attempt > 1) this.#turn?.remove();
+    if (attempt > 1) {
+      // What came before the failure stays in the page until there is something to take its place.
+      if (this.#turn) this.#earlier.push(this.#turn);
+    } else {
+      this.#earlier = [];
+    }
     // In a saved page there may be an answer of an earlier visit.
-    if (!append) {
+    if (attempt === 1 && !this.hasAttribute("append")) {
+      this.#turn?.remove();
       output.replaceChildren();
       for (const part of this.querySelectorAll("[data-stream] [data-part]")) part.remove();
     }
@@ -268,7 +282,7 @@ export class FlaskStreamElement extends Base {
     try {
       for await (const event of run) {
         last = event.data;
-        isEmpty &&= !isOfAnswer(event.type);
+        isEmpty &&= !isOfAnswer(event.type, event.data);
         // Of an answer that had to wait for a file, another run may have taken the place.
         const loading = (run !== this.#run || this.#emit("stream:event", event)) && turn.show(event);
         if (loading) await loading;

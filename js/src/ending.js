@@ -6,11 +6,16 @@ const WORDS = new Map([
   ["pause", "The model paused before the end of its answer"],
 ]);
 
-/** Events that are no part of an answer. */
-const ABOUT_IT = /^(start|meta|usage|done)$/;
+/** Events that are no part of an answer: what is about it, and how the model came to it. */
+const ABOUT_IT = /^(start|meta|usage|done|reasoning)$/;
 
-/** @param {string} type of an event */
-export const isOfAnswer = (type) => !ABOUT_IT.test(type);
+/**
+ * Whether there is something in it to be read or seen.
+ *
+ * @param {string} type of an event
+ * @param {any} data
+ */
+export const isOfAnswer = (type, data) => !ABOUT_IT.test(type) && (type !== "text" || /\S/.test(data?.text));
 
 /**
  * @param {string} reason the stop reason

@@ -253,6 +253,28 @@ def test_the_answer_takes_the_place_of_the_one_that_failed(page: Page, site: Sit
     assert texts(page, "aside > *") == ["a thought"]
 
 
+@pytest.mark.parametrize("attributes", ["", "append"])
+def test_a_retry_that_is_refused_leaves_what_had_come(
+    page: Page, site: Site, attributes: str
+) -> None:
+    page.goto(site.page(ask_form(attributes)))
+    page.click("text=Ask")
+    fail_once(page, site)
+    for _ in range(2):
+        retry_button(page).click()
+        request = site.request("/chat")
+        expect(output(page)).to_have_text("Hello ")
+        refuse(request, 503)
+        expect_state(page, "failed")
+        expect(output(page)).to_have_text("Hello ")
+    retry_button(page).click()
+    answer = begin(site, "/chat").send("start")
+    expect(output(page)).to_have_text("")
+    answer.send("text", text="Fine").finish("Fine")
+    expect_state(page, "done")
+    expect(output(page)).to_have_text("Fine")
+
+
 def test_a_new_question_leaves_the_failed_answer_where_it_is(page: Page, site: Site) -> None:
     page.goto(site.page(ask_form("append")))
     page.click("text=Ask")
@@ -532,6 +554,19 @@ def test_an_answer_without_a_word_says_why_in_its_status(
     box = status(page).bounding_box()  # with our style sheet too
     assert box is not None
     assert box["width"] > 20
+
+
+@pytest.mark.parametrize("name", ["text", "reasoning"])
+def test_an_answer_of_white_space_or_thoughts_alone_is_empty(
+    page: Page, site: Site, name: str
+) -> None:
+    page.goto(site.page(ask_form()))
+    page.click("text=Ask")
+    text = " \n " if name == "text" else "Hm."
+    answer = begin(site, "/chat").send(name, text=text)
+    answer.send("done", stop_reason="stop", text_length=3 if name == "text" else 0).end()
+    expect_state(page, "done")
+    expect(status(page)).to_have_text("The answer is empty")
 
 
 def test_an_answer_that_only_calls_a_tool_is_not_empty(page: Page, site: Site) -> None:

@@ -127,9 +127,11 @@ def test_comments_go_on_while_a_callback_saves_what_was_said(
 def test_start_names_the_heartbeat_that_this_server_sends(
     beating: Server, speaking: Provider
 ) -> None:
-    speaking.run(Held(in_tool=False))
+    script = Held(in_tool=False)
+    speaking.run(script)
     with beating.connect() as client:
         body = client.ask("POST", "/chat/named").until(b"before")
+    script.go_on.set()
     (name, data), *_ = events_of(body)
     assert (name, data.get("heartbeat")) == ("start", HEARTBEAT)
 
