@@ -106,9 +106,10 @@ def awaited(format: Format, call: Call, timing: Timing, began: float) -> Iterato
         debug=current_app.debug,
     )
     delivery = Delivery(run, Connection(request.environ), timing.heartbeat)
-    # Of an event stream, a comment would tell whether it is more than half of a connection that
-    # a FIN has closed, and before the headers there can be none.
-    delivery.connection.notices_fin = isinstance(format, Json | Html)
+    # In a format that has comments, one would tell whether it is more than half of a connection
+    # that a FIN has closed; before the headers there can be none.
+    has_comments = not isinstance(format, Json | Html) and bool(format.comment)
+    delivery.connection.notices_fin = not has_comments
     watcher().watch(delivery, request.environ, timing)
     try:
         yield delivery

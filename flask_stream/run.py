@@ -101,12 +101,14 @@ class Run:
         """Take the first of the events to send, so that what fails up to there is an HTTP error.
 
         :raises Exception: whatever the view's generator, or the provider, raises.
-        :raises RunError, ClientLeft: the run has had to end meanwhile.
+        :raises RunError: the run has had to end meanwhile.
         """
         self._items = items
         self.result.steps = self.relays.go_on(self.result)
         try:
             self._wait()
+        except ClientLeft:
+            pass  # there is a run, whose callbacks are to be told; `events` ends it
         except BaseException:
             try:
                 self._close()
@@ -133,6 +135,8 @@ class Run:
         :raises ClientLeft: the client did, and the run is closed.
         """
         try:
+            if isinstance(self.ending, ClientLeft):
+                raise self.ending
             yield Start(self.id)
             try:
                 while self._next is not _END:

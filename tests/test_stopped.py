@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from flask_stream import ProviderError, Result, StreamFailed, Text, relay
+from flask_stream import ProviderError, Result, StreamFailed, Text, relay, watch
 from tests.conftest import Site
 from tests.provider import TEXT, WORDS, Exchange, Provider, told, word_by_word
 from tests.servers.client import DEADLINE, Client
@@ -235,7 +235,7 @@ def test_what_the_view_reads_itself_has_its_time(
 
 @early
 @pytest.mark.parametrize("leave", [Client.leave, Client.reset], ids=["FIN", "RST"])
-@pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
+@pytest.mark.parametrize("accept", ["text/event-stream", "text/plain", "application/json"])
 def test_who_leaves_what_the_view_reads_itself_is_noticed(
     site: Site,
     provider: Provider,
@@ -256,6 +256,38 @@ def test_who_leaves_what_the_view_reads_itself_is_noticed(
     if may_read_on:
         assert not script.gone.wait(SHORT)
     assert script.gone.wait(DEADLINE)
+
+
+@pytest.mark.parametrize("accept", ["text/event-stream", "text/plain", "application/json"])
+@pytest.mark.parametrize("ask", [Provider.create, Provider.helper, Provider.post])
+def test_who_left_before_the_view_gave_its_stream_is_a_run_that_ends(
+    site: Site,
+    provider: Provider,
+    sending: Callable[..., Client],
+    ask: Callable[[Provider, str], Any],
+    accept: str,
+) -> None:
+    results: list[Result] = []
+    asked = threading.Event()
+    script = Stalling()
+    provider.run(script)
+
+    @site.view(on_finish=results.append)
+    def view() -> Any:
+        (watched,) = watch.watcher()._watched
+        asked.set()
+        until(lambda: watched.delivery.run.ending, "it was not noticed")
+        return ask(provider, "anthropic")
+
+    client = sending(accept)
+    assert asked.wait(DEADLINE)
+    client.reset()
+    until(lambda: results, "the run has not ended")
+    assert [(result.outcome, result.text) for result in results] == [("disconnected", "")]
+    if ask is Provider.helper:
+        assert provider.requests == []
+    else:
+        assert script.gone.wait(DEADLINE)
 
 
 def test_what_the_view_reads_itself_may_end_before_the_run_does(

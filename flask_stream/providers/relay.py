@@ -47,14 +47,18 @@ def relay(stream: Any, *, wire: str | None = None) -> Generator[Event, None, Res
     source = adapt_relayed(stream)
     if wire is not None:
         source.wire = wire
-    among = relays.get()
-    if among is not None:
-        among.expect(source)
     return relay_source(source)
 
 
 def relay_source(source: Source) -> Generator[Event, None, Result]:
     """`relay` for a source that is known already."""
+    among = relays.get()
+    if among is not None:
+        among.expect(source)
+    return _relayed(source)
+
+
+def _relayed(source: Source) -> Generator[Event, None, Result]:
     step, turn = Result(), Turn()
     among = relays.get()
     source.begun = True
