@@ -34,6 +34,7 @@ class Call:
     :ivar own: the callbacks that this view and those that call it have registered.
     :ivar of_run: those of the run that came of it, its own or that of a view it called.
     :ivar relayed: what the view begins to relay, before there is a run.
+    :ivar hands_on: what was relayed is read by a response of the view's own.
     :ivar refused: the last exception that came out of it, as the app gets it.
     """
 
@@ -49,6 +50,7 @@ class Call:
         self.refused: Exception | None = None
         self.own: list[Callback] = [] if caller is None else [*caller.own]
         self.of_run: list[Callback] | None = None
+        self.hands_on = False
         self.no_js: NoJs | None = no_js if caller is None else caller.no_js or no_js
 
     @property

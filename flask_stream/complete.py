@@ -11,6 +11,7 @@ from .errors import FlaskStreamError
 from .formats import Html, Json
 from .formats.json import status_of
 from .providers.refused import discard
+from .providers.relays import apart
 
 if TYPE_CHECKING:
     from .call import Call, NoJs
@@ -39,7 +40,7 @@ def complete(delivery: Delivery, format: Json | Html, call: Call) -> Response:
 
 def _page(no_js: NoJs, result: Result, call: Call) -> Response:
     try:
-        value = no_js(result)
+        value = apart(no_js, result)
         response = _response(no_js, value)
     except Exception as error:
         call.refused = error  # as it is: what a page does has nothing to do with the provider

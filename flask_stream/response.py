@@ -121,7 +121,7 @@ def awaited(format: Format, call: Call, timing: Timing, began: float) -> Iterato
     finally:
         if not run.opened:
             # The run of a view that this one has called may read what this one has begun.
-            run.give_up(closing=call.of_run is None)
+            run.give_up(closing=call.of_run is None and not call.hands_on)
 
 
 def respond(value: Any, format: Format, call: Call, delivery: Delivery, timing: Timing) -> Any:
@@ -136,6 +136,9 @@ def respond(value: Any, format: Format, call: Call, delivery: Delivery, timing: 
     items = items_of(value)
     if items is None:
         _warn_of_own_events(value)
+        if isinstance(value, WSGIResponse) and value.is_streamed:  # it may read what the view began
+            call.hands_on = True
+            value.call_on_close(lambda: delivery.run.relays.close(warn=False))
         return value
     call.reserve()  # again, where the run of a view that this one called has the first place
     run = delivery.run

@@ -18,7 +18,7 @@ from .errors import RunError
 from .events import FLUSH, Done, Event, Meta, Start, Text, Usage
 from .failed import failed_by
 from .providers.errors import SDK_CLIENTS, from_exception, untold_cause
-from .providers.relays import Relays, relays
+from .providers.relays import Relays, apart, relays
 from .providers.surrogates import Mender
 from .result import Result
 
@@ -82,7 +82,7 @@ class Run:
         self.opened = self.over = False
         self._items: Iterable[Event] = ()
         self._iterator: Iterator[Event] | None = None
-        self._next: object = _END
+        self._next: object = None
         self._mender = Mender()
         self._callbacks = callbacks
         self._sender = sender
@@ -126,6 +126,8 @@ class Run:
         try:
             if closing:
                 self._close()
+            else:
+                self.relays.let_go()
         finally:
             self._finish()
 
@@ -265,7 +267,7 @@ class Run:
         # The list may grow while it is gone through: a callback may add another.
         for callback in self._callbacks:
             try:
-                callback(result)
+                apart(callback, result)
             except Exception as error:
                 if result.error is None:
                     self._fail(error)
@@ -319,7 +321,7 @@ class Run:
         if self._closed:
             return
         self._closed = True
-        self.relays.stopped = True  # the app's clean-up buys nothing more
+        self.relays.stop()  # the app's clean-up buys nothing more, and waits for nobody
         close = getattr(self._items, "close", None)
         if close is not None:
             token = relays.set(self.relays)

@@ -40,6 +40,7 @@ def calls_of(result: Result) -> list[tuple[str, Any]]:
         [piece(None, "a", "", ""), piece(None, None, "f", '{"x":1}')],
         [piece(0, "a", "", ""), piece(0, "b", "f", '{"x":1}')],
         [piece(0, "a", "f", '{"x":'), piece(0, None, None, 1), piece(0, None, None, "}")],
+        [piece(0, "a", "f", '{"x":1}'), piece(0, "a", "f", "\n")],
         [piece(0, "a", "f", '{"x":1}'), piece(0, "a", "f", "")],
         [piece(0, "a", "f", '{"x"'), piece(0, None, None, ":1}"), piece(0, "a", "f", '{"x":1}')],
         [{"tool_calls": [None, *piece(0, "a", "f", '{"x":1}')["tool_calls"], "f"]}],
@@ -50,7 +51,8 @@ def calls_of(result: Result) -> list[tuple[str, Any]]:
         *("id changes after an empty start", "arguments are an object", "no arguments at first"),
         *("name late, empty at first", "name late, absent at first", "name amid the arguments"),
         *("name behind the arguments", "name late, no index", "name late, id changes"),
-        *("a number as a piece", "the name said again at the end"),
+        *("a number as a piece", "a line's end behind it"),
+        "the name said again at the end",
         *("all of it said again at the end", "what is no piece beside it"),
     ],
 )
@@ -213,6 +215,13 @@ def test_calls_that_have_the_same_id_are_apart_and_can_be_answered(
     ids = [call.id for call in result.tool_calls]
     assert len(set(ids)) == 2
     assert [call["id"] for call in result.message["tool_calls"]] == ids
+
+
+def test_calls_that_have_the_same_id_may_come_in_pieces() -> None:
+    pieces = [piece(None, "a", "f", '{"x"'), piece(None, "a", None, ":1}")]
+    pieces += [piece(None, "a", "f", '{"x":'), piece(None, "a", None, "2}")]
+    result = chat(*map(chunk, pieces), CALLED, DONE)
+    assert calls_of(result) == [("f", {"x": 1}), ("f", {"x": 2})]
 
 
 def test_parallel_calls_of_one_name_without_arguments_are_as_many_as_there_are() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from flask import Response
 
 from flask_stream import ProviderError, Result, StreamFailed, Text, relay, watch
 from tests.conftest import Site
@@ -288,6 +289,70 @@ def test_who_left_before_the_view_gave_its_stream_is_a_run_that_ends(
         assert provider.requests == []
     else:
         assert script.gone.wait(DEADLINE)
+
+
+def a_list(provider: Provider) -> Any:
+    return ["words"]
+
+
+def a_generator(provider: Provider) -> Any:
+    yield "words"
+
+
+def a_stream(provider: Provider) -> Any:
+    return provider.create("anthropic")
+
+
+@pytest.mark.parametrize("given", [a_list, a_generator, a_stream])
+@pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
+def test_a_view_that_takes_all_of_the_time_is_not_a_whole_answer(
+    site: Site, provider: Provider, given: Callable[[Provider], Any], accept: str
+) -> None:
+    provider.play(told("anthropic"))
+
+    @site.view(max_seconds=SHORT)
+    def view() -> Any:
+        (watched,) = watch.watcher()._watched
+        until(lambda: watched.delivery.run.ending, "its time was not up")
+        return given(provider)
+
+    response = site.ask(headers={"Accept": accept})
+    assert (response.status_code, response.get_json()["code"]) == (504, "timeout")
+
+
+@pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
+def test_a_callback_may_relay_whatever_became_of_the_run(
+    site: Site, provider: Provider, accept: str
+) -> None:
+    titles: list[str] = []
+    provider.play(told("anthropic"))
+
+    def name_it(result: Result) -> None:
+        titles.append("".join(e.text for e in relay(a_stream(provider)) if isinstance(e, Text)))
+
+    @site.view(on_finish=name_it)
+    def view() -> Iterator[str]:
+        yield "words"
+        raise StreamFailed("No.")
+
+    assert site.ask(headers={"Accept": accept}).data
+    assert titles == [TEXT]
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_response_of_the_views_own_may_read_what_it_relays(
+    site: Site, provider: Provider, begun: bool
+) -> None:
+    provider.play(told("anthropic"))
+
+    @site.view
+    def view() -> Any:
+        events = relay(a_stream(provider))
+        if begun:
+            next(events)
+        return Response(event.text for event in events if isinstance(event, Text))
+
+    assert site.ask().get_data(as_text=True) == TEXT
 
 
 def test_what_the_view_reads_itself_may_end_before_the_run_does(

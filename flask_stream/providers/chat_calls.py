@@ -84,7 +84,7 @@ class Calls:
         return self._current.get(index)
 
     def _open(self, d: JSON, before: ChatCall | None) -> ChatCall:
-        id = only_text(d.get("id"))
+        id = told = only_text(d.get("id"))
         if id in self._by_id:  # an answer to the call must name one of them
             id = f"{id}_{len(self.all)}"
         call = ChatCall(id or f"call_{len(self.all)}")
@@ -92,7 +92,7 @@ class Calls:
         call.is_function = d.get("index") == FUNCTION_CALL
         call.before = before if before is not None and before.chunk != self._chunk else None
         self.all.append(call)
-        self._current[d.get("index")] = self._by_id[call.id] = call
+        self._current[d.get("index")] = self._by_id[call.id] = self._by_id[told or call.id] = call
         return call
 
     def _begins_another(self, call: ChatCall, id: str, name: str, arguments: str) -> bool:
@@ -105,7 +105,7 @@ class Calls:
         if not name:
             return False
         if id and id == call.id:  # of every piece, or of every call
-            return bool(arguments) and call.is_whole() and call.text != arguments
+            return bool(arguments.strip()) and call.is_whole() and call.text != arguments
         if not call.name:  # the name comes late; unless that one's arguments are there already
             return bool(call.pieces) and bool(arguments) and call.is_whole()
         if call.chunk == self._chunk and bool(id) == (not call.is_anonymous):

@@ -7,12 +7,18 @@ the run must know of it does not hang on its events.
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
+from typing import TypeVar
 
 from ..result import Result
 from .prose import gap
 from .source import Source
+
+A = TypeVar("A")
+R = TypeVar("R")
 
 logger = logging.getLogger("flask_stream")
 
@@ -38,6 +44,8 @@ class Relays:
         self.said = Result()
         self.stopped = self.cut_short = False
         self._expected: list[Source] = []
+        # Looked up now: gevent may have put its own in its place since this was imported.
+        self._lock = threading.Lock()
         self._ended_at: dict[str, int] = {}
 
     @property
@@ -59,14 +67,20 @@ class Relays:
     def begin(self, source: Source, step: Result) -> None:
         source.watched = True
         self._expected = [other for other in self._expected if not other.begun]
-        self.sources = [*(other for other in self.sources if not other.closed), source]
-        self.steps.append(step)
+        with self._lock:  # an app may read several, each in a thread
+            self.sources = [*(other for other in self.sources if not other.closed), source]
+            self.steps.append(step)
 
     def stop(self) -> None:
         """Wake whoever reads one, from any thread; those that begin later end at once."""
         self.stopped = True
         for source in self.sources:
             source.cancel()
+
+    def let_go(self) -> None:
+        """Somebody else reads on, and no run looks after it."""
+        for source in self.sources:
+            source.watched = False
 
     def close(self, *, warn: bool) -> None:
         """Release what is still open.
@@ -100,3 +114,12 @@ class Relays:
 
 # Those of whoever takes the next item: a view, or a run.
 relays: ContextVar[Relays | None] = ContextVar("relays", default=None)
+
+
+def apart(function: Callable[[A], R], argument: A) -> R:
+    """Call it; what it relays is none of the run's, which may be over."""
+    token = relays.set(None)
+    try:
+        return function(argument)
+    finally:
+        relays.reset(token)

@@ -194,10 +194,11 @@ def parse(data: str, kind: str = "message") -> JSON | None:
         failure = error_in(value)
         return None if failure is None else {"type": "error", "error": failure}
     # Words in the place of a chunk; no wire has any. «ping» is nothing, «Bad Gateway: error» is.
-    return _error(data) if _FAILING.search(data[:1000]) else None
+    is_failure = kind == "message" and _FAILING.search(data[:1000])
+    return _error(data) if is_failure else None
 
 
-_FAILING = re.compile("error|exception|fail|crash", re.IGNORECASE)
+_FAILING = re.compile(r"\b(?:error|exception|failed|failure|crashed)\b", re.IGNORECASE)
 
 
 def _error(data: str) -> JSON:

@@ -115,7 +115,8 @@ function placeOf(box, inside) {
     if (inner === box) break;
     bottom = Math.min(bottom, inner.getBoundingClientRect().bottom);
   }
-  const padding = parseFloat(getComputedStyle(box).scrollPaddingBottom) || 0; // "auto" is no number
+  const { scrollPaddingBottom } = getComputedStyle(box);
+  const padding = scrollPaddingBottom.endsWith("px") ? parseFloat(scrollPaddingBottom) : 0; // not "auto", nor "10%"
   return Math.ceil(box.scrollTop + bottom - upperEdge(box) - box.clientHeight + padding);
 }
 

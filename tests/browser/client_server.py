@@ -7,11 +7,12 @@ import json
 import queue
 import socket
 import threading
-from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
+
+from tests.made import Made
 
 STATIC = Path(__file__).parents[2] / "flask_stream" / "static"
 DEADLINE = 60  # seconds; what is waited for takes milliseconds
@@ -104,7 +105,7 @@ class Site:
     def __init__(self) -> None:
         self.pages: dict[str, tuple[str, str]] = {}
         self.scripts: dict[str, str] = {}
-        self.requests: defaultdict[str, queue.Queue[Exchange]] = defaultdict(queue.Queue)
+        self.requests: Made[queue.Queue[Exchange]] = Made(queue.Queue)
         site = self
 
         class Handler(BaseHTTPRequestHandler):

@@ -11,13 +11,13 @@ import socket
 import subprocess
 import sys
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT
+from tests.made import Made
 from tests.provider import Exchange, Provider
 from tests.servers.running import DEADLINE, Client, stop, until
 from tests.servers.talk import HEAD, TAIL, prompt_of, word
@@ -66,7 +66,7 @@ class Talk:
     """A provider's script that hands each request to the test."""
 
     def __init__(self) -> None:
-        self._asked: defaultdict[str, queue.Queue[Answer]] = defaultdict(queue.Queue)
+        self._asked: Made[queue.Queue[Answer]] = Made(queue.Queue)
         self._all: list[Answer] = []
 
     def __call__(self, exchange: Exchange) -> None:

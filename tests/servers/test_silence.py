@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.made import Made
 from tests.provider import Exchange, Provider
 from tests.servers.client import COMMENT, DEADLINE, events_of, said
 from tests.servers.running import CORE, SERVERS, Server, matrix, running
@@ -226,7 +226,7 @@ class Planned:
     """
 
     def __init__(self) -> None:
-        self.heard: defaultdict[str, threading.Event] = defaultdict(threading.Event)
+        self.heard: Made[threading.Event] = Made(threading.Event)
 
     def __call__(self, exchange: Exchange) -> None:
         prompt = prompt_of(exchange)
