@@ -19,21 +19,9 @@ from flask_stream.providers.wire import SDKItems
 from tests.conftest import SHARED
 from tests.in_memory import InMemory, zipped
 from tests.provider import ReplayServer
+from tests.shared_inputs import WIRE, expected_in
 
-_WIRE = {"anthropic": "anthropic", "chat": "openai_chat", "responses": "openai_responses"}
-
-
-def _expected() -> dict[str, Any]:
-    path = SHARED / "transcripts" / "EXPECTED.json"
-    return json.loads(path.read_text()) if path.exists() else {}
-
-
-EXPECTED = _expected()
-if EXPECTED:
-    RECORDINGS = [pytest.param(name, id=Path(name).stem) for name in EXPECTED]
-else:
-    skip = pytest.mark.skip(reason=f"no recorded provider streams in {SHARED.name}/")
-    RECORDINGS = [pytest.param("", id="none", marks=skip)]
+EXPECTED, RECORDINGS = expected_in("transcripts", "recorded provider streams")
 
 # What the SDKs' helper streams cannot carry, seen with anthropic 2.12 and openai 3.54.
 HELPER_BREAKS = {
@@ -90,7 +78,7 @@ def check(name: str, result: Result, code: str | None) -> None:
     ]
     raw = dict(result.raw_usage or {})
     assert raw == (expected["usage"] or {})
-    check_usage(_WIRE[expected["api"]], result, raw)
+    check_usage(WIRE[expected["api"]], result, raw)
     if "failed_code" in expected:
         assert code == expected["failed_code"]
     elif expected["error"]:
@@ -131,7 +119,7 @@ def check_usage(wire: str, result: Result, raw: dict[str, Any]) -> None:
 def test_a_recording_comes_to_what_was_recorded(
     replay: ReplayServer, name: str, options: str, way: str
 ) -> None:
-    wire = _WIRE[EXPECTED[name]["api"]]
+    wire = WIRE[EXPECTED[name]["api"]]
     open_stream = replay.create if way == "sdk" else replay.post
     events, result, code = collect(relay(open_stream(wire, stem(name) + options)))
     check(name, result, code)
@@ -152,7 +140,7 @@ def sent(body: bytes, zips: bool) -> bytes:
 def test_a_recording_in_single_bytes_comes_to_the_same(
     name: str, encoding: str | None, way: str
 ) -> None:
-    wire = _WIRE[EXPECTED[name]["api"]]
+    wire = WIRE[EXPECTED[name]["api"]]
     body = sent((SHARED / "transcripts" / name).read_bytes(), encoding == "gzip")
 
     def read(pieces: list[bytes]) -> tuple[list[Event], Result, str | None]:
@@ -175,7 +163,7 @@ OVER_HTTP = list({each["api"]: name for name, each in EXPECTED.items()}.values()
 def test_a_recording_in_single_bytes_over_http_comes_to_the_same(
     replay: ReplayServer, name: str, options: str, way: str
 ) -> None:
-    wire = _WIRE[EXPECTED[name]["api"]]
+    wire = WIRE[EXPECTED[name]["api"]]
     open_stream = replay.create if way == "sdk" else replay.post
     _, result, code = collect(relay(open_stream(wire, stem(name) + options)))
     check(name, result, code)
@@ -183,7 +171,7 @@ def test_a_recording_in_single_bytes_over_http_comes_to_the_same(
 
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_every_way_of_reading_gives_equal_events(replay: ReplayServer, name: str) -> None:
-    wire = _WIRE[EXPECTED[name]["api"]]
+    wire = WIRE[EXPECTED[name]["api"]]
     raw, by_us, code = collect(relay(replay.create(wire, stem(name))))
     other, _, other_code = collect(relay(replay.post(wire, stem(name))))
     assert (told(other), other_code) == (told(raw), code)
@@ -200,7 +188,7 @@ def test_every_way_of_reading_gives_equal_events(replay: ReplayServer, name: str
 def test_helper_streams_come_to_the_same_where_the_sdk_copes(
     replay: ReplayServer, name: str
 ) -> None:
-    wire = _WIRE[EXPECTED[name]["api"]]
+    wire = WIRE[EXPECTED[name]["api"]]
     _, result, code = collect(relay(replay.helper(wire, stem(name))))
     if stem(name) in HELPER_BREAKS:
         assert result.outcome in ("failed", EXPECTED[name]["outcome"])
@@ -211,7 +199,7 @@ def test_helper_streams_come_to_the_same_where_the_sdk_copes(
 @pytest.mark.parametrize("name", RECORDINGS)
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 def test_the_message_is_what_the_sdk_accumulates(replay: ReplayServer, name: str) -> None:
-    wire = _WIRE[EXPECTED[name]["api"]]
+    wire = WIRE[EXPECTED[name]["api"]]
     _, result, _ = collect(relay(replay.create(wire, stem(name))))
     message = SDK_MESSAGE[wire](replay, stem(name))
     if message is not None:

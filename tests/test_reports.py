@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,22 +11,10 @@ import pytest
 from flask_stream import Event, Result, ToolCallStart, relay
 from tests.conftest import SHARED
 from tests.provider import ReplayServer
+from tests.shared_inputs import WIRE, expected_in
 from tests.transcripts.reading import collect
 
-WIRE = {"anthropic": "anthropic", "chat": "openai_chat", "responses": "openai_responses"}
-
-
-def expected() -> dict[str, Any]:
-    path = SHARED / "reports" / "EXPECTED.json"
-    return json.loads(path.read_text()) if path.exists() else {}
-
-
-EXPECTED = expected()
-if EXPECTED:
-    REPORTS = [pytest.param(name, id=Path(name).stem) for name in EXPECTED]
-else:
-    skip = pytest.mark.skip(reason=f"no small inputs after reports in {SHARED.name}/")
-    REPORTS = [pytest.param("", id="none", marks=skip)]
+EXPECTED, REPORTS = expected_in("reports", "small inputs after reports")
 
 
 @pytest.fixture(scope="module")

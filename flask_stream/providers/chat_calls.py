@@ -64,8 +64,8 @@ class Calls:
             call = self._open(d, call)
         elif call is not self.waiting:
             yield from self.tell()
-        if name and arguments and call.is_whole() and call.text == arguments:
-            arguments = ""  # a whole call, said again
+        if name and call.says_again(arguments):
+            arguments = ""
         if name and not call.started:
             call.add_name(name)
             self.waiting = call
@@ -105,7 +105,8 @@ class Calls:
         if not name:
             return False
         if id and id == call.id:  # of every piece, or of every call
-            return bool(arguments.strip()) and call.is_whole() and call.text != arguments
+            more = bool(arguments.strip()) and call.is_whole()
+            return more and not call.says_again(arguments)
         if not call.name:  # the name comes late; unless that one's arguments are there already
             return bool(call.pieces) and bool(arguments) and call.is_whole()
         if call.chunk == self._chunk and bool(id) == (not call.is_anonymous):
@@ -156,6 +157,10 @@ class ChatCall(OpenCall):
             self._scan.feed(piece)
         self._scanned = len(self.pieces)
         return self._scan.is_whole
+
+    def says_again(self, arguments: str) -> bool:
+        """Whether these are all of its arguments, which were there already."""
+        return bool(arguments) and self.is_whole() and self.text == arguments
 
     def message(self) -> JSON:
         beside = {key: settled(value) for key, value in self.beside.items()}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 
 class Digits(float):
@@ -44,6 +45,14 @@ def _int(digits: str) -> int | float:
 
 
 loads = json.JSONDecoder(parse_float=_float, parse_int=_int).decode
+
+
+def parsed(text: str | bytes) -> Any:
+    """The JSON value, where `text` may be none: then None."""
+    try:
+        return json.loads(text, parse_float=_float, parse_int=_int)
+    except (ValueError, RecursionError):
+        return None
 
 
 def spoken(value: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -10,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from ..errors import RETRYABLE, ProviderError, RunError
+from .digits import parsed
 from .names import class_names, snake
 
 _CODE_OF_STATUS = {
@@ -182,11 +182,10 @@ _STATUS = r"(?i)\b(?:status|code|error|http)[^0-9A-Za-z]{0,3}(?:code\W{0,3})?([4
 
 def _words_of_text(text: str, depth: int) -> Iterator[str]:
     if text.lstrip()[:1] in ("{", "["):
-        try:
-            yield from _words(json.loads(text), depth + 1)
+        value = parsed(text)
+        if value is not None:
+            yield from _words(value, depth + 1)
             return
-        except (ValueError, RecursionError):
-            pass
     if len(text) < 60 and " " not in text:
         yield text
     yield from re.findall(_STATUS, text)

@@ -62,12 +62,13 @@ class Relays:
 
     def expect(self, source: Source) -> None:
         """It is to be read, but nobody has taken its first event yet."""
-        self._expected.append(source)
+        with self._lock:
+            self._expected.append(source)
 
     def begin(self, source: Source, step: Result) -> None:
         source.watched = True
-        self._expected = [other for other in self._expected if not other.begun]
         with self._lock:  # an app may read several, each in a thread
+            self._expected = [other for other in self._expected if not other.begun]
             self.sources = [*(other for other in self.sources if not other.closed), source]
             self.steps.append(step)
 

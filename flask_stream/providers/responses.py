@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from typing import Any
 
 from ..errors import ProviderError, SourceError
+from .digits import parsed
 from .errors import from_body, from_status
 from .failures import error_in
 from .over_requests import RequestsStream
@@ -76,7 +76,7 @@ def _refuse_other_kinds(name: str, response: Any) -> None:
     content_type = response.headers.get("content-type", "")
     if "text/event-stream" in content_type.lower():
         return
-    failure = error_in(_json(_read(response))) if "json" in content_type else None
+    failure = error_in(parsed(_read(response))) if "json" in content_type else None
     response.close()
     if failure is not None:
         raise from_body(failure)
@@ -92,14 +92,7 @@ def _failure(name: str, response: Any) -> ProviderError:
     response.close()
     reason = getattr(response, "reason", None) or getattr(response, "reason_phrase", "")
     detail = f"{name} with status {status} {reason}: {text}"
-    return from_status(status, _json(text), response, detail)
-
-
-def _json(body: bytes | str) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+    return from_status(status, parsed(text), response, detail)
 
 
 def _read(response: Any) -> bytes:

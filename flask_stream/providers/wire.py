@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from ..errors import ProviderError, SourceError
 from ..sse import Decoder, ServerSentEvent
-from .digits import loads
+from .digits import loads, parsed
 from .failures import error_in
 from .lent import Lent, is_http2, shut_down
 from .refused import discard, no_stream
@@ -189,7 +189,7 @@ def parse(data: str, kind: str = "message") -> JSON | None:
         return d if isinstance(d, dict) else None
     if data.startswith("[DONE]"):
         return DONE
-    value = _json(data)
+    value = parsed(data)
     if isinstance(value, list):
         failure = error_in(value)
         return None if failure is None else {"type": "error", "error": failure}
@@ -202,17 +202,10 @@ _FAILING = re.compile(r"\b(?:error|exception|failed|failure|crashed)\b", re.IGNO
 
 
 def _error(data: str) -> JSON:
-    d = _json(data)
+    d = parsed(data)
     if isinstance(d, dict) and d.get("type") == "error":
         return d  # as the wires have it
     return {"type": "error", "error": error_in(d) or d or {"message": data}}
-
-
-def _json(data: str) -> Any:
-    try:
-        return loads(data)
-    except (ValueError, RecursionError):
-        return None
 
 
 # The events that the SDKs' helpers derive from the raw ones, beside which they come.
