@@ -63,12 +63,6 @@ SETTINGS: Mapping[str, _Setting] = {
         'a whole number above 0, None, or "auto"',
         lambda v: v in ("auto", None) or (type(v) is int and v > 0),
     ),
-    "STREAM_LOG_URL": _Setting(
-        None, "a URL as a str, or None", lambda v: v is None or (isinstance(v, str) and "://" in v)
-    ),
-    "STREAM_TTL": _Setting(3600, _SECONDS, _seconds),
-    "STREAM_LINGER": _Setting(30, f"{_SECONDS}, or None", lambda v: v is None or _seconds(v)),
-    "STREAM_LEASE_SECONDS": _Setting(10, _SECONDS, _seconds),
 }
 
 
@@ -126,10 +120,6 @@ class FlaskStream:
         How many runs a process carries at once; one more is refused with 503 before its view
         is called. "auto": under gunicorn's gthread all but a fifth of its threads, elsewhere
         no limit. None: no limit.
-
-    Checked too, so that a value that fits today fits when the part that reads it arrives,
-    but read by nothing yet: ``STREAM_LOG_URL`` (None), ``STREAM_TTL`` (3600 s),
-    ``STREAM_LINGER`` (30 s), ``STREAM_LEASE_SECONDS`` (10 s).
     """
 
     def __init__(self, app: Flask | None = None) -> None:

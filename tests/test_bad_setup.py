@@ -251,10 +251,9 @@ def test_one_object_may_serve_many_apps() -> None:
         ("STREAM_SHUTDOWN_SECONDS", "soon", 'or "auto"'),
         ("STREAM_MAX_CONCURRENT", 1.5, "a whole number above 0"),
         ("STREAM_MAX_CONCURRENT", 0, "a whole number above 0"),
-        ("STREAM_LOG_URL", "sqlite", "a URL"),
-        ("STREAM_TTL", None, "a number of seconds above 0"),
-        ("STREAM_LINGER", 0, "or None"),
-        ("STREAM_LEASE_SECONDS", [], "a number of seconds above 0"),
+        ("STREAM_IDLE_SECONDS", None, "a number of seconds above 0"),
+        ("STREAM_MAX_SECONDS", 0, "or None"),
+        ("STREAM_SHUTDOWN_SECONDS", [], "a number of seconds above 0"),
     ],
 )
 def test_a_wrong_setting_fails_at_start_up_by_its_name(

@@ -152,9 +152,7 @@ def test_a_prefix_that_is_no_path_fails_at_start_up(prefix: Any) -> None:
         *(("STREAM_MAX_SECONDS", None), ("STREAM_SHUTDOWN_SECONDS", 3.5)),
         *(("STREAM_SHUTDOWN_SECONDS", "auto"), ("STREAM_MAX_CONCURRENT", 8)),
         *(("STREAM_MAX_CONCURRENT", None), ("STREAM_MAX_CONCURRENT", "auto")),
-        *(("STREAM_URL_PREFIX", "/a/b"), ("STREAM_LOG_URL", "redis://localhost/0")),
-        *(("STREAM_LOG_URL", None), ("STREAM_TTL", 60), ("STREAM_LINGER", None)),
-        ("STREAM_LEASE_SECONDS", 2),
+        ("STREAM_URL_PREFIX", "/a/b"),
     ],
 )
 def test_a_value_of_the_apps_own_is_left_as_it_is(key: str, value: Any) -> None:
@@ -174,10 +172,6 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         "STREAM_MAX_SECONDS": None,
         "STREAM_SHUTDOWN_SECONDS": "auto",
         "STREAM_MAX_CONCURRENT": "auto",
-        "STREAM_LOG_URL": None,
-        "STREAM_TTL": 3600,
-        "STREAM_LINGER": 30,
-        "STREAM_LEASE_SECONDS": 10,
     }
     assert all(key in (FlaskStream.__doc__ or "") for key in SETTINGS)
 
