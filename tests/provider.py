@@ -146,13 +146,18 @@ class Exchange:
 
     def gone(self, seconds: float = 30) -> bool:
         """Wait until the client has closed its connection; False at the deadline."""
-        self.handler.connection.settimeout(seconds)
+        connection = self.handler.connection
+        before = connection.gettimeout()
+        connection.settimeout(seconds)
         try:
-            return self.handler.connection.recv(1) == b""
+            return connection.recv(1) == b""
         except ConnectionError:
             return True
         except TimeoutError:
             return False
+        finally:
+            # Otherwise it would end the connection while that waits for its next request.
+            connection.settimeout(before)
 
 
 class Provider(Clients):

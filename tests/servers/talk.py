@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -150,10 +149,7 @@ def cut(exchange: Exchange) -> None:
 
 def be_silent(exchange: Exchange, seconds: float) -> None:
     """Say nothing for so long, in which the client must not leave."""
-    # Not `gone`, which leaves its timeout on a connection that may serve again.
-    poll = select.poll()
-    poll.register(exchange.handler.connection, select.POLLIN)
-    assert poll.poll(seconds * 1000) == [], "the client has left"
+    assert not exchange.gone(seconds), "the client has left"
 
 
 def reset(exchange: Exchange) -> None:

@@ -75,7 +75,8 @@ def test_an_app_that_was_loaded_before_the_fork_has_its_watcher(
 def test_each_run_has_its_line_in_the_log(preloaded: Server, speaking: Provider) -> None:
     speaking.run(speak)
     with preloaded.connect() as client:
-        client.ask("POST", "/chat/logged").whole()
+        events = events_of(client.ask("POST", "/chat/logged").whole())
+    assert events[-1][0] == "done"
     lines = re.findall(r"^INFO flask_stream: Run .* ended: (.*)", preloaded.log, re.MULTILINE)
     characters = len("".join(words_for("logged")))
     (line,) = [line for line in lines if f" characters={characters} " in line]
