@@ -17,7 +17,9 @@ from . import advice
 from .call import Call
 from .complete import COMPLETE_HEADERS, complete
 from .delivery import Delivery
+from .errors import StreamFailed
 from .formats import Format, Html, Json, Streaming
+from .providers.refused import discard
 from .returned import items_of
 from .run import ClientLeft, Run
 from .server import Connection
@@ -121,7 +123,11 @@ def awaited(format: Format, call: Call, timing: Timing, began: float) -> Iterato
     finally:
         if not run.opened:
             # The run of a view that this one has called may read what this one has begun.
-            run.give_up(closing=call.of_run is None and not call.hands_on)
+            if call.of_run is None and not call.hands_on:
+                run.give_up(closing=True)
+            else:
+                with delivery.lock:  # which the watcher has while it wakes what the run reads
+                    run.give_up(closing=False)
 
 
 def respond(value: Any, format: Format, call: Call, delivery: Delivery, timing: Timing) -> Any:
@@ -133,15 +139,22 @@ def respond(value: Any, format: Format, call: Call, delivery: Delivery, timing: 
     :raises SourceError: it is nothing that a view may return; the message says what to do.
     :raises RunError, HTTPException, Exception: what the opening of the run raises.
     """
+    run = delivery.run
     items = items_of(value)
     if items is None:
         _warn_of_own_events(value)
-        if isinstance(value, WSGIResponse) and value.is_streamed:  # it may read what the view began
+        given = value[0] if isinstance(value, tuple) and value else value
+        if isinstance(given, WSGIResponse) and given.is_streamed:  # it may read what the view began
+            if run.ending is not None:
+                raise run.ending
             call.hands_on = True
-            value.call_on_close(lambda: delivery.run.relays.close(warn=False))
+            given.call_on_close(lambda: run.relays.close(warn=False))
         return value
-    call.reserve()  # again, where the run of a view that this one called has the first place
-    run = delivery.run
+    try:
+        call.reserve()  # again, where the run of a view that this one called has the first place
+    except StreamFailed:
+        discard(value)
+        raise
     run.open(items)
     call.begun(run)
     try:

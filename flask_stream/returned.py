@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -15,7 +16,7 @@ from .providers.adapt import adapt, adapt_items
 from .providers.names import class_names
 from .providers.refused import discard
 from .providers.relay import relay_source
-from .providers.shapes import SDKS
+from .providers.shapes import SDKS, is_streamed
 from .providers.source import Source
 
 
@@ -48,10 +49,19 @@ class _Opening:
 
     def close(self) -> None:
         with ExitStack() as closing:  # all of them, whatever one of them raises
-            for each in (self._items, self._iterator, self._relayed):  # the last one first
+            # The last one first.
+            for each in (*_held(self._items), self._items, self._iterator, self._relayed):
                 close = getattr(each, "close", None)
                 if close is not None:
                     closing.callback(close)
+
+
+def _held(items: object) -> list[Any]:
+    """The provider's streams that a generator was to read, and will not: it never began."""
+    if not inspect.isgenerator(items) or inspect.getgeneratorstate(items) != inspect.GEN_CREATED:
+        return []
+    held = inspect.getgeneratorlocals(items).values()  # its arguments and what it closes over
+    return [each for each in held if is_streamed(each)]
 
 
 def _is_for_flask(value: Any) -> bool:

@@ -301,7 +301,7 @@ class Run:
     def _tell(self, signal: NamedSignal) -> None:
         """Send a signal; a receiver that fails costs the answer nothing."""
         try:
-            signal.send(self._sender, result=self.result)
+            apart(lambda result: signal.send(self._sender, result=result), self.result)
         except Exception:
             logger.exception("Run %s: a receiver of %s failed", self.id, signal.name)
 
@@ -327,7 +327,7 @@ class Run:
             token = relays.set(self.relays)
             try:
                 close()
-            except Exception:
+            except (Exception, GeneratorExit):  # of a relay that its clean-up reads
                 logger.exception("Run %s: closing what the view returned failed", self.id)
             finally:
                 relays.reset(token)

@@ -236,12 +236,15 @@ def _hints(all_watched: list[_Watched]) -> set[_Watched]:
     if poll is None:
         return set()
     by_fileno: dict[int, list[_Watched]] = {}
+    signs: dict[int, int] = {}  # a view that calls another one has its connection, too
     for watched in all_watched:
         connection = watched.delivery.connection
         fileno = connection.fileno
         if fileno >= 0:
             by_fileno.setdefault(fileno, []).append(watched)
-            poll.register(fileno, connection.signs)
+            signs[fileno] = signs.get(fileno, 0) | connection.signs
+    for fileno, wanted in signs.items():
+        poll.register(fileno, wanted)
     return {watched for fileno, _ in poll.poll(0) for watched in by_fileno[fileno]}
 
 

@@ -147,11 +147,6 @@ def test_other_words_in_the_place_of_a_chunk_are_skipped(data: str) -> None:
     assert parse(data) is None
 
 
-@pytest.mark.parametrize("data", ["", "null"])
-def test_an_error_event_without_an_error_is_none(data: str) -> None:
-    assert parse(data, "error") is None
-
-
 def test_an_error_beside_a_stop_fails_on_anthropics_wire() -> None:
     text = block(0, {"type": "text", "text": "Half"})
     failing = delta("end_turn") | {"error": {"type": "overloaded_error", "message": "m"}}

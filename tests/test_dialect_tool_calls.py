@@ -224,6 +224,21 @@ def test_calls_that_have_the_same_id_may_come_in_pieces() -> None:
     assert calls_of(result) == [("f", {"x": 1}), ("f", {"x": 2})]
 
 
+@pytest.mark.parametrize("again", ["", '{"x":2}'])
+def test_a_call_whose_id_is_anothers_too_knows_what_is_said_again(again: str) -> None:
+    first, second = piece(0, "a", "f", '{"x":1}'), piece(1, "a", "g", '{"x":2}')
+    result = chat(*map(chunk, [first, second, piece(1, "a", "g", again)]), CALLED, DONE)
+    assert calls_of(result) == [("f", {"x": 1}), ("g", {"x": 2})]
+
+
+def test_free_text_that_looks_whole_may_go_on_in_a_piece_that_has_the_name_again() -> None:
+    pieces = [
+        {"tool_calls": [{"index": 0, "id": "a", "custom": {"name": "run", "input": text}}]}
+        for text in ("f() {}", "\ng()")
+    ]
+    assert calls_of(chat(*map(chunk, pieces), CALLED, DONE)) == [("run", "f() {}\ng()")]
+
+
 def test_parallel_calls_of_one_name_without_arguments_are_as_many_as_there_are() -> None:
     both = [piece(None, None, "f")["tool_calls"][0]] * 2
     assert calls_of(chat(chunk({"tool_calls": both}), CALLED, DONE)) == [("f", {}), ("f", {})]

@@ -293,6 +293,20 @@ def test_a_response_of_no_bytes_at_all_is_no_mistake_of_the_views(
     assert site.events()[-1][1]["code"] == "truncated"
 
 
+def test_a_stream_that_its_with_block_has_closed_is_no_failure_of_the_providers(
+    site: Site, provider: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.play(told("anthropic"))
+
+    @site.view
+    def view() -> Any:
+        with provider.create("anthropic") as stream:
+            return relay(stream)
+
+    assert site.events()[-1][1]["code"] == "internal"
+    assert "outside of a with block" in caplog.text
+
+
 @pytest.mark.parametrize("words", [iter, lambda words: (word.upper() for word in words)])
 def test_a_stream_of_words_that_its_with_block_has_closed_is_refused(
     site: Site, provider: Provider, words: Callable[[Any], Any]

@@ -16,7 +16,15 @@ from typing import Any
 import pytest
 from flask import Response
 
-from flask_stream import ProviderError, Result, StreamFailed, Text, relay, watch
+from flask_stream import (
+    ProviderError,
+    Result,
+    StreamFailed,
+    Text,
+    relay,
+    stream_finished,
+    watch,
+)
 from tests.conftest import Site
 from tests.provider import TEXT, WORDS, Exchange, Provider, told, word_by_word
 from tests.servers.client import DEADLINE, Client
@@ -339,9 +347,93 @@ def test_a_callback_may_relay_whatever_became_of_the_run(
     assert titles == [TEXT]
 
 
+@pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
+def test_a_signals_receiver_may_relay_whatever_became_of_the_run(
+    site: Site, provider: Provider, accept: str
+) -> None:
+    titles: list[str] = []
+    provider.play(told("anthropic"))
+
+    def name_it(_: object, result: Result) -> None:
+        titles.append("".join(e.text for e in relay(a_stream(provider)) if isinstance(e, Text)))
+        assert result.steps == []
+
+    @site.view
+    def view() -> Iterator[str]:
+        yield "words"
+        raise StreamFailed("No.")
+
+    with stream_finished.connected_to(name_it, site.app):
+        assert site.ask(headers={"Accept": accept}).data
+    assert titles == [TEXT]
+
+
+def test_clean_up_that_relays_buys_nothing_and_costs_the_answer_nothing(
+    site: Site, provider: Provider
+) -> None:
+    class Cleaning:
+        def __iter__(self) -> Iterator[str]:
+            return iter(["words"])
+
+        def close(self) -> None:
+            for _ in relay(provider.helper("anthropic")):
+                pass
+
+    site.view(Cleaning)
+    assert [name for name, _ in site.events()] == ["start", "text", "done"]
+    assert provider.requests == []
+
+
+@pytest.mark.parametrize("ask", [Provider.create, Provider.post])
+def test_a_stream_that_a_generator_holds_is_closed_where_that_never_begins(
+    site: Site, provider: Provider, ask: Callable[[Provider, str], Any]
+) -> None:
+    script = Stalling()
+    provider.run(script)
+
+    @site.view(max_seconds=SHORT)
+    def view() -> Iterator[Any]:
+        stream = ask(provider, "anthropic")
+        kept.append(stream)
+        (watched,) = watch.watcher()._watched
+        until(lambda: watched.delivery.run.ending, "its time was not up")
+
+        def words() -> Iterator[Any]:
+            yield from relay(stream)
+
+        return words()
+
+    kept: list[Any] = []
+    assert site.ask().status_code == 504
+    assert script.gone.wait(DEADLINE)
+
+
+as_it_is = pytest.mark.parametrize(
+    "given", [lambda response: response, lambda response: (response, 200)], ids=["it", "a tuple"]
+)
+
+
+@as_it_is
+def test_a_response_of_the_views_own_is_not_begun_once_its_time_is_up(
+    site: Site, provider: Provider, given: Callable[[Response], Any]
+) -> None:
+    provider.play(told("anthropic"))
+
+    @site.view(max_seconds=SHORT)
+    def view() -> Any:
+        events = relay(a_stream(provider))
+        next(events)
+        (watched,) = watch.watcher()._watched
+        until(lambda: watched.delivery.run.ending, "its time was not up")
+        return given(Response(event.text for event in events if isinstance(event, Text)))
+
+    assert site.ask().status_code == 504
+
+
+@as_it_is
 @pytest.mark.parametrize("begun", [False, True])
 def test_a_response_of_the_views_own_may_read_what_it_relays(
-    site: Site, provider: Provider, begun: bool
+    site: Site, provider: Provider, begun: bool, given: Callable[[Response], Any]
 ) -> None:
     provider.play(told("anthropic"))
 
@@ -350,7 +442,7 @@ def test_a_response_of_the_views_own_may_read_what_it_relays(
         events = relay(a_stream(provider))
         if begun:
             next(events)
-        return Response(event.text for event in events if isinstance(event, Text))
+        return given(Response(event.text for event in events if isinstance(event, Text)))
 
     assert site.ask().get_data(as_text=True) == TEXT
 

@@ -41,6 +41,9 @@ def test_space_before_the_json_changes_nothing(provider: Provider, space: str) -
         ('{"type": "error", "error": {"type": "overloaded_error"}}', "overloaded"),
         ('{"error": {"code": "429"}}', "rate_limited"),
         ("upstream exploded", "provider_error"),
+        ("", "provider_error"),
+        ("null", "provider_error"),
+        ('{"code": 429, "message": "no", "errors": [{"msg": "quota"}]}', "rate_limited"),
     ],
 )
 @pytest.mark.parametrize("wire", ["anthropic", "openai_chat", "openai_responses"])

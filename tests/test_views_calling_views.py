@@ -11,6 +11,8 @@ from flask_stream import FlaskStreamError, ProviderError, Result, StreamFailed, 
 from flask_stream.watch import watcher
 from tests.conftest import Site, said
 from tests.provider import TEXT, Provider, told
+from tests.servers.client import DEADLINE
+from tests.stalling import Stalling
 from tests.test_errors import refusing
 
 
@@ -226,6 +228,25 @@ def test_an_answer_that_a_view_throws_away_has_its_callbacks_alone(
     thrown = {"outer: ", "first: "}
     assert set(heard.said) - {"outer: second", "second: second"} == thrown
     assert len(heard.said) == 4
+
+
+def test_a_stream_that_finds_no_place_beside_what_its_view_threw_away_is_closed(
+    site: Site, provider: Provider
+) -> None:
+    script = Stalling()
+    provider.run(script)
+    site.app.config["STREAM_MAX_CONCURRENT"] = 1
+    inner = site.stream.response(lambda: ["inner"])
+    kept: list[Any] = []
+
+    @site.view
+    def outer() -> Any:
+        kept.extend((inner(), provider.create("anthropic")))
+        return kept[-1]
+
+    assert site.ask().status_code == 503
+    assert script.gone.wait(DEADLINE)
+    kept[0].close()
 
 
 def test_a_plain_view_may_choose_between_two_streaming_ones(

@@ -12,7 +12,7 @@ from ..events import Event
 from . import plain, shapes
 from .errors import is_misuse
 from .names import class_names
-from .refused import discard, no_stream
+from .refused import CLOSED, discard, no_stream
 from .responses import adapt_httpx, adapt_requests
 from .shapes import SDKS
 from .source import Source
@@ -82,11 +82,7 @@ def adapt_items(items: Iterable[Any], iterator: Iterator[Any]) -> Iterator[Event
     except Exception as error:
         if not is_misuse(error):
             raise
-        raise SourceError(
-            "What this view returned reads a stream that is closed: it was read to its end, or a "
-            "with block that has ended closed it. Return the stream itself, unread and outside of "
-            "a with block; or make the view a generator, and yield inside of the block."
-        ) from error
+        raise SourceError(CLOSED) from error
     whole = chain([first], iterator)
     if shapes.is_item(first):
         return SDKItems(whole, items)

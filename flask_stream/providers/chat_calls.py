@@ -88,6 +88,7 @@ class Calls:
         if id in self._by_id:  # an answer to the call must name one of them
             id = f"{id}_{len(self.all)}"
         call = ChatCall(id or f"call_{len(self.all)}")
+        call.told_id = told
         call.is_anonymous = not id
         call.is_function = d.get("index") == FUNCTION_CALL
         call.before = before if before is not None and before.chunk != self._chunk else None
@@ -104,8 +105,8 @@ class Calls:
         """
         if not name:
             return False
-        if id and id == call.id:  # of every piece, or of every call
-            more = bool(arguments.strip()) and call.is_whole()
+        if id and id == call.told_id:  # of every piece, or of every call
+            more = not call.is_custom and bool(arguments.strip()) and call.is_whole()
             return more and not call.says_again(arguments)
         if not call.name:  # the name comes late; unless that one's arguments are there already
             return bool(call.pieces) and bool(arguments) and call.is_whole()
@@ -125,6 +126,7 @@ class ChatCall(OpenCall):
     def __init__(self, id: str) -> None:
         super().__init__(id, "")
         self.is_anonymous = self.is_function = False
+        self.told_id = ""  # the provider's own, which may be that of several
         self.chunk = 0  # the last one that brought a piece
         self.before: ChatCall | None = None  # the one that had its index
         self._scan = _Scan()

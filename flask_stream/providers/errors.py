@@ -203,7 +203,7 @@ def _code_of(word: str) -> str | None:
 SDK_CLIENTS = ("httpx2", "httpcore2")
 _HTTP_CLIENTS = ("httpx2", "httpx", "httpcore2", "httpcore", "requests", "urllib3")
 
-_MISUSE = {"StreamClosed", "StreamConsumed", "ResponseNotRead"}
+_MISUSE = {"StreamClosed", "StreamConsumed", "StreamConsumedError", "ResponseNotRead"}
 
 _CANNOT_CONNECT = {"ConnectError", "ConnectionError", "NewConnectionError"}
 

@@ -54,9 +54,12 @@ def failure_in(part: Mapping[str, Any]) -> object:
         if not value:
             continue
         name = snake(key) if "rr" in key.lower() else key
-        if name in ("error", "errors"):
+        if name == "error":
             if _says(value):
                 return part if value is True else value
+        elif name == "errors":  # beside which the kind may stand
+            if _says(value):
+                return part
         elif name.startswith("error_") or name in _SHORT:
             named = named or _says(value)
         elif name.startswith("x_") and isinstance(value, Mapping):  # Groq's `x_groq`

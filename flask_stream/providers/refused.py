@@ -7,6 +7,12 @@ from contextlib import suppress
 from .names import with_article
 from .shapes import is_langchains
 
+CLOSED = (
+    "What this view returned reads a stream that is closed: it was read to its end, or a with "
+    "block that has ended closed it. Return the stream itself, unread and outside of a with "
+    "block; or make the view a generator, and yield inside of the block."
+)
+
 
 def no_stream(obj: object, first: object = None) -> str:
     """What to say of `obj` that `relay` was given, and of its first item."""

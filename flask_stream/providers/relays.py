@@ -80,6 +80,7 @@ class Relays:
 
     def let_go(self) -> None:
         """Somebody else reads on, and no run looks after it."""
+        self.stopped = False
         for source in self.sources:
             source.watched = False
 

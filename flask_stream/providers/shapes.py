@@ -66,6 +66,13 @@ def is_proxied_stream(obj: object) -> bool:
     return "Stream" in _proxied(obj)
 
 
+def is_streamed(obj: object) -> bool:
+    """Anything of a provider's that is read as it comes, and has to be closed."""
+    if is_stream(obj) or is_helper(obj) or is_proxied_stream(obj) or _is_response(obj):
+        return True
+    return "Response" in class_names(obj, "requests")
+
+
 def is_answer(obj: object) -> bool:
     """Whether `obj` is a complete, non-streamed answer."""
     if not hasattr(obj, "model_dump"):

@@ -8,7 +8,8 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 
 from ..errors import ProviderError, SourceError
-from .errors import from_exception
+from .errors import from_exception, is_misuse
+from .refused import CLOSED
 from .turn import JSON, PAUSE, Turn
 
 # What may still follow the provider's last word, in seconds: usually the end of the chunked
@@ -76,6 +77,8 @@ class Source:
                 except SourceError:
                     raise  # it was no provider's stream
                 except Exception as error:
+                    if is_misuse(error) and not self._woken:
+                        raise SourceError(CLOSED) from error
                     self._lost(error, turn)
                     return
                 if d is not PAUSE and d.get("type") != "ping":

@@ -178,8 +178,7 @@ def parse(data: str, kind: str = "message") -> JSON | None:
     """
     data = data.lstrip()
     if kind.lower() == "error":
-        # A server that writes all its fields each time leaves this one empty.
-        return None if data in ("", "null") else _error(data)
+        return _error(data)
     if data.startswith("{"):
         try:
             d = loads(data)
