@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from flask import current_app, request
 
 from . import limits
-from .providers.relays import Relays, relays
+from .providers.relays import Bounds, Relays, relays
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -46,7 +46,10 @@ class Call:
         self._caller = caller
         self._outermost: Call = self if caller is None else caller._outermost
         self._slot: limits.Slot | None = None  # of the outermost one
-        self.relayed = Relays()
+        config = current_app.config
+        self.relayed = Relays(
+            Bounds(config["STREAM_MAX_EVENT_BYTES"], config["STREAM_MAX_CHARACTERS"])
+        )
         self.refused: Exception | None = None
         self.own: list[Callback] = [] if caller is None else [*caller.own]
         self.of_run: list[Callback] | None = None

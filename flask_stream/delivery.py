@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .events import FLUSH, Done, Failed, Start
+from .events import FLUSH, Done, Event, Failed, Start
 from .formats import Streaming
 from .formats.text import Unterminated
 from .run import ClientLeft, Run
@@ -54,7 +54,8 @@ class Delivery:
         run, events, held = self.run, self.run.events(), list[bytes]()
         try:
             yield b""
-            for event in events:
+            event: Event | None = next(events)
+            while event is not None:
                 unterminated: Unterminated | None = None
                 if isinstance(event, Start) and self.connection.beat is not None:
                     event = replace(event, heartbeat=self.heartbeat)
@@ -63,6 +64,9 @@ class Delivery:
                         held.append(format.encode(event))
                     except Unterminated as error:
                         unterminated = error  # what came with it is sent first
+                    except Exception as error:  # of an app's own event, changed since it was made
+                        event = events.throw(error)
+                        continue
                 if unterminated or not run.more:
                     written = b"".join(held)
                     if written or isinstance(event, Start):
@@ -75,11 +79,12 @@ class Delivery:
                     raise unterminated
                 if not isinstance(event, Done | Failed):  # nothing may come behind those
                     self._free_lock()
+                event = next(events, None)
         except ClientLeft:
             format.cut()
         finally:
             self.sent_at = time.monotonic()  # a write that failed is over, too
-            events.close()  # type: ignore[attr-defined]  # now, and not when it is collected
+            events.close()  # now, and not when it is collected
             run.close()  # its events may never have been asked for
             self._take_lock()
 

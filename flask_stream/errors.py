@@ -28,6 +28,7 @@ SAFE_MESSAGES: Mapping[str, str] = {
     "timeout": "The AI provider took too long to answer.",
     "truncated": "The answer was cut off before its end.",
     "shutdown": "The server is restarting. Please try again.",
+    "too_long": "The answer was longer than this site allows, and was cut off.",
     "internal": "Something went wrong on the server.",
 }
 

@@ -204,6 +204,10 @@ class Source(Event):
         return _known(self)
 
 
+# JavaScript's Number.MAX_SAFE_INTEGER.
+MOST_TOKENS = 2**53 - 1
+
+
 @_event
 class Usage(Event):
     """Tokens used. `input_tokens` counts cached ones too, `output_tokens` reasoning."""
@@ -219,6 +223,8 @@ class Usage(Event):
         for name, value in self.payload().items():
             if type(value) is not int:
                 raise TypeError(f"Usage.{name} must be a whole number, not {value!r}.")
+            if value > MOST_TOKENS:
+                raise ValueError(f"Usage.{name} is above {MOST_TOKENS}, which no page can count.")
 
     def payload(self) -> JSON:
         return _known(self)
@@ -229,7 +235,7 @@ class Usage(Event):
         sums: dict[str, int] = {}
         for usage in usages:
             for key, value in usage.payload().items():
-                sums[key] = sums.get(key, 0) + value
+                sums[key] = min(sums.get(key, 0) + value, MOST_TOKENS)
         return cls(**sums) if sums else None
 
 

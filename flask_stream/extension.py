@@ -36,6 +36,10 @@ def _seconds(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e9
 
 
+def _count(value: object) -> bool:
+    return type(value) is int and value > 0
+
+
 def _is_prefix(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"(/[^/<>\s?#]+)+", value) is not None
 
@@ -47,6 +51,7 @@ class _Setting(NamedTuple):
 
 
 _SECONDS = "a number of seconds above 0"
+_COUNT = "a whole number above 0"
 
 SETTINGS: Mapping[str, _Setting] = {
     "STREAM_URL_PREFIX": _Setting("/_stream", 'a path like "/_stream"', _is_prefix),
@@ -60,9 +65,11 @@ SETTINGS: Mapping[str, _Setting] = {
     ),
     "STREAM_MAX_CONCURRENT": _Setting(
         "auto",
-        'a whole number above 0, None, or "auto"',
-        lambda v: v in ("auto", None) or (type(v) is int and v > 0),
+        f'{_COUNT}, None, or "auto"',
+        lambda v: v in ("auto", None) or _count(v),
     ),
+    "STREAM_MAX_EVENT_BYTES": _Setting(8 * 2**20, _COUNT, _count),
+    "STREAM_MAX_CHARACTERS": _Setting(4_000_000, _COUNT, _count),
 }
 
 
@@ -120,6 +127,13 @@ class FlaskStream:
         How many runs a process carries at once; one more is refused with 503 before its view
         is called. "auto": under gunicorn's gthread all but a fifth of its threads, elsewhere
         no limit. None: no limit.
+    ``STREAM_MAX_EVENT_BYTES`` (8388608)
+        How many bytes one server-sent event of a provider's may have, and one line of its
+        stream, before the run is ``failed: provider_error``. Where an SDK decodes the stream
+        by itself (its helper streams, Bedrock), it holds what it has not decoded yet.
+    ``STREAM_MAX_CHARACTERS`` (4000000)
+        How many characters a run may bring (its text, reasoning, arguments, results), before
+        it is ``failed: too_long``. What came before is kept.
     """
 
     def __init__(self, app: Flask | None = None) -> None:

@@ -6,16 +6,32 @@ from collections.abc import Mapping
 from typing import Any
 
 from .events import (
+    FLUSH,
     JSON,
     Event,
     Failed,
     Meta,
     Source,
     ToolCall,
+    ToolCallDelta,
     ToolResult,
     Usage,
     Words,
 )
+
+
+def size_of(event: Event) -> int:
+    """How many characters an event brings, more or less: nothing that comes is for nothing."""
+    if isinstance(event, Words):
+        return len(event.text)
+    if isinstance(event, ToolCallDelta):
+        return len(event.arguments)
+    return 0 if event is FLUSH else len(str(event.payload()))
+
+
+def utf16_length(text: str) -> int:
+    """In UTF-16 code units, as JavaScript counts."""
+    return len(text) + sum(1 for char in text if char > "\uffff")
 
 
 class Result:
@@ -35,6 +51,7 @@ class Result:
         ``messages`` (Anthropic, Chat Completions: a dict) or to extend its ``input`` with
         (Responses: a list of items). None when there was none. Of a run: its last step's.
     :ivar steps: the Result of each relayed stream, in order (Python only).
+    :ivar size: how many characters its events have brought, of whatever kind.
     """
 
     def __init__(self, id: str | None = None) -> None:
@@ -56,6 +73,7 @@ class Result:
         self.raw_usage: Mapping[str, Any] | None = None
         self.message: Any = None
         self.steps: list[Result] = []
+        self.size = 0
         self._known_sources: set[Source] = set()
         # Of each kind of words, as they came; joined when asked for, as adding up is quadratic.
         self.pieces: dict[str, list[str]] = {"text": [], "reasoning": [], "refusal": []}
@@ -75,6 +93,7 @@ class Result:
 
     def add(self, event: Event) -> None:
         """Add one event up. Usage, stop reason and outcome are set by whoever knows them."""
+        self.size += size_of(event)
         if isinstance(event, Words):
             self.pieces[event.kind].append(event.text)
         elif isinstance(event, Meta):

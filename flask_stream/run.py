@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 from blinker import NamedSignal, Namespace
 from werkzeug.exceptions import HTTPException
@@ -18,9 +18,9 @@ from .errors import RunError
 from .events import FLUSH, Done, Event, Meta, Start, Text, Usage
 from .failed import failed_by
 from .providers.errors import SDK_CLIENTS, from_exception, untold_cause
-from .providers.relays import Relays, apart, relays
+from .providers.relays import Relays, TooLong, apart, relays
 from .providers.surrogates import Mender
-from .result import Result
+from .result import Result, size_of, utf16_length
 
 logger = logging.getLogger("flask_stream")
 
@@ -131,8 +131,10 @@ class Run:
         finally:
             self._finish()
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Generator[Event, None, None]:
         """`start` first, exactly one of `done` and `failed` last; FLUSH in between.
+
+        An exception that is thrown into it, for an event that cannot be sent, ends the run.
 
         :raises ClientLeft: the client did, and the run is closed.
         """
@@ -218,6 +220,9 @@ class Run:
         elif isinstance(event, Text) and result.first_text_seconds is None:
             result.first_text_seconds = time.monotonic() - self.began
             self._tell(stream_first_text)
+        most = self.relays.bounds.characters
+        if result.size + size_of(event) > most:
+            raise TooLong(most)
         result.add(event)
         yield event
 
@@ -311,7 +316,7 @@ class Run:
             return result.error
         return Done(
             stop_reason=result.stop_reason or "stop",
-            text_length=_utf16_length(result.text),
+            text_length=utf16_length(result.text),
             provider_stop_reason=result.provider_stop_reason,
             usage=result.usage,
         )
@@ -341,8 +346,3 @@ class Run:
                 self.at_end.pop()()
             except Exception:
                 logger.exception("Run %s: its clean-up failed", self.id)
-
-
-def _utf16_length(text: str) -> int:
-    """In UTF-16 code units, as JavaScript counts."""
-    return len(text) + sum(1 for char in text if char > "\uffff")

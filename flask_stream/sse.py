@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -43,39 +42,40 @@ def encode(event: str, data: Any, id: str | None = None) -> bytes:
 class Lines:
     """Bytes in, in pieces of any size; the lines that they complete out.
 
-    :ivar rest: a line that has not ended yet.
+    :ivar rest: the bytes of a line that has not ended yet.
     """
 
     def __init__(self) -> None:
-        # «decode» in the spec: malformed UTF-8 becomes U+FFFD, one leading BOM goes.
-        self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+        self.rest = bytearray()  # of bytes, so that pieces of one byte each cost no more memory
         self._begun = False
         self._after_cr = False
-        self._pieces: list[str] = []
-
-    @property
-    def rest(self) -> str:
-        return "".join(self._pieces)
 
     def feed(self, chunk: bytes) -> list[str]:
         """The lines that `chunk` completes."""
-        text = self._utf8.decode(chunk)
-        if not self._begun and text:
-            self._begun = True
-            text = text.removeprefix("\ufeff")
-        if self._after_cr and text:
-            text = text.removeprefix("\n")  # the second half of a CRLF
+        if self._after_cr and chunk:
+            chunk = chunk.removeprefix(b"\n")  # the second half of a CRLF
             self._after_cr = False
-        if not text:
+        end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1
+        if not end:
+            self.rest += chunk
             return []
-        self._after_cr = text[-1] == "\r"
+        self._after_cr = end == len(chunk) and chunk.endswith(b"\r")
+        whole = self.rest + chunk[:end]
+        self.rest = bytearray(chunk[end:])
+        text = self._decoded(whole)
+        self._begun = True
         lines = _LINE_END.split(text) if "\r" in text else text.split("\n")
-        self._pieces.append(lines[0])
-        if len(lines) == 1:
-            return []
-        lines[0] = "".join(self._pieces)
-        self._pieces = [lines.pop()]
+        lines.pop()  # behind the last line's end
         return lines
+
+    def end(self) -> str:
+        """The line that the stream's end has cut off."""
+        return self._decoded(self.rest)
+
+    def _decoded(self, line: bytes | bytearray) -> str:
+        # «decode» in the spec: malformed UTF-8 becomes U+FFFD, one leading BOM goes.
+        text = line.decode("utf-8", "replace")
+        return text if self._begun else text.removeprefix("\ufeff")
 
 
 class Decoder:
@@ -83,38 +83,68 @@ class Decoder:
 
     :param other: called with each line that has another field than the spec's, which is to be
         ignored; an event that it returns takes the line's place all the same.
+    :param most: how many bytes an event may have, and a line; None for no limit.
     :ivar last_event_id: as it stands after the last blank line.
     :ivar retry: the last reconnection time in milliseconds that the stream set, or None.
+    :ivar too_long: an event or a line has more than `most` bytes. Nothing is read any more.
     """
 
-    def __init__(self, other: Callable[[str], ServerSentEvent | None] | None = None) -> None:
+    def __init__(
+        self,
+        other: Callable[[str], ServerSentEvent | None] | None = None,
+        most: int | None = None,
+    ) -> None:
         self.last_event_id = ""
         self.retry: int | None = None
+        self.too_long = False
         self._lines = Lines()
         self._other = other
+        self._most = most
         self._id = ""
         self._type = ""
         self._data: list[str] = []
+        self._size = 0  # of the data, in bytes
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
-        """The events that `chunk` completes."""
-        lines = self._lines.feed(chunk)
-        return [event for line in lines if (event := self._process(line)) is not None]
+        """The events that `chunk` completes, up to one that is too long."""
+        events = []
+        for line in self._lines.feed(chunk):
+            event = self._process(line)
+            if event is not None:
+                events.append(event)
+            if self.too_long:
+                return events
+        self._has(len(self._lines.rest))
+        return events
 
     def end(self) -> list[ServerSentEvent]:
         """What the stream's end completes: a block never is, but `other` may know the last line."""
-        line = self._lines.rest
+        line = self._lines.end()
         if self._other is None or field_of(line) in FIELDS:
             return []
         event = self._other(line)
         return [] if event is None else [event]
 
+    def _has(self, size: int) -> None:
+        """So many bytes are held."""
+        if self._most is not None and size > self._most:
+            self.too_long = True
+
     def _process(self, line: str) -> ServerSentEvent | None:
         """One whole line (section 9.2.6, «interpreting an event stream»)."""
         if not line:
+            self._size = 0
             return self._dispatch()
         name, _, value = line.partition(":")
-        value = value.removeprefix(" ")
+        if name in FIELDS:
+            if name == "data":
+                self._size += size_of(line)
+                self._has(self._size)
+            self._field(name, value.removeprefix(" "))
+            return None
+        return None if self._other is None else self._other(line)
+
+    def _field(self, name: str, value: str) -> None:
         if name == "data":
             self._data.append(value)
         elif name == "event":
@@ -125,9 +155,6 @@ class Decoder:
         elif name == "retry":
             if value.isascii() and value.isdigit() and len(value) < 16:
                 self.retry = int(value)
-        elif name and self._other is not None:  # a comment has an empty name
-            return self._other(line)
-        return None
 
     def _dispatch(self) -> ServerSentEvent | None:
         self.last_event_id = self._id
@@ -136,6 +163,11 @@ class Decoder:
         if not data:
             return None
         return ServerSentEvent(kind or "message", "\n".join(data), self.last_event_id)
+
+
+def size_of(line: str) -> int:
+    """In bytes of UTF-8, with its end."""
+    return 1 + (len(line) if line.isascii() else len(line.encode()))
 
 
 def field_of(line: str) -> str:

@@ -175,9 +175,7 @@ class Watcher:
             for source in run.relays.sources:
                 asked_at = source.asked_at
                 # Its words may have waited for their reader, too.
-                if asked_at is not None and (
-                    now - max(asked_at, source.heard_at, sent_at) >= watched.timing.idle
-                ):
+                if asked_at is not None and (now - max(asked_at, sent_at) >= watched.timing.idle):
                     source.cancel(_silent(watched.timing.idle))
             due = max(sent_at, watched.beaten_at) + watched.timing.heartbeat
             if now >= due and connection.beat is not None and connection.can_take():

@@ -30,8 +30,9 @@ from flask_stream import (
 )
 from flask_stream.events import FLUSH, RESERVED, Done, Start
 from flask_stream.formats.native import Native
+from flask_stream.providers.cut_json import partial_json
 from flask_stream.providers.surrogates import mend, mend_all, mended
-from flask_stream.providers.turn import partial_json, tool_call
+from flask_stream.providers.turn import tool_call
 from flask_stream.sse import decode
 from tests.transcripts.reading import cut
 

@@ -152,7 +152,8 @@ def test_a_prefix_that_is_no_path_fails_at_start_up(prefix: Any) -> None:
         *(("STREAM_MAX_SECONDS", None), ("STREAM_SHUTDOWN_SECONDS", 3.5)),
         *(("STREAM_SHUTDOWN_SECONDS", "auto"), ("STREAM_MAX_CONCURRENT", 8)),
         *(("STREAM_MAX_CONCURRENT", None), ("STREAM_MAX_CONCURRENT", "auto")),
-        ("STREAM_URL_PREFIX", "/a/b"),
+        *(("STREAM_URL_PREFIX", "/a/b"), ("STREAM_MAX_EVENT_BYTES", 1)),
+        ("STREAM_MAX_CHARACTERS", 10**9),
     ],
 )
 def test_a_value_of_the_apps_own_is_left_as_it_is(key: str, value: Any) -> None:
@@ -172,6 +173,8 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         "STREAM_MAX_SECONDS": None,
         "STREAM_SHUTDOWN_SECONDS": "auto",
         "STREAM_MAX_CONCURRENT": "auto",
+        "STREAM_MAX_EVENT_BYTES": 8 * 2**20,
+        "STREAM_MAX_CHARACTERS": 4_000_000,
     }
     assert all(key in (FlaskStream.__doc__ or "") for key in SETTINGS)
 

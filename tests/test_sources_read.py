@@ -13,7 +13,7 @@ from flask import Flask
 
 from flask_stream import Event, Result, Text, relay, watch
 from tests.conftest import Site, said
-from tests.provider import TEXT, WORDS, Exchange, Provider, told
+from tests.provider import TEXT, WIRES, WORDS, Exchange, Provider, told, word_by_word
 from tests.servers.client import DEADLINE
 from tests.servers.running import until
 from tests.stalling import Stalling
@@ -61,24 +61,32 @@ def test_two_relays_read_in_turn_are_both_let_go(site: Site, provider: Provider)
     until(lambda: gone == [True, True], f"they were not both let go: {gone}")
 
 
-def test_what_is_no_word_of_ours_is_no_silence(site: Site, provider: Provider) -> None:
-    kind = "response.image_generation_call.partial_image"
-    partial = f'event: {kind}\ndata: {{"type": "{kind}"}}\n\n'.encode()
-    begin, end = told("openai_responses").split(b"event: response.completed")
-
-    def draw(exchange: Exchange) -> None:
+@pytest.mark.parametrize(
+    "said_for_ever",
+    [
+        b"data: {}\n\n",
+        b'event: ping\ndata: {"type": "ping"}\n\n',
+        b'data: {"type": "response.image_generation_call.partial_image"}\n\n',
+        b'data: {"choices": [{"index": 0, "delta": {"content": ""}}]}\n\n',
+        b": comment\n\n",
+    ],
+    ids=["{}", "ping", "partial image", "empty word", "comment"],
+)
+@pytest.mark.parametrize("wire", WIRES)
+def test_what_gives_no_event_is_silence(
+    site: Site, provider: Provider, wire: str, said_for_ever: bytes
+) -> None:
+    def go_on(exchange: Exchange) -> None:
         exchange.start()
-        exchange.send(begin)
-        for _ in range(8):
-            exchange.send(partial)
-            threading.Event().wait(SHORT / 3)
-        exchange.send(b"event: response.completed" + end)
-        exchange.end()
+        exchange.send(word_by_word(wire)[0])
+        for _ in range(100):
+            if exchange.gone(SHORT / 10):
+                return
+            exchange.send(said_for_ever)
 
-    provider.run(draw)
-    site.view(idle_seconds=2 * SHORT)(lambda: provider.create("openai_responses"))
-    events = site.events()
-    assert (said(events), events[-1][0]) == (TEXT, "done")
+    provider.run(go_on)
+    site.view(idle_seconds=SHORT)(lambda: provider.create(wire))
+    assert site.events()[-1][1]["code"] == "timeout"
 
 
 def test_a_tool_that_outlasts_its_run_still_shows_that_the_connection_lives(

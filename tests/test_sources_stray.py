@@ -72,7 +72,9 @@ def test_an_error_beside_the_events_may_be_all_there_is(provider: Provider, stra
 
 
 @pytest.mark.parametrize("end", [b"", DONE], ids=["at the end", "in the middle"])
-@pytest.mark.parametrize("events", [lambda: Decoder(Strays()), Blocks], ids=["ours", "sseclient"])
+@pytest.mark.parametrize(
+    "events", [lambda: Decoder(Strays()), lambda: Blocks(10**6)], ids=["ours", "sseclient"]
+)
 @each_stray
 def test_an_error_beside_the_events_is_one_whatever_the_pieces(
     events: Callable[[], Any], stray: str, end: bytes

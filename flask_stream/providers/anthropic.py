@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..events import Event, Meta, Refusal, ToolResult, Usage
+from .cut_json import partial_json
 from .digits import spoken
 from .errors import from_body
 from .failures import failure_of
@@ -18,7 +19,7 @@ from .prose import Prose
 from .shown import shown
 from .stops import is_word
 from .surrogates import mend_all
-from .turn import JSON, OpenCall, Turn, count, follow, only_text, partial_json
+from .turn import JSON, OpenCall, Turn, count, follow, only_text
 
 PROVIDER = "anthropic"
 
@@ -54,6 +55,7 @@ class _Reader:
         self.calls: dict[int, OpenCall] = {}
         self.called = False  # a tool that the app must run
         self.prose = Prose()
+        self.raw_usage: JSON = {}
         self.handlers = {
             "message_start": self.message_start,
             "content_block_start": self.block_start,
@@ -227,14 +229,14 @@ class _Reader:
         """Counts are running totals; those that a later event leaves out keep their value."""
         if not isinstance(usage, dict):
             return
-        raw = dict(self.turn.raw_usage or {})
-        for key, value in usage.items():
+        raw = self.raw_usage
+        for key, value in mend_all(usage).items():
             if value is not None or key not in raw:
                 raw[key] = value
+        self.turn.raw_usage = raw
         read = count(raw, "cache_read_input_tokens")
         written = count(raw, "cache_creation_input_tokens")
         fresh = count(raw, "input_tokens")
-        self.turn.raw_usage = mend_all(raw)
         self.turn.usage = Usage(
             input_tokens=None if fresh is None else fresh + (read or 0) + (written or 0),
             output_tokens=count(raw, "output_tokens"),

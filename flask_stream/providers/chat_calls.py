@@ -117,6 +117,9 @@ class Calls:
         return bool(call.pieces) and call.is_whole()
 
 
+# Characters: to add pieces up is quadratic, and no function's name is as long.
+_MOST_NAME = 1000
+
 FUNCTION_CALL = "function_call"  # stands for the index of the deprecated one
 
 
@@ -142,7 +145,8 @@ class ChatCall(OpenCall):
 
     def add_name(self, piece: str) -> None:
         """More of the name; or all of it again, or all of it so far."""
-        self.name = piece if piece.startswith(self.name) else self.name + piece
+        if len(self.name) < _MOST_NAME:
+            self.name = piece if piece.startswith(self.name) else self.name + piece
 
     def keep(self, d: JSON, *, is_custom: bool) -> None:
         """What else the provider put beside it, such as Gemini's thought signatures."""
@@ -162,7 +166,8 @@ class ChatCall(OpenCall):
 
     def says_again(self, arguments: str) -> bool:
         """Whether these are all of its arguments, which were there already."""
-        return bool(arguments) and self.is_whole() and self.text == arguments
+        same_size = bool(arguments) and len(arguments) == self.size
+        return same_size and self.is_whole() and self.text == arguments
 
     def message(self) -> JSON:
         beside = {key: settled(value) for key, value in self.beside.items()}

@@ -12,6 +12,8 @@ import json
 import math
 from typing import Any
 
+from .depth import is_deep
+
 
 class Digits(float):
     """A number that Python would write otherwise than it stood on the wire."""
@@ -44,15 +46,18 @@ def _int(digits: str) -> int | float:
     return int(digits) if digits != "-0" and len(digits) < 300 else _remembered(digits)
 
 
-loads = json.JSONDecoder(parse_float=_float, parse_int=_int).decode
+_decoder = json.JSONDecoder(parse_float=_float, parse_int=_int)
+loads = _decoder.decode
+raw_decode = _decoder.raw_decode
 
 
 def parsed(text: str | bytes) -> Any:
-    """The JSON value, where `text` may be none: then None."""
+    """The JSON value, where `text` may be none, or nested too deep: then None."""
     try:
-        return json.loads(text, parse_float=_float, parse_int=_int)
+        value = json.loads(text, parse_float=_float, parse_int=_int)
     except (ValueError, RecursionError):
         return None
+    return None if isinstance(value, dict | list) and is_deep(value) else value
 
 
 def spoken(value: object) -> str:

@@ -52,6 +52,7 @@ class _Reader:
         self.calls = Calls()
         self.prose = Prose()
         self.has_refusal = False
+        self.raw_usage: JSON = {}
         self.lists: tuple[object, object] | None = None  # of what was searched
         self.is_strange = False  # the last dict was no chunk
 
@@ -207,7 +208,8 @@ class _Reader:
     def use(self, usage: object) -> None:
         if not isinstance(usage, dict) or not usage:
             return
-        raw = {**(self.turn.raw_usage or {}), **mend_all(usage)}
+        raw = self.raw_usage
+        raw.update(mend_all(usage))
         self.turn.raw_usage = raw
         fresh, output = count(raw, "prompt_tokens"), count(raw, "completion_tokens")
         reasoning = count(raw, "completion_tokens_details", "reasoning_tokens")

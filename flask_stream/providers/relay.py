@@ -9,13 +9,13 @@ from typing import Any
 
 from ..errors import ProviderError
 from ..events import FLUSH, Event, Failed, Meta, Reasoning, Text, Usage
-from ..result import Result
+from ..result import Result, size_of
 from . import anthropic, openai_chat, openai_responses
 from .adapt import adapt_relayed
 from .errors import from_exception
 from .failures import failure_of
 from .refused import discard
-from .relays import Relays, relays
+from .relays import Bounds, Relays, TooLong, relays
 from .source import Source
 from .surrogates import mended
 from .turn import DONE, JSON, Turn
@@ -92,6 +92,10 @@ def _relayed(source: Source) -> Generator[Event, None, Result]:
     except GeneratorExit:
         step.outcome = step.outcome or "disconnected"
         raise
+    except TooLong as error:
+        step.outcome = "failed"
+        step.error = Failed(error.error_code, error.message)
+        raise
     finally:
         _settle(step, turn)
         if among is not None:
@@ -113,7 +117,10 @@ def _stop_here(among: Relays | None) -> None:
 def _told(source: Source, turn: Turn, step: Result, among: Relays | None) -> Iterator[Event]:
     """The events of a source, added up; its first words set off from an earlier stream's."""
     begun: set[str] = set()
+    most = (Bounds() if among is None else among.bounds).characters
     for event in mended(_read(source, turn)):
+        if step.size + size_of(event) > most:  # an app may keep all of it to itself
+            raise TooLong(most)
         step.add(event)
         if isinstance(event, Usage):
             step.usage = event

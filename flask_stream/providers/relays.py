@@ -11,8 +11,10 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TypeVar
 
+from ..errors import SAFE_MESSAGES, RunError
 from ..result import Result
 from .prose import gap
 from .source import Source
@@ -28,9 +30,34 @@ _UNREAD = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much of a provider's is taken, so that none can fill a worker's memory.
+
+    :ivar event_bytes: of one event: STREAM_MAX_EVENT_BYTES.
+    :ivar characters: of all that a run tells: STREAM_MAX_CHARACTERS.
+    """
+
+    event_bytes: int = 8 * 2**20
+    characters: int = 4_000_000
+
+
+class TooLong(RunError):
+    """An answer has more characters than a run may have. What came before is kept."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            SAFE_MESSAGES["too_long"],
+            error_code="too_long",
+            retryable=False,
+            detail=f"it has more than {most} characters (STREAM_MAX_CHARACTERS)",
+        )
+
+
 class Relays:
     """The relayed streams of one view's call, and then of its run.
 
+    :ivar bounds: what each of them, and the run, is held to.
     :ivar sources: those that may still be read, the last of them begun last.
     :ivar steps: the Result of each, in the order in which they began.
     :ivar said: the run's Result: what of it all has reached the reader.
@@ -38,7 +65,8 @@ class Relays:
     :ivar cut_short: one was ended in that way.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: Bounds | None = None) -> None:
+        self.bounds = bounds or Bounds()
         self.sources: list[Source] = []
         self.steps: list[Result] = []
         self.said = Result()
@@ -67,6 +95,7 @@ class Relays:
 
     def begin(self, source: Source, step: Result) -> None:
         source.watched = True
+        source.most_event_bytes = self.bounds.event_bytes
         with self._lock:  # an app may read several, each in a thread
             self._expected = [other for other in self._expected if not other.begun]
             self.sources = [*(other for other in self.sources if not other.closed), source]

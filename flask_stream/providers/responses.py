@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 from ..errors import ProviderError, SourceError
@@ -11,16 +10,17 @@ from .errors import from_body, from_status
 from .failures import error_in
 from .over_requests import RequestsStream
 from .source import Source
-from .wire import HTTPXStream
+from .wire import Body, HTTPXStream
 
 
 def adapt_requests(response: Any) -> Source:
     """:raises SourceError, ProviderError: what it holds is no stream that can be read."""
     name = "requests.Response"
     raw = response.raw
+    source = RequestsStream(response)
     if response._content_consumed:
         if response.status_code >= 400:
-            raise _failure(name, response)
+            raise _failure(name, response, response.content)
         raise SourceError(
             f"This {name} has been read already. Ask for it with "
             "requests.post(…, stream=True), and do not read its .text, .content or .json()."
@@ -28,8 +28,8 @@ def adapt_requests(response: Any) -> Source:
     # A body of no bytes is closed from its beginning.
     if getattr(raw, "closed", False) and getattr(raw, "length_remaining", None) != 0:
         raise SourceError(_CLOSED.format(name))
-    _refuse_other_kinds(name, response)
-    return RequestsStream(response)
+    _refuse_other_kinds(name, response, source)
+    return source
 
 
 def adapt_httpx(response: Any) -> Source:
@@ -43,8 +43,9 @@ def adapt_httpx(response: Any) -> Source:
         )
     if response.is_closed or response.is_stream_consumed:
         _refuse_httpx_read(name, response)
-    _refuse_other_kinds(name, response)
-    return HTTPXStream(response)
+    source = HTTPXStream(response)
+    _refuse_other_kinds(name, response, source)
+    return source
 
 
 _CLOSED = (
@@ -55,12 +56,12 @@ _CLOSED = (
 
 def _refuse_httpx_read(name: str, response: Any) -> None:
     try:
-        _ = response.content
+        content = response.content
     except Exception:  # httpx's ResponseNotRead: closed, or read in pieces
         response.close()
         raise SourceError(_CLOSED.format(name)) from None
     if response.status_code >= 400:
-        raise _failure(name, response)
+        raise _failure(name, response, content)
     # Without a connection it is from the mock transport of somebody's tests, and always whole.
     if "network_stream" in response.extensions:
         raise SourceError(
@@ -70,14 +71,14 @@ def _refuse_httpx_read(name: str, response: Any) -> None:
         )
 
 
-def _refuse_other_kinds(name: str, response: Any) -> None:
+def _refuse_other_kinds(name: str, response: Any, source: Body) -> None:
     if response.status_code >= 400:
-        raise _failure(name, response)
+        raise _failure(name, response, source.beginning())
     content_type = response.headers.get("content-type", "")
     if "text/event-stream" in content_type.lower():
         return
-    failure = error_in(parsed(_read(response))) if "json" in content_type else None
-    response.close()
+    failure = error_in(parsed(source.beginning())) if "json" in content_type else None
+    source.close()
     if failure is not None:
         raise from_body(failure)
     raise SourceError(
@@ -86,23 +87,13 @@ def _refuse_other_kinds(name: str, response: Any) -> None:
     )
 
 
-def _failure(name: str, response: Any) -> ProviderError:
+def _failure(name: str, response: Any, body: bytes) -> ProviderError:
+    """:param body: what was read of it; the status says enough where that is nothing."""
     status = response.status_code
-    text = _read(response)[:10_000].decode(errors="replace")
     response.close()
     reason = getattr(response, "reason", None) or getattr(response, "reason_phrase", "")
-    detail = f"{name} with status {status} {reason}: {text}"
-    return from_status(status, parsed(text), response, detail)
-
-
-def _read(response: Any) -> bytes:
-    """The body; nothing where the connection was lost, since the status says enough."""
-    with suppress(Exception):
-        if hasattr(response, "read"):  # httpx's, which has no `content` before
-            response.read()
-        content: bytes = response.content
-        return content
-    return b""
+    detail = f"{name} with status {status} {reason}: {body[:10_000].decode(errors='replace')}"
+    return from_status(status, parsed(body), response, detail)
 
 
 def _advice_for(content_type: str) -> str:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from ..errors import ProviderError, SourceError
 from .errors import from_exception, is_misuse
 from .refused import CLOSED
-from .turn import JSON, PAUSE, Turn
+from .turn import JSON, Turn
 
 # What may still follow the provider's last word, in seconds: usually the end of the chunked
 # body, which hands the connection back to the pool. Longer than that, it is closed instead.
@@ -25,8 +25,9 @@ class Source:
     :ivar joins: set by a consumer that joins what comes in one network read: it gets a
         PAUSE before each wait, and `more` says whether the next dict is already there.
     :ivar asked_at: since when its reader has waited for an event, on the monotonic clock; None
-        while the reader has other things to do.
-    :ivar heard_at: when the provider last sent something that is no ping.
+        while the reader has other things to do. What the provider sends that gives none, such as
+        its pings, is no sign of life.
+    :ivar most_event_bytes: one event of the provider's may have; see STREAM_MAX_EVENT_BYTES.
     :ivar begun: its relay is being read, or has been.
     :ivar watched: set by a consumer that calls `cancel` once `due` has passed: a run. Where
         there is none, a timer does.
@@ -40,7 +41,7 @@ class Source:
     joins = False
     more = False
     asked_at: float | None = None
-    heard_at = 0.0
+    most_event_bytes = 8 * 2**20
     begun = watched = False
     due: float | None = None
 
@@ -81,8 +82,6 @@ class Source:
                         raise SourceError(CLOSED) from error
                     self._lost(error, turn)
                     return
-                if d is not PAUSE and d.get("type") != "ping":
-                    self.heard_at = time.monotonic()
                 yield d
         finally:
             self.more = False

@@ -7,16 +7,16 @@ several, at times with the next event's text right behind it.
 
 from __future__ import annotations
 
-import json
 import re
 
 from ..sse import ServerSentEvent
+from .digits import raw_decode
 
 # As much of a JSON text is kept, in characters: enough for an error.
 _MOST = 65_536
 
 # A JSON string, which may hold brackets of its own, or a bracket.
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]')
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]')
 _DEPTH = {"{": 1, "[": 1, "}": -1, "]": -1}
 
 
@@ -54,7 +54,7 @@ def _of_field(value: str) -> ServerSentEvent | None:
 
 def _of_json(text: str) -> ServerSentEvent | None:
     try:
-        _, end = json.JSONDecoder().raw_decode(text)
+        _, end = raw_decode(text)
     except (ValueError, RecursionError):
         return None
     # An error or a whole answer: its reader knows.

@@ -8,7 +8,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..errors import ProviderError
-from ..events import FLUSH, Event, Source, ToolCall, ToolCallDelta, ToolCallStart, Usage
+from ..events import (
+    FLUSH,
+    MOST_TOKENS,
+    Event,
+    Source,
+    ToolCall,
+    ToolCallDelta,
+    ToolCallStart,
+    Usage,
+)
 from .stops import interruption, reason
 
 logger = logging.getLogger("flask_stream")
@@ -107,6 +116,7 @@ class OpenCall:
         self.name = name
         self.server = server
         self.pieces: list[str] = []
+        self.size = 0  # of the pieces, in characters
         self.given = ""  # what came whole, and counts where no pieces did
         self.beside: JSON = {}  # fields that only the provider knows, for its own turn
         self.is_custom = False  # its input is free text, not JSON
@@ -127,6 +137,7 @@ class OpenCall:
     def delta(self, piece: str) -> Iterator[Event]:
         if piece:
             self.pieces.append(piece)
+            self.size += len(piece)
             if self.started:
                 yield ToolCallDelta(self.id, piece)
 
@@ -152,58 +163,6 @@ def tool_call(id: str, name: str, text: str, *, server: bool = False) -> ToolCal
         return ToolCall(id, name, None, raw=text, server=server)
 
 
-def partial_json(text: str) -> Any:
-    """What is whole in a JSON text that may be cut off: {} where nothing is.
-
-    The last value is dropped when its end is not there, and open arrays and objects are
-    closed, as the anthropic SDK 2.12 does for a tool's input that `max_tokens` cut off.
-    """
-    try:
-        return json.loads(text)
-    except RecursionError:
-        return {}
-    except json.JSONDecodeError as error:
-        whole = text[: error.pos]  # nothing behind the first fault can be of use
-        if text[error.pos : error.pos + 1] in (".", "e", "E"):  # a number that was cut in two
-            whole = whole.rstrip("-0123456789.")
-    for cut, closing in reversed(_cuts(whole)):
-        try:
-            return json.loads(whole[:cut] + closing)
-        except ValueError:
-            continue  # a key without its value, or no JSON at all
-        except RecursionError:
-            break
-    return {}
-
-
-def _cuts(text: str) -> list[tuple[int, str]]:
-    """Where `text` could be cut after a whole value, and what would close it there."""
-    cuts: list[tuple[int, str]] = []
-    closing: list[str] = []
-    in_string = escaped = False
-    for at, char in enumerate(text):
-        if in_string:
-            if escaped:
-                escaped = False
-            elif char == "\\":
-                escaped = True
-            elif char == '"':
-                in_string = False
-        elif char == '"':
-            in_string = True
-        elif char in "[{":
-            closing.append("]" if char == "[" else "}")
-            cuts.append((at + 1, "".join(reversed(closing))))
-        elif char in "]}" and closing:
-            closing.pop()
-            cuts.append((at + 1, "".join(reversed(closing))))
-        elif char == ",":
-            cuts.append((at, "".join(reversed(closing))))
-    if not in_string:
-        cuts.append((len(text), "".join(reversed(closing))))  # behind a number, true or null
-    return cuts
-
-
 def count(raw: Mapping[str, Any] | None, *path: str) -> int | None:
     """The whole number at `path` in the provider's usage object; None where there is none."""
     value: Any = raw
@@ -211,4 +170,5 @@ def count(raw: Mapping[str, Any] | None, *path: str) -> int | None:
         value = value.get(key) if isinstance(value, Mapping) else None
     if isinstance(value, float) and value.is_integer():  # some write 10.0
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    is_count = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_count and 0 <= value <= MOST_TOKENS else None

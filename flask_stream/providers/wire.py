@@ -9,12 +9,14 @@ turned back to dicts. For a `requests` response see `over_requests`.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any
 
 from ..errors import ProviderError, SourceError
 from ..sse import Decoder, ServerSentEvent
+from .depth import is_deep, is_deep_json
 from .digits import loads, parsed
 from .failures import error_in
 from .lent import Lent, is_http2, shut_down
@@ -27,21 +29,41 @@ from .turn import DONE, JSON, PAUSE
 _WIRE = {"anthropic": "anthropic"}  # OpenAI's has two, which the first dict tells apart
 
 
-class Events(Protocol):
-    """What makes a body's bytes events, such as `sse.Decoder`."""
-
-    def feed(self, chunk: bytes) -> list[ServerSentEvent]: ...
-    def end(self) -> list[ServerSentEvent]: ...
-
-
 class Body(Source):
     """A body of server-sent events that we read ourselves, as its bytes come."""
 
     def _read(self) -> Generator[JSON, None, None]:
         events = self._events()
         for chunk in self._bytes():
-            yield from self._dicts(events.feed(chunk))
+            for piece in _pieces(chunk):
+                yield from self._dicts(events.feed(piece))
+                if events.too_long:
+                    raise ProviderError(
+                        detail="The provider sent an event of more than "
+                        f"{self.most_event_bytes} bytes (STREAM_MAX_EVENT_BYTES)."
+                    )
         yield from self._dicts(events.end())
+
+    def beginning(self) -> bytes:
+        """What comes of the body, where it is no stream, within some seconds and kilobytes.
+
+        An error's, for one: whoever fails may well never end it.
+        """
+        timer = threading.Timer(_MOST_SECONDS, self.cancel)
+        timer.daemon = True
+        timer.start()
+        body = bytearray()
+        try:
+            for chunk in self._bytes():
+                body += chunk[:_MOST_BYTES]
+                if len(body) >= _MOST_BYTES or self.cancelled:
+                    break
+        except Exception:
+            pass  # the connection is lost
+        finally:
+            timer.cancel()
+            self.close()
+        return bytes(body[:_MOST_BYTES])
 
     def _dicts(self, events: list[ServerSentEvent]) -> Iterator[JSON]:
         """Those of one network read."""
@@ -54,11 +76,25 @@ class Body(Source):
         if last > 0 and self.joins:
             yield PAUSE
 
-    def _events(self) -> Events:
+    def _events(self) -> Decoder:
         raise NotImplementedError
 
     def _bytes(self) -> Iterator[bytes]:
         raise NotImplementedError
+
+
+def _pieces(chunk: bytes) -> Iterable[bytes]:
+    """What one read gave: a few compressed bytes may unfold to very many, and each copy counts."""
+    if len(chunk) <= _PIECE:
+        return (chunk,)
+    return (chunk[at : at + _PIECE] for at in range(0, len(chunk), _PIECE))
+
+
+_PIECE = 65_536
+
+# Of a body that is no stream.
+_MOST_BYTES = 65_536
+_MOST_SECONDS = 5.0
 
 
 class OverHTTPX(Source):
@@ -83,8 +119,8 @@ class OverHTTPX(Source):
 class HTTPXStream(OverHTTPX, Body):
     """An `httpx.Response` whose body has not been read."""
 
-    def _events(self) -> Events:
-        return Decoder(Strays())
+    def _events(self) -> Decoder:
+        return Decoder(Strays(), self.most_event_bytes)
 
     def _bytes(self) -> Iterator[bytes]:
         return iter(self._response.iter_bytes())
@@ -182,10 +218,12 @@ def parse(data: str, kind: str = "message") -> JSON | None:
     if data.startswith("{"):
         try:
             d = loads(data)
+        except RecursionError:
+            return None
         except ValueError as error:
             detail = f"The provider sent an event that is no JSON: {error}: {data[:200]!r}"
             raise ProviderError(detail=detail) from error
-        return d if isinstance(d, dict) else None
+        return d if isinstance(d, dict) and not is_deep_json(data, d) else None
     if data.startswith("[DONE]"):
         return DONE
     value = parsed(data)
@@ -227,6 +265,8 @@ def dict_of(item: Any) -> JSON | None:
     d: JSON = item.model_dump(
         mode="json", by_alias=True, exclude_unset=True, warnings=False, exclude=exclude
     )
+    if is_deep(d):
+        return None
     if kind in ("response.completed", "response.incomplete"):
         _strip_parsed(d)
     return d
