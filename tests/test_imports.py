@@ -23,6 +23,7 @@ ORDER = [
     "events",
     "result",
     "sse",
+    "told",
     "providers.names",
     "providers.digits",
     "providers.errors",

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..errors import ProviderError
 from ..events import FLUSH, Event, Source, ToolCall, ToolCallDelta, ToolCallStart, Usage
+from ..told import logger
 from .stops import interruption, reason
-
-logger = logging.getLogger("flask_stream")
 
 JSON = dict[str, Any]
 Handle = Callable[[JSON], Iterable[Event]]
@@ -88,7 +86,7 @@ def understood(handle: Handle, d: JSON) -> Iterator[Event]:
     try:
         yield from handle(d)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionError):
-        logger.debug("Skipped what was not understood of %.500r", d, exc_info=True)
+        logger.debug("Skipped what was not understood of %s", d, exc_info=True)
 
 
 def only_text(value: object) -> str:
