@@ -19,7 +19,7 @@ def adapt_requests(response: Any) -> Source:
     name = "requests.Response"
     raw = response.raw
     if response._content_consumed:
-        if response.status_code >= 400:
+        if response.status_code >= 300:
             raise _failure(name, response)
         raise SourceError(
             f"This {name} has been read already. Ask for it with "
@@ -59,7 +59,7 @@ def _refuse_httpx_read(name: str, response: Any) -> None:
     except Exception:  # httpx's ResponseNotRead: closed, or read in pieces
         response.close()
         raise SourceError(_CLOSED.format(name)) from None
-    if response.status_code >= 400:
+    if response.status_code >= 300:
         raise _failure(name, response)
     # Without a connection it is from the mock transport of somebody's tests, and always whole.
     if "network_stream" in response.extensions:
@@ -71,7 +71,7 @@ def _refuse_httpx_read(name: str, response: Any) -> None:
 
 
 def _refuse_other_kinds(name: str, response: Any) -> None:
-    if response.status_code >= 400:
+    if response.status_code >= 300:
         raise _failure(name, response)
     content_type = response.headers.get("content-type", "")
     if "text/event-stream" in content_type.lower():
