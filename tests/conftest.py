@@ -121,9 +121,10 @@ def site() -> Site:
 @pytest.fixture
 def own_watcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As in a process that carries no stream; and no other test hears of those refused here."""
-    monkeypatch.setattr(watch, "_watchers", {})
+    own: dict[int, watch.Watcher] = {}
+    monkeypatch.setattr(watch, "_watchers", own)
     yield
-    for watcher in watch._watchers.values():
+    for watcher in own.values():
         watcher._refused = 0
 
 
