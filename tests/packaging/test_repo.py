@@ -46,6 +46,24 @@ def test_the_lock_file_leaves_the_choice_of_registry_to_the_user():
     assert [name for name, entry in lock["packages"].items() if "resolved" in entry] == []
 
 
+def test_each_promise_of_the_security_page_names_tests_that_are_there():
+    page = (REPO / "SECURITY.md").read_text(encoding="utf-8")
+    promises = page.partition("## What is promised")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| [^|]+ \| `(tests/[^`]+)` \|$", promises, flags=re.MULTILINE)
+
+    assert len(rows) == promises.count("\n| ") - 1  # but for the head
+    assert [name for name in rows if not (REPO / name).is_file()] == []
+
+
+def test_the_security_page_leads_only_to_places_that_are_there():
+    page = (REPO / "SECURITY.md").read_text(encoding="utf-8")
+    for path, _, anchor in re.findall(r"\]\(([^)#]+)(#([^)]+))?\)", page):
+        text = (REPO / path).read_text(encoding="utf-8")
+        headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+        slugs = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+        assert not anchor or anchor in slugs, (path, anchor)
+
+
 def test_npm_runs_nothing_that_a_package_brings():
     settings = (REPO / "js/.npmrc").read_text(encoding="utf-8").splitlines()
 
