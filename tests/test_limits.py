@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -83,6 +84,22 @@ def test_the_app_may_shape_the_refusal(site: Site) -> None:
 
     with site.ask():
         assert site.ask().text.startswith("overloaded: come back in ")
+
+
+def test_the_app_knows_the_refusal_as_a_stream_failed(site: Site) -> None:
+    limit(site, 1)
+    site.view(words)
+    seen: list[Any] = []
+
+    @site.app.errorhandler(StreamFailed)
+    def keep(error: Any) -> tuple[str, int]:
+        seen.append(error)
+        return "full", 503
+
+    with site.ask():
+        assert site.ask().text == "full"
+    assert type(seen[0]).__name__ == "StreamFailed"
+    assert type(pickle.loads(pickle.dumps(seen[0]))) is StreamFailed
 
 
 def test_a_refused_request_costs_no_place(site: Site) -> None:
