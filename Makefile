@@ -1,6 +1,7 @@
 # `make demo` and `make test` need python3 (3.11 or later, with venv) and nothing else set up.
 # What they fetch they keep, in .venv and js/node_modules, and fetch again only when
-# pyproject.toml or js/package-lock.json has changed.
+# pyproject.toml, .ci/pins or js/package-lock.json has changed. What the tests fetch is checked
+# against the hashes there.
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -18,7 +19,7 @@ export PORT
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help demo test test-tools interpreters lint test-js test-python test-other-pythons \
-	coverage bench build-client clean
+	coverage bench build-client pins clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-20s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +68,9 @@ bench: test-tools ## measure what importing costs, and the client: a quarter of 
 
 build-client: test-tools ## build flask_stream/static from js/src
 	cd js && npm run build
+
+pins: ## write .ci/pins anew: what the tests install, with its hashes; after changes of pyproject.toml
+	@.ci/pin $(PYTHON)
 
 clean: ## remove all that these targets made
 	rm -rf .venv .venv-* js/node_modules js/dist build dist *.egg-info tests/output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections import deque
@@ -23,10 +24,14 @@ class Log:
         with self._lock:
             self._entries.append(entry)
             if self._file:
-                with open(self._file, "a", encoding="utf-8") as file:
+                with open(self._file, "a", encoding="utf-8", opener=_for_this_user) as file:
                     file.write(json.dumps(entry) + "\n")
 
     def entries(self) -> list[dict[str, Any]]:
         """Give the entries so far, oldest first."""
         with self._lock:
             return list(self._entries)
+
+
+def _for_this_user(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)  # it has what people asked

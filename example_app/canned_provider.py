@@ -1,7 +1,8 @@
 """A model provider of our own, for when there is no key: canned answers on the Anthropic wire.
 
 It is an HTTP server on loopback, so that the app talks to it through the real SDK and nothing
-on the way is faked. It also keeps a log of what it sent and of who hung up on it.
+on the way is faked. It also keeps a log of what it sent and of who hung up on it. Other users of
+the machine can reach it: as a real provider does, it wants its key with every request.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import secrets
 import select
 import socket
 import sys
@@ -37,15 +39,22 @@ class ClientLeft(Exception):
 
 
 class CannedProvider(ThreadingTCPServer):
-    """The server: `start()` it, and talk to its `url`."""
+    """The server: `start()` it, and talk to its `url` with its `key`."""
 
     daemon_threads = True
     allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, port: int = 0, delay: float = DELAY, log_file: str | None = None) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        delay: float = DELAY,
+        log_file: str | None = None,
+        key: str | None = None,
+    ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.key = key or secrets.token_urlsafe()
         self.delay = delay
         self.retry_after = max(1, round(delay * RETRY_AFTER_DELAYS))
         self.log = Log(log_file)
@@ -84,6 +93,18 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: CannedProvider
+
+    def parse_request(self) -> bool:
+        """Refuse who has no key, whatever the request is, before its body is read."""
+        if not super().parse_request():
+            return False
+        bearer = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        given = self.headers.get("x-api-key", bearer)  # which of them, is the SDK's to choose
+        if secrets.compare_digest(given.encode(), self.server.key.encode()):
+            return True
+        self.close_connection = True
+        self._send_error(401, "authentication_error", "invalid x-api-key")
+        return False
 
     def do_GET(self) -> None:
         if self.path == "/__log":
@@ -234,12 +255,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.log.record(self._request, event, **details)
 
 
-_started: dict[int, str] = {}
+_started: dict[int, tuple[str, str]] = {}
 _starting = threading.Lock()
 
 
-def address() -> str:
-    """Give the URL of this process's provider; the first call starts it.
+def address() -> tuple[str, str]:
+    """Give the URL and the key of this process's provider; the first call starts it.
 
     Threads do not survive a fork, so it is started in the worker that uses it, never in a
     preloading master.
@@ -251,16 +272,17 @@ def address() -> str:
         return _started[pid]
 
 
-def _start(environ: Mapping[str, str]) -> str:
+def _start(environ: Mapping[str, str]) -> tuple[str, str]:
     port = int(environ.get("CANNED_PROVIDER_PORT", "0"))
     delay = float(environ.get("CANNED_PROVIDER_DELAY_MS", DELAY * 1000)) / 1000
+    key = environ.get("CANNED_PROVIDER_KEY")
     try:
-        provider = CannedProvider(port, delay, environ.get("CANNED_PROVIDER_LOG"))
+        provider = CannedProvider(port, delay, environ.get("CANNED_PROVIDER_LOG"), key)
     except OSError:
-        if not port:
+        if not port or not key:
             raise
         # Another worker of this server has the fixed port already: share its provider.
-        return f"http://127.0.0.1:{port}"
+        return f"http://127.0.0.1:{port}", key
     provider.start()
     print(f"Canned provider listening at {provider.url}", file=sys.stderr, flush=True)
-    return provider.url
+    return provider.url, provider.key

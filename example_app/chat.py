@@ -6,13 +6,14 @@ from sqlite3 import Row
 from time import monotonic
 from typing import Any
 
-from flask import Blueprint, abort, g, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, url_for
 
 from flask_stream import Result, after_this_stream, stream_first_text
 
 from . import conversation
 from .extensions import stream
 from .provider import get_provider
+from .question import asked
 
 bp = Blueprint("chat", __name__)
 
@@ -50,9 +51,7 @@ def show_saved(_: Result) -> Any:
 @bp.post("/chat")
 @stream.response(no_js=show_saved)
 def answer() -> Any:
-    question = (request.form.get("suggestion") or request.form.get("question", "")).strip()
-    if not question:
-        abort(400, "Type a question first.")
+    question = asked()
     conversation.forget_failed(question)
     g.asked_at = monotonic()
     # A question that the provider refuses raises here, and leaves no turn behind.

@@ -29,7 +29,10 @@ CREATE INDEX IF NOT EXISTS turn_by_conversation ON turn (conversation, id);
 
 def init_app(app: Flask) -> None:
     """Make the tables, and a secret key that all workers share and that outlives a restart."""
-    Path(app.config["DATABASE"]).parent.mkdir(parents=True, exist_ok=True)
+    path = Path(app.config["DATABASE"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.chmod(0o600)  # what was said, and the key of the sessions, are for this user only
     with app.app_context(), connect() as db:
         db.executescript(SCHEMA)
         db.execute("INSERT OR IGNORE INTO secret VALUES (1, ?)", [secrets.token_hex()])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, render_template
 
 from .extensions import stream
 from .provider import get_provider
+from .question import asked
 
 bp = Blueprint("plain", __name__, url_prefix="/plain")
 
@@ -24,7 +25,4 @@ def page() -> str:
 @bp.get("/run")
 @stream.response
 def run() -> Any:
-    question = request.args.get("question", "").strip()
-    if not question:
-        abort(400, "Type a question first.")
-    return get_provider().ask([{"role": "user", "content": question}])
+    return get_provider().ask([{"role": "user", "content": asked()}])

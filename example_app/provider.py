@@ -18,6 +18,8 @@ from .notes import Note
 
 Messages = list[Any]  # of {"role": …, "content": …}, which both SDKs take
 
+SILENCE = 60  # seconds that a provider may say nothing, before its first byte too
+
 
 @dataclass(frozen=True)
 class Tool:
@@ -130,17 +132,15 @@ class Canned(Claude):
 
     def ask(self, messages: Messages, tools: Sequence[Tool] = ()) -> Any:
         # The address is asked for here, at a question, so that each worker starts its own.
-        self.client = _canned_client(canned_provider.address())
+        self.client = _canned_client(*canned_provider.address())
         return super().ask(messages, tools)
 
 
 @cache
-def _canned_client(url: str) -> anthropic.Anthropic:
+def _canned_client(url: str, key: str) -> anthropic.Anthropic:
     # No retries, since a mishap asked for is to be seen; no proxy, since this is loopback.
     http_client = anthropic.DefaultHttpxClient(trust_env=False)
-    return anthropic.Anthropic(
-        base_url=url, api_key="canned", max_retries=0, http_client=http_client
-    )
+    return anthropic.Anthropic(base_url=url, api_key=key, max_retries=0, http_client=http_client)
 
 
 def init_app(app: Flask) -> None:
@@ -158,10 +158,22 @@ def choose(environ: Mapping[str, str]) -> Provider:
     """Choose by the keys in `environ`."""
     if key := environ.get("ANTHROPIC_API_KEY"):
         model = environ.get("ANTHROPIC_MODEL") or "claude-haiku-5-5"
-        return Claude(anthropic.Anthropic(api_key=key), model)
+        # A redirect would take the question and the key along.
+        direct = anthropic.DefaultHttpxClient(follow_redirects=False)
+        client = anthropic.Anthropic(api_key=key, timeout=SILENCE, http_client=direct)
+        return Claude(client, model)
     key, base_url = environ.get("OPENAI_API_KEY"), environ.get("OPENAI_BASE_URL")
     if key or base_url:
         model = environ.get("OPENAI_MODEL") or "gpt-5.4-mini"
         # A server of one's own seldom wants a key, but the SDK does.
-        return OpenAI(openai.OpenAI(api_key=key or "none", base_url=base_url or None), model)
+        direct = openai.DefaultHttpxClient(follow_redirects=False)
+        return OpenAI(
+            openai.OpenAI(
+                api_key=key or "none",
+                base_url=base_url or None,
+                timeout=SILENCE,
+                http_client=direct,
+            ),
+            model,
+        )
     return Canned()

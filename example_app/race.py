@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, render_template
 
 from .extensions import stream
 from .provider import get_provider
+from .question import asked
 
 bp = Blueprint("race", __name__, url_prefix="/race")
 
@@ -20,7 +21,4 @@ def page() -> str:
 @bp.post("/run")
 @stream.response
 def run() -> Any:
-    question = request.form.get("question", "").strip()
-    if not question:
-        abort(400, "Type a question first.")
-    return get_provider().ask([{"role": "user", "content": question}])
+    return get_provider().ask([{"role": "user", "content": asked()}])

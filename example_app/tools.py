@@ -6,13 +6,14 @@ from collections.abc import Generator, Iterator
 from time import sleep
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, render_template
 
 from flask_stream import Data, Event, Source, StreamFailed, ToolCall, ToolResult, relay
 
 from .extensions import stream
 from .notes import NOTES, Note, best
 from .provider import Tool, get_provider
+from .question import asked
 
 bp = Blueprint("tools", __name__, url_prefix="/tools")
 
@@ -49,11 +50,8 @@ def page() -> str:
 @bp.post("/run")
 @stream.response
 def run() -> Iterator[Any]:
-    question = (request.form.get("suggestion") or request.form.get("question", "")).strip()
-    if not question:
-        abort(400, "Type a question first.")
     provider = get_provider()
-    messages = [{"role": "user", "content": question}]
+    messages = [{"role": "user", "content": asked()}]
     for _ in range(MAX_TURNS):
         result = yield from relay(provider.ask(messages, [SEARCH]))
         if not result.tool_calls:
@@ -71,7 +69,8 @@ def run() -> Iterator[Any]:
 
 def search(call: ToolCall) -> Generator[Event, None, list[Note]]:
     """Run the tool, and show the page how far it has come: a real one may take its time."""
-    query = str((call.arguments or {}).get("query", ""))
+    given = call.arguments  # whatever the model wrote: null, or a list
+    query = str(given.get("query", "")) if isinstance(given, dict) else ""
     for number, _ in enumerate(NOTES, 1):
         sleep(SECONDS_A_NOTE)
         yield Data("progress", {"query": query, "done": number, "of": len(NOTES)})

@@ -9,8 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from .server import Connection, Environ, serves_one_at_a_time, worker_of
-
-logger = logging.getLogger("flask_stream")
+from .told import logger
 
 _said: set[tuple[int, str]] = set()
 
@@ -84,17 +83,6 @@ def of_threads(threads: int, limit: int) -> None:
         threads,
         limit,
         level=logging.INFO,
-    )
-
-
-def of_refusal(limit: int | None, setting: object) -> None:
-    """About a request that was one stream too many."""
-    once(
-        "refusal",
-        "A stream was refused with 503, as this process carries %s already (STREAM_MAX_CONCURRENT "
-        "is %r). More threads or more workers carry more.",
-        limit,
-        setting,
     )
 
 

@@ -9,12 +9,13 @@ from werkzeug.exceptions import HTTPException, Unauthorized
 from .errors import RETRYABLE, SAFE_MESSAGES, RunError
 from .events import Failed
 from .providers.errors import code_of_abort
+from .told import shown
 
 _SIGN_IN = "You are not signed in. Sign in, then ask again."
 
 
 def failed_by(error: Exception, debug: bool) -> Failed:
-    """The event that tells it; the exception's own text only in debug mode."""
+    """The event that tells it; the exception's own text only in debug mode, as the log has it."""
     detail: str | None = None
     if isinstance(error, RunError):
         failed = Failed(error.error_code, error.message, error.retryable, error.code)
@@ -30,5 +31,5 @@ def failed_by(error: Exception, debug: bool) -> Failed:
         failed = Failed("internal", SAFE_MESSAGES["internal"])
         detail = f"{type(error).__name__}: {error}"
     if debug and detail:
-        return replace(failed, message=f"{failed.message} [debug: {detail}]")
+        return replace(failed, message=f"{failed.message} [debug: {shown(detail)}]")
     return failed

@@ -10,6 +10,12 @@ from .server import Environ, threads_of
 from .watch import Watcher, watcher
 
 
+class Full(StreamFailed):
+    """One stream too many. The app knows it as what it stands for."""
+
+    stands_for = StreamFailed
+
+
 class Slot:
     """The place of one stream among those of its process; given back once."""
 
@@ -31,8 +37,7 @@ def take(environ: Environ, setting: int | Literal["auto"] | None) -> Slot:
     limit = _auto(environ) if setting == "auto" else setting
     attending = watcher()
     if not attending.attend(environ, limit):
-        advice.of_refusal(limit, setting)
-        raise StreamFailed(
+        raise Full(
             "Too many answers are being written right now. Please try again in a moment.",
             error_code="overloaded",
             retryable=True,

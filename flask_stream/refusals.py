@@ -8,7 +8,6 @@ body that came of it is changed only where it is the one that Flask makes when t
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -20,12 +19,12 @@ from .errors import SAFE_MESSAGES, RunError, plain_class
 from .events import Failed
 from .failed import failed_by
 from .formats import prefers_html
+from .limits import Full
 from .providers.errors import from_exception, untold_cause
+from .told import logger
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-logger = logging.getLogger("flask_stream")
 
 _REFUSED = "flask_stream.refused"  # in the request's environ: the last exception of a view
 
@@ -41,7 +40,7 @@ def as_http_error(error: Exception, call: Call) -> Exception:
         if told is not None and told is not error:
             told.__cause__ = error
             error = told
-        if isinstance(error, RunError):
+        if isinstance(error, RunError) and not isinstance(error, Full):  # the watcher tells those
             detail, cause = error.detail or error.message, untold_cause(error)
             logger.warning("%s: %s", error.error_code, detail, exc_info=cause)
         call.refused = error
@@ -128,7 +127,7 @@ def telling_in_debug_mode(app: Flask) -> WSGIApplication:
             if environ.get(_REFUSED) is not error or not _tells(app, environ):
                 raise
             path, method = environ.get("PATH_INFO"), environ.get("REQUEST_METHOD")
-            app.logger.error("Exception on %s [%s]", path, method, exc_info=error)
+            logger.error("Exception on %s [%s]", path, method, exc_info=error)
             response = app.response_class(status=_status_of(error))
             _make_json(response, failed_by(error, debug=True))
             _keep_from_caches(response)

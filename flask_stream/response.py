@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,9 +22,8 @@ from .providers.refused import discard
 from .returned import items_of
 from .run import ClientLeft, Run
 from .server import Connection
+from .told import logger
 from .watch import Timing, watcher
-
-logger = logging.getLogger("flask_stream")
 
 STREAM_HEADERS = {
     # no-transform: no proxy may touch the words; no-cache: nor keep them.

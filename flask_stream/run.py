@@ -6,7 +6,6 @@ watcher does (see `watch`).
 
 from __future__ import annotations
 
-import logging
 import secrets
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -21,8 +20,7 @@ from .providers.errors import SDK_CLIENTS, from_exception, untold_cause
 from .providers.relays import Relays, TooLong, apart, relays
 from .providers.surrogates import Mender
 from .result import Result, size_of, utf16_length
-
-logger = logging.getLogger("flask_stream")
+from .told import field, logger
 
 _signals = Namespace()
 
@@ -300,7 +298,7 @@ class Run:
             "input_tokens": usage.get("input_tokens"),
             "output_tokens": usage.get("output_tokens"),
         }
-        fields = " ".join(f"{key}={'-' if value is None else value}" for key, value in told.items())
+        fields = " ".join(field(key, value) for key, value in told.items())
         logger.info("Run %s ended: %s", self.id, fields)
 
     def _tell(self, signal: NamedSignal) -> None:

@@ -8,7 +8,7 @@ which it takes without blocking: nothing stands between a token and the socket.
 
 from __future__ import annotations
 
-import logging
+import math
 import os
 import threading
 import time
@@ -19,14 +19,17 @@ from .delivery import Delivery
 from .errors import SAFE_MESSAGES, ProviderError, RunError
 from .run import ClientLeft, Run
 from .server import Environ, new_poll, serves_one_at_a_time, worker_of
-
-logger = logging.getLogger("flask_stream")
+from .told import logger
 
 _TICK = 0.1  # seconds
 
 # How long the watcher stays when there is nothing to watch, so that a stream now and then
 # does not start a thread each; in ticks.
 _IDLE_TICKS = 10
+
+# Requests that are one stream too many may come by the thousand: each process tells their number
+# once in so many seconds.
+_BETWEEN_REFUSALS = 60.0
 
 # How long a run that is to end may still be in one write before its client is hung up on, in
 # seconds: less than what is left between a shutdown's deadline and the worker's end.
@@ -70,6 +73,8 @@ class Watcher:
         self._worker: Any = None
         self._must_notify = False
         self._stopping_since: float | None = None
+        self._refused, self._most = 0, 0  # streams, since that was told; and what their limit was
+        self._refused_at = -math.inf  # when it was told
         self.attended = 0
 
     def attend(self, environ: Environ, most: int | None) -> bool:
@@ -81,6 +86,7 @@ class Watcher:
         """
         with self._lock:
             if most is not None and self.attended >= most:
+                self._refused, self._most = self._refused + 1, most
                 return False
             self._worker = worker_of(environ) or self._worker
             self._start()
@@ -121,7 +127,8 @@ class Watcher:
             clock.wait(_TICK)
             with self._lock:
                 all_watched = list(self._watched)
-                idle = 0 if all_watched or self.attended else idle + 1
+                busy = all_watched or self.attended or self._refused
+                idle = 0 if busy else idle + 1
                 if idle >= _IDLE_TICKS:
                     self._thread = None
                     return
@@ -132,6 +139,7 @@ class Watcher:
 
     def _tick(self, all_watched: list[_Watched]) -> None:
         now = time.monotonic()
+        self._tell_refused(now)
         if self._worker is not None and not self._worker.alive and self._stopping_since is None:
             # Not «at once»: the request that trips max_requests finds it so from its start.
             self._stopping_since = now
@@ -143,6 +151,19 @@ class Watcher:
                 logger.exception("Run %s: watching it failed", watched.delivery.run.id)
         if self._must_notify and any(_may_take_long(w.delivery.run) for w in all_watched):
             self._worker.notify()
+
+    def _tell_refused(self, now: float) -> None:
+        if not self._refused or now - self._refused_at < _BETWEEN_REFUSALS:
+            return
+        with self._lock:
+            refused, self._refused = self._refused, 0
+        self._refused_at = now
+        logger.warning(
+            "Streams refused with 503: %d. This process carries %d at once "
+            "(STREAM_MAX_CONCURRENT). More threads or more workers carry more.",
+            refused,
+            self._most,
+        )
 
     def _look_after(self, watched: _Watched, now: float, hinted: bool) -> None:
         delivery, run = watched.delivery, watched.delivery.run

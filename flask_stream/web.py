@@ -12,8 +12,17 @@ from markupsafe import Markup
 
 _STATIC = Path(__file__).parent / "static"
 _YEAR = 365 * 24 * 3600  # seconds
-# Said here, since what the machine's registry says of .js is not always a script.
-_MIMETYPES = {".js": "text/javascript", ".css": "text/css"}
+# What is served, and as what: nothing else that may come to lie there; and what the machine's
+# registry says of .js is not always a script.
+_FILES = {
+    "flask-stream.js": "text/javascript",
+    "flask-stream-more.js": "text/javascript",
+    "flask-stream-markdown.js": "text/javascript",
+    "flask-stream.css": "text/css",
+    "flask-stream.d.ts": "text/plain",
+    "flask-stream-markdown.d.ts": "text/plain",
+    "flask-stream-markdown.LICENSE.txt": "text/plain",
+}
 
 Nonce = str | Callable[[], str] | None
 
@@ -25,8 +34,8 @@ def digest() -> str:
     One for all, so that one file may import another by its relative URL.
     """
     content = hashlib.sha256()
-    for path in sorted(_STATIC.iterdir()):
-        content.update(path.name.encode() + b"\0" + path.read_bytes())
+    for name in _FILES:
+        content.update(name.encode() + b"\0" + (_STATIC / name).read_bytes())
     return content.hexdigest()[:16]
 
 
@@ -45,10 +54,11 @@ def _blueprint() -> Blueprint:
 
 
 def _client_file(version: str, filename: str) -> Response:
-    if version != digest():
+    mimetype = _FILES.get(filename)
+    if mimetype is None or version != digest():
         # A page from before a deploy: its files fit each other, and today's may not fit them.
-        return Response("There is another version by now.", 404, {"Cache-Control": "no-store"})
-    mimetype = _MIMETYPES.get(Path(filename).suffix)
+        headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        return Response("There is no such file, or another version by now.", 404, headers)
     response = send_from_directory(_STATIC, filename, mimetype=mimetype, max_age=_YEAR)
     response.cache_control.immutable = True
     response.headers["X-Content-Type-Options"] = "nosniff"

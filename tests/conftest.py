@@ -16,7 +16,7 @@ from hypothesis import settings
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.test import TestResponse
 
-from flask_stream import FlaskStream, sse
+from flask_stream import FlaskStream, sse, watch
 from tests.provider import Provider, ReplayServer
 
 if TYPE_CHECKING:
@@ -116,6 +116,16 @@ def said(events: Iterable[tuple[str, Any]]) -> str:
 @pytest.fixture
 def site() -> Site:
     return Site()
+
+
+@pytest.fixture
+def own_watcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As in a process that carries no stream; and no other test hears of those refused here."""
+    own: dict[int, watch.Watcher] = {}
+    monkeypatch.setattr(watch, "_watchers", own)
+    yield
+    for watcher in own.values():
+        watcher._refused = 0
 
 
 @pytest.fixture(scope="session")

@@ -344,19 +344,7 @@ def test_a_database_that_is_at_rest_or_unknown_is_not(
     assert told() == []
 
 
-# -- the limit --------------------------------------------------------------------------------
-
-
-def test_a_refusal_says_what_the_limit_is_and_what_to_do(site: Site, told: Records) -> None:
-    site.app.config["STREAM_MAX_CONCURRENT"] = 1
-    site.view(words)
-    with site.ask() as held:
-        assert held.status_code == 200
-        for _ in range(2):
-            assert site.ask().status_code == 503
-    ((level, said),) = [found for found in told() if "refused" in found[1]]
-    assert level == logging.WARNING
-    assert has(said, "503", "STREAM_MAX_CONCURRENT is 1", "threads", "workers")
+# -- the limit (its refusals are test_limits.py's) --------------------------------------------
 
 
 def test_the_threads_that_are_kept_free_are_told(told: Records) -> None:

@@ -23,6 +23,7 @@ ORDER = [
     "events",
     "result",
     "sse",
+    "told",
     "providers.names",
     "providers.depth",
     "providers.digits",

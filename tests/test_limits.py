@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import pickle
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,12 +18,9 @@ from flask_stream import StreamFailed, server, watch
 from tests.conftest import Site, events_of, said
 from tests.provider import TEXT, Provider, told
 from tests.servers.client import DEADLINE
+from tests.servers.running import until
 
-
-@pytest.fixture(autouse=True)
-def empty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a process that carries no stream."""
-    monkeypatch.setattr(watch, "_watchers", {})
+pytestmark = pytest.mark.usefixtures("own_watcher")
 
 
 def limit(site: Site, streams: object) -> None:
@@ -86,6 +86,22 @@ def test_the_app_may_shape_the_refusal(site: Site) -> None:
         assert site.ask().text.startswith("overloaded: come back in ")
 
 
+def test_the_app_knows_the_refusal_as_a_stream_failed(site: Site) -> None:
+    limit(site, 1)
+    site.view(words)
+    seen: list[Any] = []
+
+    @site.app.errorhandler(StreamFailed)
+    def keep(error: Any) -> tuple[str, int]:
+        seen.append(error)
+        return "full", 503
+
+    with site.ask():
+        assert site.ask().text == "full"
+    assert type(seen[0]).__name__ == "StreamFailed"
+    assert type(pickle.loads(pickle.dumps(seen[0]))) is StreamFailed
+
+
 def test_a_refused_request_costs_no_place(site: Site) -> None:
     limit(site, 1)
     site.view(words)
@@ -93,6 +109,57 @@ def test_a_refused_request_costs_no_place(site: Site) -> None:
         for _ in range(3):
             assert is_full(site)
     assert not is_full(site)
+
+
+# -- a flood of them --------------------------------------------------------------------------
+
+
+Refusals = Callable[[], list[int]]
+
+
+@pytest.fixture
+def told_refusals(caplog: pytest.LogCaptureFixture) -> Refusals:
+    """How many refusals each line told of; and there is no other warning."""
+
+    def numbers() -> list[int]:
+        records = [r for r in caplog.records if r.name == "flask_stream"]
+        said = [r.getMessage() for r in records if r.levelno >= logging.WARNING]
+        found = [re.match(r"Streams refused with 503: (\d+)\.", line) for line in said]
+        assert all(found), said
+        return [int(match[1]) for match in found if match]
+
+    return numbers
+
+
+def flood(site: Site, requests: int) -> None:
+    with site.ask():
+        for _ in range(requests):
+            assert is_full(site)
+
+
+def test_a_refusal_says_what_the_limit_is_and_what_to_do(
+    site: Site, told_refusals: Refusals, caplog: pytest.LogCaptureFixture
+) -> None:
+    limit(site, 1)
+    site.view(words)
+    flood(site, 1)
+    until(told_refusals, "nothing is told")
+    assert "This process carries 1 at once (STREAM_MAX_CONCURRENT). More threads" in caplog.text
+
+
+def test_a_flood_of_refusals_is_one_line_until_a_minute_has_passed(
+    site: Site, told_refusals: Refusals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit(site, 1)
+    site.view(words)
+    flood(site, 1)
+    assert until(told_refusals, "nothing is told") == [1]
+    flood(site, 500)
+    assert told_refusals() == [1]
+    # However long ago the last of them was, and though no stream is left, they are told.
+    monkeypatch.setattr(watch, "_BETWEEN_REFUSALS", 0.0)
+    until(lambda: len(told_refusals()) > 1, "the others are not told")
+    assert told_refusals() == [1, 500]
 
 
 # -- giving the place back --------------------------------------------------------------------

@@ -157,6 +157,42 @@ def test_the_readmes_tool_loop_answers(namespace: dict[str, Any], provider: Prov
     assert provider.requests[1]["messages"][2]["content"][0]["tool_use_id"] == "toolu_weather"
 
 
+def calling(arguments: str) -> Callable[[Exchange], None]:
+    """A model that calls the tool, whatever it is told."""
+
+    def script(exchange: Exchange) -> None:
+        exchange.start()
+        exchange.send(
+            anthropic_turn(
+                {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {}},
+                {"type": "input_json_delta", "partial_json": arguments},
+                "tool_use",
+            )
+        )
+        exchange.end()
+
+    return script
+
+
+@pytest.mark.parametrize("arguments", ["null", "[]", '["Berlin"]', "7", "no JSON", "{", '{"x": 1}'])
+def test_the_readmes_tool_answers_whatever_a_model_calls_it_with(
+    namespace: dict[str, Any], provider: Provider, arguments: str
+) -> None:
+    provider.run(calling(arguments), by_wire)
+    answer = ask(namespace["app"], "/agent").json
+    assert answer["outcome"] == "complete"
+    assert answer["tool_results"][0]["result"].startswith("Which city?")
+
+
+def test_the_readmes_tool_loop_ends_though_the_model_never_stops_asking(
+    namespace: dict[str, Any], provider: Provider
+) -> None:
+    provider.run(calling('{"city": "Berlin", "unit": "C"}'))
+    response = ask(namespace["app"], "/agent")
+    assert (response.status_code, response.json["error"]["code"]) == (502, "no_answer")
+    assert len(provider.requests) == 8
+
+
 def test_the_tests_that_the_readme_shows_pass(
     namespace: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

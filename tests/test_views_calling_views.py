@@ -65,6 +65,7 @@ def test_the_view_that_an_errorhandler_calls_has_a_run_of_its_own(
         heard.said.clear()
 
 
+@pytest.mark.usefixtures("own_watcher")
 def test_the_view_that_an_errorhandler_calls_takes_a_place(
     site: Site, two: tuple[Any, Any]
 ) -> None:
@@ -161,6 +162,7 @@ def test_a_view_that_goes_on_with_another_one_leaves_the_first_ones_callbacks(
     assert heard.said == [*expected, *SECONDS, "behind: second"]
 
 
+@pytest.mark.usefixtures("own_watcher")
 @pytest.mark.parametrize("takes", ["a view", "a stream of its own"])
 def test_a_view_that_goes_on_after_a_failed_opening_keeps_its_place(
     site: Site, provider: Provider, heard: Heard, takes: str

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask, render_template_string
 from werkzeug.test import TestResponse
 
-from flask_stream import FlaskStream
+from flask_stream import FlaskStream, web
 from flask_stream.web import digest
 from tests.conftest import ROOT
 
 STATIC = ROOT / "flask_stream" / "static"
-FILES = {"flask-stream.js": "text/javascript", "flask-stream.css": "text/css"}
+FILES = {
+    **dict.fromkeys(("flask-stream.js", "flask-stream-more.js"), "text/javascript"),
+    "flask-stream-markdown.js": "text/javascript",
+    "flask-stream.css": "text/css",
+    **dict.fromkeys(("flask-stream.d.ts", "flask-stream-markdown.d.ts"), "text/plain"),
+    "flask-stream-markdown.LICENSE.txt": "text/plain",
+}
 HASH_OF_ANOTHER_DAY = "0123456789abcdef"
 
 
@@ -170,9 +178,23 @@ def test_under_an_old_hash_nothing_is_served_or_kept(filename: str) -> None:
 
 
 def test_every_file_of_the_package_is_served() -> None:
-    names = [path.name for path in STATIC.iterdir() if path.is_file()]
-    assert set(names) >= set(FILES)
-    assert {name: fetch(address(name)).status_code for name in names} == dict.fromkeys(names, 200)
+    assert {path.name for path in STATIC.iterdir()} == set(FILES)
+    assert {name: fetch(address(name)).status_code for name in FILES} == dict.fromkeys(FILES, 200)
+
+
+def test_another_file_that_lies_beside_the_clients_is_not_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = shutil.copytree(STATIC, tmp_path / "static")
+    others = [".env", "notes.js", "flask-stream.js.map", "flask-stream.js~", "FLASK-STREAM.js"]
+    for name in others:
+        (copied / name).write_text("not for everybody")
+    monkeypatch.setattr(web, "_STATIC", copied)
+    assert fetch(address()).status_code == 200
+    for name in others:
+        response = fetch(address(name))
+        assert (response.status_code, response.cache_control.no_store) == (404, True)
+        assert "not for everybody" not in response.text
 
 
 @pytest.mark.parametrize(
@@ -186,6 +208,15 @@ def test_every_file_of_the_package_is_served() -> None:
         address("%2fetc%2fpasswd"),
         address("flask-stream.js/"),
         address("flask-stream.js%00.css"),
+        address("%00"),
+        address("flask-stream.js."),
+        address("flask-stream.js%20"),
+        address("flask-stream.js%0a"),
+        address("flask-stream.js::$DATA"),
+        address("flask%2dstream%e2%80%ae.js"),
+        address("%ff.js"),
+        address("NUL"),
+        address("x" * 5000 + ".js"),
         "/_stream/static/flask-stream.js",
         f"/_stream/static/{digest()}/",
         f"/_stream/static/../{digest()}/../../web.py",
@@ -235,10 +266,8 @@ def test_files_leave_the_session_and_its_cookie_alone() -> None:
 def test_the_hash_is_that_of_the_files_content(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flask_stream import web
-
     for name in FILES:
-        (tmp_path / name).write_bytes((STATIC / name).read_bytes())
+        shutil.copy(STATIC / name, tmp_path)
     hashes = []
     for change in (b"", b"", b" "):
         with (tmp_path / "flask-stream.js").open("ab") as file:

@@ -229,7 +229,7 @@ def from_exception(
         return ProviderError("timeout", detail=detail)
     response = getattr(error, "response", None)
     status = getattr(response, "status_code", None)
-    if isinstance(status, int) and status >= 400:
+    if isinstance(status, int) and status >= 300:  # of a redirect that is not followed, too
         return from_status(status, getattr(error, "body", None), response, detail)
     if "APIError" in of_sdk and isinstance(getattr(error, "body", None), Mapping):
         return from_body(error.body)  # type: ignore[attr-defined]

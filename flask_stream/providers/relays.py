@@ -6,7 +6,6 @@ the run must know of it does not hang on its events.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,13 +15,12 @@ from typing import TypeVar
 
 from ..errors import SAFE_MESSAGES, RunError
 from ..result import Result
+from ..told import logger
 from .prose import gap
 from .source import Source
 
 A = TypeVar("A")
 R = TypeVar("R")
-
-logger = logging.getLogger("flask_stream")
 
 _UNREAD = (
     "relay() was called, and nothing has read what it gave, so that its stream was closed unread. "

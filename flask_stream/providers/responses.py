@@ -19,7 +19,7 @@ def adapt_requests(response: Any) -> Source:
     raw = response.raw
     source = RequestsStream(response)
     if response._content_consumed:
-        if response.status_code >= 400:
+        if response.status_code >= 300:
             raise _failure(name, response, response.content)
         raise SourceError(
             f"This {name} has been read already. Ask for it with "
@@ -60,7 +60,7 @@ def _refuse_httpx_read(name: str, response: Any) -> None:
     except Exception:  # httpx's ResponseNotRead: closed, or read in pieces
         response.close()
         raise SourceError(_CLOSED.format(name)) from None
-    if response.status_code >= 400:
+    if response.status_code >= 300:
         raise _failure(name, response, content)
     # Without a connection it is from the mock transport of somebody's tests, and always whole.
     if "network_stream" in response.extensions:
@@ -72,7 +72,7 @@ def _refuse_httpx_read(name: str, response: Any) -> None:
 
 
 def _refuse_other_kinds(name: str, response: Any, source: Body) -> None:
-    if response.status_code >= 400:
+    if response.status_code >= 300:
         raise _failure(name, response, source.beginning())
     content_type = response.headers.get("content-type", "")
     if "text/event-stream" in content_type.lower():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -18,9 +17,8 @@ from ..events import (
     ToolCallStart,
     Usage,
 )
+from ..told import logger
 from .stops import interruption, reason
-
-logger = logging.getLogger("flask_stream")
 
 JSON = dict[str, Any]
 Handle = Callable[[JSON], Iterable[Event]]
@@ -97,7 +95,7 @@ def understood(handle: Handle, d: JSON) -> Iterator[Event]:
     try:
         yield from handle(d)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionError):
-        logger.debug("Skipped what was not understood of %.500r", d, exc_info=True)
+        logger.debug("Skipped what was not understood of %s", d, exc_info=True)
 
 
 def only_text(value: object) -> str:

@@ -42,7 +42,7 @@ let packed;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "flask-stream-"));
-  const json = await run("npm", ["pack", "--json", "--foreground-scripts=false", "--pack-destination", folder], ROOT);
+  const json = await run("npm", ["pack", "--json", "--ignore-scripts=false", "--foreground-scripts=false", "--pack-destination", folder], ROOT);
   [packed] = JSON.parse(json);
   tarball = join(folder, packed.filename);
   await writeFile(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));

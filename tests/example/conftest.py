@@ -32,7 +32,7 @@ def app(canned: CannedProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """The app as it is without any key."""
     for key in KEYS:
         monkeypatch.delenv(key, raising=False)
-    monkeypatch.setattr(canned_provider, "address", lambda: canned.url)
+    monkeypatch.setattr(canned_provider, "address", lambda: (canned.url, canned.key))
     return create_app({"DATABASE": str(tmp_path / "chat.sqlite3"), "TESTING": True})
 
 

@@ -12,13 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import ProxyHandler, Request, build_opener
 
 from tests.example.waiting import wait_for
 
 KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OPENAI_API_KEY", "OPENAI_BASE_URL")
 
 ROOT = Path(__file__).parents[2]
+KEY = "the canned provider's"
 _loopback = build_opener(ProxyHandler({}))
 
 
@@ -32,6 +33,7 @@ class Server:
             "PORT": "0",
             "EXAMPLE_DATABASE": str(folder / "chat.sqlite3"),
             "CANNED_PROVIDER_PORT": str(port),
+            "CANNED_PROVIDER_KEY": KEY,
             "CANNED_PROVIDER_DELAY_MS": "5",
         }
         self._errors = folder / "gunicorn.log"
@@ -66,7 +68,7 @@ class Server:
 
     def _entries(self) -> list[dict[str, Any]]:
         try:
-            with _loopback.open(f"{self._provider}/__log") as response:
+            with self._ask_provider("/__log") as response:
                 entries: list[dict[str, Any]] = json.load(response)
         except URLError:  # it is started by the first question
             return []
@@ -74,7 +76,10 @@ class Server:
 
     def release(self) -> None:
         """Let the provider go on with the answers that it holds."""
-        _loopback.open(f"{self._provider}/__release", data=b"").close()
+        self._ask_provider("/__release", data=b"").close()
+
+    def _ask_provider(self, path: str, data: bytes | None = None) -> Any:
+        return _loopback.open(Request(self._provider + path, data, {"x-api-key": KEY}))
 
     def release_until(self, condition: Callable[[], object]) -> None:
         """Release again and again: a hold that begins later waits for a later release."""

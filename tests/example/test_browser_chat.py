@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from example_app.canned_answers import HAIKU, LET_THROUGH, LONG_PARTS, WHY_STREAM
 from example_app.canned_wire import pieces
+from example_app.question import TOO_LONG
 from tests.example.browsing import answer, ask, element, note
 from tests.example.said import first_half, until_held, whole
 from tests.example.server import Server
@@ -209,6 +210,18 @@ def test_an_empty_question_is_refused_in_words(page: Page) -> None:
 
     expect(page.get_by_role("status")).to_have_text("Type a question first.")
     expect(page.get_by_role("status")).to_be_visible()
+    expect(page.locator(".question")).to_have_count(0)
+
+
+@pytest.mark.parametrize("characters", [8001, 3_000_000])
+def test_a_question_that_is_too_long_is_refused_in_words(page: Page, characters: int) -> None:
+    page.goto("/")
+    page.get_by_label("Your question").evaluate("field => field.removeAttribute('maxlength')")
+    ask(page, "?" * characters)
+
+    expect(page.get_by_role("status")).to_have_text(TOO_LONG)
+    expect(page.get_by_role("status")).to_be_visible()
+    page.reload()
     expect(page.locator(".question")).to_have_count(0)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import anthropic
+import httpx
 import pytest
 
 from example_app.canned_answers import HAIKU, LET_THROUGH, LONG_PARTS, answer_to
@@ -22,7 +23,7 @@ from tests.example.waiting import wait_for
 def claude(canned: CannedProvider) -> Iterator[anthropic.Anthropic]:
     http_client = anthropic.DefaultHttpxClient(trust_env=False)
     with anthropic.Anthropic(
-        base_url=canned.url, api_key="canned", max_retries=0, http_client=http_client
+        base_url=canned.url, api_key=canned.key, max_retries=0, http_client=http_client
     ) as claude:
         yield claude
 
@@ -187,3 +188,17 @@ def test_the_log_is_served_and_kept_in_a_file(
     written = [json.loads(line) for line in (tmp_path / "canned.jsonl").read_text().splitlines()]
     assert served == written == canned.log.entries()
     assert written[0]["prompt"] == "a haiku"
+    assert (tmp_path / "canned.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("key", [None, "", "canned", "ké"])
+@pytest.mark.parametrize("path", ["/__log", "/__release", "/v1/messages", "/nothing"])
+def test_nobody_without_its_key_learns_or_does_anything(
+    canned: CannedProvider, path: str, key: str | None
+) -> None:
+    headers = {} if key is None else {"x-api-key": key.encode()}
+    method = "GET" if path == "/__log" else "POST"
+    response = httpx.request(method, canned.url + path, headers=headers, trust_env=False)
+    assert response.status_code == 401
+    assert response.json()["error"]["type"] == "authentication_error"
+    assert (canned.releases, canned.log.entries()) == (0, [])

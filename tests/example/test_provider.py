@@ -49,7 +49,8 @@ def test_anthropic_is_asked_with_the_key_for_a_stream(
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_BASE_URL", canned.url)
 
-    with choose({"ANTHROPIC_API_KEY": "k"}).ask(ASKED) as stream:
+    provider: Any = choose({"ANTHROPIC_API_KEY": canned.key})
+    with provider.client, provider.ask(ASKED) as stream:
         words = [event.delta.text for event in stream if event.type == "content_block_delta"]
 
     assert "".join(words) == HAIKU
@@ -124,6 +125,39 @@ def test_a_compatible_server_is_asked_without_a_key_for_a_stream_with_usage(
 def test_a_worker_that_finds_the_fixed_port_taken_shares_that_provider(
     canned: CannedProvider,
 ) -> None:
-    port = str(canned.server_address[1])
+    environ = {"CANNED_PROVIDER_PORT": str(canned.server_address[1])}
+    with pytest.raises(OSError, match="in use"):  # whose key it cannot know
+        canned_provider._start(environ)
 
-    assert canned_provider._start({"CANNED_PROVIDER_PORT": port}) == canned.url
+    environ["CANNED_PROVIDER_KEY"] = canned.key
+    assert canned_provider._start(environ) == (canned.url, canned.key)
+
+
+@pytest.mark.parametrize("environ", [{"ANTHROPIC_API_KEY": "k"}, {"OPENAI_API_KEY": "k"}])
+def test_a_silent_provider_has_a_minute_and_a_redirect_is_not_followed(
+    canned: CannedProvider, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]
+) -> None:
+    asked: list[str] = []
+
+    class Redirecting(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            asked.append(self.path)
+            self.send_response(307)
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Redirecting) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        base = f"http://127.0.0.1:{server.server_address[1]}"
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", base)
+        monkeypatch.setenv("OPENAI_BASE_URL", base)
+        provider: Any = choose({**environ, "OPENAI_BASE_URL": base})
+        assert provider.client.timeout == 60
+        with provider.client, pytest.raises(Exception, match="307"):
+            provider.ask(ASKED)
+        server.shutdown()
+    assert len(asked) == 1

@@ -18,6 +18,7 @@ from example_app.canned_provider import CannedProvider
 from example_app.notes import MOST_FOUND, NOTES, best
 from example_app.provider import choose
 from example_app.tools import MAX_TURNS, SUGGESTIONS
+from flask_stream import ToolCall, ToolResult
 from tests.conftest import events_of
 
 QUESTION = SUGGESTIONS[0]
@@ -115,6 +116,14 @@ def test_a_rate_limit_refuses_the_run_once(canned: CannedProvider, client: Flask
     assert ask(client, "rate limit").status_code == 503
     canned.retry_after = 0
     assert whole_run(client, "rate limit")["outcome"] == "complete"
+
+
+@pytest.mark.parametrize("arguments", [None, [], ["silence"], "silence", 7, {"query": None}])
+def test_whatever_the_model_wrote_for_arguments_is_a_search_in_vain(arguments: Any) -> None:
+    *_, result = tools.search(ToolCall("call_1", "search_notes", arguments))
+
+    assert isinstance(result, ToolResult)
+    assert result.is_error
 
 
 def test_a_search_gives_the_notes_with_most_of_the_words_first() -> None:

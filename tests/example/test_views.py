@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,36 @@ def test_without_javascript_the_other_forms_get_the_answer_as_a_page(
     assert "<p>" in response.text
 
 
+TOO_LONG = "That question is too long. Ask in at most 8,000 characters."
+
+
+@pytest.mark.parametrize("url", ["/chat", "/race/run", "/tools/run"])
+@pytest.mark.parametrize("characters", [8001, 100_000, 1_000_000])
+def test_a_question_that_is_too_long_is_refused_with_words_to_show(
+    canned: CannedProvider, client: FlaskClient, url: str, characters: int
+) -> None:
+    response = post(client, url, "?" * characters)
+
+    assert response.status_code == 413
+    assert response.json["message"] == TOO_LONG
+    assert canned.log.entries() == []
+
+
+def test_the_longest_question_is_answered_in_any_script(app: Flask, client: FlaskClient) -> None:
+    listener = Listener(app, ["Hello."])
+
+    assert words(post(client, "/chat", "🔦" * 8000)) == "Hello."
+    assert listener.asked[0][0]["content"] == "🔦" * 8000
+
+
+def test_the_plain_views_question_has_the_same_limit(
+    canned: CannedProvider, client: FlaskClient
+) -> None:
+    assert client.get(f"/plain/run?question={'x' * 8001}").json["message"] == TOO_LONG  # type: ignore[index]
+    assert client.get("/plain/run?question=").status_code == 400
+    assert canned.log.entries() == []
+
+
 # -- the race ---------------------------------------------------------------------------
 
 
@@ -149,6 +180,41 @@ def test_the_plain_view_answers_no_other_site(canned: CannedProvider, client: Fl
     assert canned.log.entries() == []
 
 
+# -- names ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", [*EVERY_PAGE, "/plain/run?question=A+haiku"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil", "[::"]
+)
+def test_a_name_that_is_none_of_the_apps_is_refused(
+    canned: CannedProvider, client: FlaskClient, url: str, host: str
+) -> None:
+    assert client.get(url, headers={"Host": host}).status_code == 400
+    assert canned.log.entries() == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "localhost:8000", "127.0.0.1:8000", "demo.localhost:80", socket.gethostname()],
+)
+def test_the_app_answers_to_the_machines_own_names(client: FlaskClient, host: str) -> None:
+    assert client.get("/", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("given", ["a.example,.b.example", '["a.example", ".b.example"]'])
+def test_the_environment_says_to_which_names_it_answers_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("EXAMPLE_DATABASE", str(tmp_path / "chat.sqlite3"))
+    monkeypatch.setenv("EXAMPLE_TRUSTED_HOSTS", given)
+    client = create_app().test_client()
+
+    for host in ("a.example", "a.example:8000", "b.example", "x.b.example", "127.0.0.1"):
+        assert client.get("/", headers={"Host": host}).status_code == 200
+    assert client.get("/", headers={"Host": "x.a.example"}).status_code == 400
+
+
 # -- the factory ------------------------------------------------------------------------
 
 
@@ -170,4 +236,13 @@ def test_the_environment_configures_the_app(
     monkeypatch.setenv("EXAMPLE_SECRET_KEY", "mine")
 
     assert create_app().secret_key == "mine"
-    assert (tmp_path / "deep" / "er.sqlite3").exists()
+    assert (tmp_path / "deep" / "er.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_database_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    path = tmp_path / "chat.sqlite3"
+    path.touch(mode=0o644)
+    path.chmod(0o644)
+    create_app({"DATABASE": str(path)})
+
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -130,6 +130,12 @@ def answer_by_requests(prompt: str, wire: str) -> Any:
     return requests.post(url, json=body, stream=True, timeout=60)
 
 
+def answer_to_body(prompt: str) -> Any:
+    """As an app does that asks what a form says: it reads the body first."""
+    request.get_data()
+    return answer(prompt)
+
+
 def add(rule: str, view: Any, **options: Any) -> None:
     """The endpoint is the rule's first word; views that share it are one."""
     endpoint = rule.split("/")[1]
@@ -139,6 +145,7 @@ def add(rule: str, view: Any, **options: Any) -> None:
 
 
 add("/chat/<prompt>", answer)
+add("/body/<prompt>", answer_to_body)
 add("/sdk/<wire>/<prompt>", answer)
 add("/helper/<wire>/<prompt>", answer_by_helper)
 add("/requests/<wire>/<prompt>", answer_by_requests)

@@ -156,14 +156,16 @@ def test_json_and_text_count_as_streams_of_the_limit(
         assert json.loads(json_.head().whole())["text"] == "counted ends"
 
 
-def test_refusals_are_warned_of_once(limited: Server, held: Held) -> None:
+def test_refusals_are_warned_of_once_a_minute(limited: Server, held: Held) -> None:
     clients = [begin(limited, f"warned-{number}") for number in range(2)]
     for _ in range(3):
         assert refusal(limited, "warned") is not None
     held.go_on.set()
     for client in clients:
         finish(client)
-    assert limited.log.count("A stream was refused with 503") == 1
+    until(lambda: "Streams refused with 503" in limited.log, "it is not told")
+    assert limited.log.count("Streams refused with 503") == 1
+    assert "Too many answers" not in limited.log
 
 
 # -- "auto" -----------------------------------------------------------------------------------
