@@ -22,7 +22,7 @@ import pytest
 from flask import request
 
 from flask_stream import Data, relay
-from flask_stream.extension import SETTINGS
+from flask_stream.config import SETTINGS
 from tests.conftest import ROOT, Site
 from tests.provider import Exchange, Provider
 from tests.servers.client import DEADLINE, Client
