@@ -98,7 +98,7 @@ export interface StreamOptions extends Omit<RequestInit, "headers"> {
    * Otherwise "follow" for a GET, and "manual" for what may change something: its body and its token are not
    * taken to wherever a redirect leads, and the run fails with "auth".
    */
-  redirect?: RequestRedirect | undefined;
+  redirect?: RequestRedirect;
   /**
    * "eventsource" reads a GET through EventSource, which cannot tell an HTTP error's status, sends no header
    * of yours, and hears no events of the app's own.

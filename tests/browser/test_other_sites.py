@@ -214,6 +214,30 @@ def test_over_plain_http_no_header_tells_whose_page_a_get_is_for_that_no_script_
     assert app.called[name] == 1
 
 
+@pytest.mark.parametrize(
+    ("method", "script"), [*forms_of(CORS_GETS, "GET"), *forms_of({"form": POSTS["form"]}, "POST")]
+)
+@pytest.mark.parametrize("host", ["app.test", "localhost"])
+def test_another_port_of_the_apps_host_is_its_own_site(
+    page: Page, stranger: int, app: App, method: str, script: str, host: str
+) -> None:
+    page.goto(f"http://{host}:{stranger}/")
+    name = ask(page, app, host, method, script)
+    assert app.called[name] == 1
+
+
+def test_over_plain_http_a_form_of_a_page_without_referrers_is_nobodys_and_its_script_is_not(
+    page: Page, app: App
+) -> None:
+    page.goto(f"http://app.test:{app.port}/shy")
+    page.evaluate("document.head.innerHTML += '<meta name=referrer content=no-referrer>'")
+    page.click("text=Ask")
+    expect(element(page)).to_have_attribute("data-state", "done")
+    page.evaluate("document.forms[0].submit()")
+    expect(page.locator("body")).to_contain_text("A page of another site asked for this")
+    assert app.called["shy"] == 1
+
+
 @pytest.mark.parametrize("host", ["app.test", "localhost", "127.0.0.1"])
 def test_the_apps_own_page_is_answered_with_a_script_and_without(
     page: Page, app: App, host: str

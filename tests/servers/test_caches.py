@@ -119,6 +119,16 @@ def test_what_one_request_is_refused_no_other_is(
     is_answered(port, path)
 
 
+@pytest.mark.parametrize("status", [200, 502])
+def test_a_cache_that_ignores_what_it_is_told_gives_one_answer_to_all(
+    ignoring: int, speaking: Provider, path: str, status: int
+) -> None:
+    """As docs/deployment.md says."""
+    refuses = {"error": {"message": "no"}}
+    speaking.run(answers if status == 200 else lambda exchange: exchange.answer(500, refuses))
+    assert [ask(ignoring, path) for _ in range(2)] == [(status, "MISS"), (status, "HIT")]
+
+
 def test_what_fails_once_does_not_stay_so(heeding: int, speaking: Provider, path: str) -> None:
     speaking.run(lambda exchange: exchange.answer(500, {"error": {"message": "no"}}))
     assert ask(heeding, path) == (502, "MISS")
