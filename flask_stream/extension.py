@@ -256,12 +256,12 @@ def _dispatch(
             "in its factory."
         )
     began = time.monotonic()
-    with Call(route.no_js) as call:
+    with Call(route.no_js, cross_site=route.cross_site) as call:
         try:
             if call.is_outermost:
                 after_this_request(keep_refusals_from_caches)
-                if not route.cross_site:
-                    refuse_other_sites()
+            if not call.cross_site:
+                refuse_other_sites()
             if "Last-Event-ID" in request.headers:
                 # EventSource reconnects by itself; the prompt must not run twice. 204 ends it.
                 return Response(status=204)

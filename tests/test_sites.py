@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from werkzeug.exceptions import Forbidden
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_stream import ConfigurationError, FlaskStream
-from tests.conftest import Site
+from tests.conftest import Site, events_of, said
 from tests.test_formats import CHROME, HTML, JSON, NATIVE, PLAIN, VARY
 
 STRANGER = "https://stranger.example"
@@ -314,6 +314,22 @@ def test_the_route_that_was_asked_decides_for_the_views_that_it_calls(
     inner = site.stream.response(view)
     site.view(lambda: inner(), cross_site=True)
     assert ask(site, CROSS) == 200
+    assert calls == ["called"]
+
+
+def test_a_view_that_the_run_of_an_open_one_calls_is_open_too(
+    site: Site, view: Any, calls: Calls
+) -> None:
+    inner = site.stream.response(view)
+
+    @site.view(cross_site=True)
+    def outer() -> Iterator[str]:
+        yield "before "
+        with inner() as response:
+            yield f"{response.status_code}"
+
+    with site.ask(headers=CROSS) as response:
+        assert said(events_of(response.response)) == "before 200"
     assert calls == ["called"]
 
 
