@@ -31,6 +31,8 @@ class Call:
 
     :ivar no_js: makes the page for a form without JavaScript: of the calls that this is inside
         of, and itself, the first one's that has one.
+    :ivar cross_site: whether pages of other sites may ask: what the first view says, whose route it
+        was that they asked.
     :ivar own: the callbacks that this view and those that call it have registered.
     :ivar of_run: those of the run that came of it, its own or that of a view it called.
     :ivar relayed: what the view begins to relay, before there is a run.
@@ -38,7 +40,7 @@ class Call:
     :ivar refused: the last exception that came out of it, as the app gets it.
     """
 
-    def __init__(self, no_js: NoJs | None) -> None:
+    def __init__(self, no_js: NoJs | None, *, cross_site: bool) -> None:
         before = current()
         caller = before if before is not None and before._entered else None
         self._entered: bool = False
@@ -54,6 +56,7 @@ class Call:
         self.own: list[Callback] = [] if caller is None else [*caller.own]
         self.of_run: list[Callback] | None = None
         self.hands_on = False
+        self.cross_site: bool = cross_site if before is None else before.cross_site
         self.no_js: NoJs | None = no_js if caller is None else caller.no_js or no_js
 
     @property

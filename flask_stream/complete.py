@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, current_app, request
 from werkzeug.datastructures import Headers
 
+from .caches import COMPLETE_HEADERS, keep_from_caches
 from .errors import FlaskStreamError
 from .formats import Html, Json
 from .formats.json import status_of
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from .call import Call, NoJs
     from .delivery import Delivery
     from .result import Result
-
-COMPLETE_HEADERS = {"Cache-Control": "no-store"}
 
 
 def complete(delivery: Delivery, format: Json | Html, call: Call) -> Response:
@@ -47,8 +46,7 @@ def _page(no_js: NoJs, result: Result, call: Call) -> Response:
         raise
     if not _has_status(value):
         response.status_code = status_of(result)
-    for name, header in COMPLETE_HEADERS.items():
-        response.headers.setdefault(name, header)
+    keep_from_caches(response)
     return response
 
 

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import inspect
-import re
 import time
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, overload
 from weakref import WeakSet
 
-from flask import Flask, Response, current_app, got_request_exception, request
+from flask import (
+    Flask,
+    Response,
+    after_this_request,
+    current_app,
+    got_request_exception,
+    request,
+)
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import Forbidden
 
-from . import web
+from . import config, web
+from .caches import keep_refusals_from_caches
 from .call import Call, current
-from .complete import COMPLETE_HEADERS
-from .errors import ConfigurationError, FlaskStreamError, SourceError
+from .errors import FlaskStreamError, SourceError
 from .formats import FORMATS, Format, choose
 from .refusals import as_http_error, telling_in_debug_mode
 from .response import awaited, close_unsent, head_response, respond
 from .run import Callback
+from .sites import refuse_other_sites
 from .watch import Timing
 
 if TYPE_CHECKING:
@@ -32,47 +38,6 @@ C = TypeVar("C", bound=Callback)
 Streaming = Callable[P, ResponseReturnValue]
 
 
-def _seconds(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e9
-
-
-def _count(value: object) -> bool:
-    return type(value) is int and value > 0
-
-
-def _is_prefix(value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"(/[^/<>\s?#]+)+", value) is not None
-
-
-class _Setting(NamedTuple):
-    default: Any
-    expected: str
-    fits: Callable[[object], bool]
-
-
-_SECONDS = "a number of seconds above 0"
-_COUNT = "a whole number above 0"
-
-SETTINGS: Mapping[str, _Setting] = {
-    "STREAM_URL_PREFIX": _Setting("/_stream", 'a path like "/_stream"', _is_prefix),
-    "STREAM_HEARTBEAT": _Setting(15, _SECONDS, _seconds),
-    "STREAM_IDLE_SECONDS": _Setting(120, _SECONDS, _seconds),
-    "STREAM_MAX_SECONDS": _Setting(
-        None, f"{_SECONDS}, or None", lambda v: v is None or _seconds(v)
-    ),
-    "STREAM_SHUTDOWN_SECONDS": _Setting(
-        "auto", f'{_SECONDS}, or "auto"', lambda v: v == "auto" or _seconds(v)
-    ),
-    "STREAM_MAX_CONCURRENT": _Setting(
-        "auto",
-        f'{_COUNT}, None, or "auto"',
-        lambda v: v in ("auto", None) or _count(v),
-    ),
-    "STREAM_MAX_EVENT_BYTES": _Setting(8 * 2**20, _COUNT, _count),
-    "STREAM_MAX_CHARACTERS": _Setting(4_000_000, _COUNT, _count),
-}
-
-
 class _Route(NamedTuple):
     """What a decorator says; None where the request or the configuration does."""
 
@@ -81,6 +46,7 @@ class _Route(NamedTuple):
     idle_seconds: float | None
     max_seconds: float | None
     no_js: NoJs | None
+    cross_site: bool
 
     def timing(self, config: Mapping[str, Any]) -> Timing:
         shutdown = config["STREAM_SHUTDOWN_SECONDS"]
@@ -134,6 +100,9 @@ class FlaskStream:
     ``STREAM_MAX_CHARACTERS`` (4000000)
         How many characters a run may bring (its text, reasoning, arguments, results), before
         it is ``failed: too_long``. What came before is kept.
+    ``STREAM_TRUSTED_ORIGINS`` (``()``)
+        Origins whose pages may ask too, such as ``"https://app.example"``. Those of any other
+        site get 403 before the view is called, unless the route has ``cross_site=True``.
     """
 
     def __init__(self, app: Flask | None = None) -> None:
@@ -154,10 +123,7 @@ class FlaskStream:
                 "FlaskStream(app), or stream = FlaskStream() and stream.init_app(app) in the "
                 "factory."
             )
-        for key, setting in SETTINGS.items():
-            value = app.config.setdefault(key, setting.default)
-            if not setting.fits(value):
-                raise ConfigurationError(key, value, setting.expected)
+        config.check(app.config)
         app.extensions["flask_stream"] = _AppState(self)
         self._apps.add(app)
         web.register(app, app.config["STREAM_URL_PREFIX"])
@@ -179,6 +145,7 @@ class FlaskStream:
         idle_seconds: float | None = None,
         max_seconds: float | None = None,
         no_js: NoJs | None = None,
+        cross_site: bool = False,
     ) -> Callable[[Callable[P, Any]], Streaming[P]]: ...
 
     def response(
@@ -191,6 +158,7 @@ class FlaskStream:
         idle_seconds: float | None = None,
         max_seconds: float | None = None,
         no_js: NoJs | None = None,
+        cross_site: bool = False,
     ) -> Any:
         """Make a view's stream the response. Goes below the route decorator.
 
@@ -204,21 +172,28 @@ class FlaskStream:
             in the request's context. It returns whatever a view may; where that says no status,
             a failed run's is that of its error. Of views that call each other, the outermost
             that has one.
+        :param cross_site: whether pages of all other sites may ask, for a route that knows by a
+            token of its own who does. (It is the browser that sends cookies, whoever asks.)
         :raises SourceError: the view is ``async def``.
         :raises FlaskStreamError: the view is a route already: the decorators are in the wrong
             order.
-        :raises ValueError: `format` is unknown, a number of seconds is none, or `no_js` cannot
-            be called.
+        :raises ValueError: `format` is unknown, a number of seconds is none, `no_js` cannot be
+            called, or `cross_site` is no bool.
         """
         if format is not None and format not in FORMATS:
             raise ValueError(f"format is {format!r}, but it must be one of: {', '.join(FORMATS)}.")
         for name, seconds in (("idle_seconds", idle_seconds), ("max_seconds", max_seconds)):
-            if seconds is not None and not _seconds(seconds):
-                raise ValueError(f"{name} is {seconds!r}, but it must be {_SECONDS}.")
+            if seconds is not None and not config.is_seconds(seconds):
+                raise ValueError(f"{name} is {seconds!r}, but it must be {config.SECONDS}.")
         if no_js is not None:
             _check_no_js(no_js, format)
         fixed = FORMATS[format] if format is not None else None
-        route = _Route(fixed, on_finish, idle_seconds, max_seconds, no_js)
+        if not isinstance(cross_site, bool):
+            raise ValueError(
+                f"cross_site is {cross_site!r}, but it must be True or False. Single sites are "
+                "named in STREAM_TRUSTED_ORIGINS."
+            )
+        route = _Route(fixed, on_finish, idle_seconds, max_seconds, no_js, cross_site)
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
             self._refuse_view(view)
@@ -288,15 +263,15 @@ def _dispatch(
             "in its factory."
         )
     began = time.monotonic()
-    with Call(route.no_js) as call:
+    with Call(route.no_js, cross_site=route.cross_site) as call:
         try:
+            if call.is_outermost:
+                after_this_request(keep_refusals_from_caches)
+            if not call.cross_site:
+                refuse_other_sites()
             if "Last-Event-ID" in request.headers:
                 # EventSource reconnects by itself; the prompt must not run twice. 204 ends it.
-                return Response(status=204, headers=COMPLETE_HEADERS)
-            if request.method == "GET" and request.headers.get("Sec-Fetch-Site") == "cross-site":
-                raise Forbidden(
-                    "Another site asked for this answer, which would spend your tokens."
-                )
+                return Response(status=204)
             format = choose(request.headers.get("Accept"), route.format)
             if request.method == "HEAD":
                 return head_response(format)

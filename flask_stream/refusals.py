@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, after_this_request, current_app, request
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
+from .caches import keep_from_caches
 from .call import Call
 from .errors import SAFE_MESSAGES, RunError, plain_class
 from .events import Failed
@@ -75,8 +76,6 @@ def _shape(response: Response) -> Response:
     known that no errorhandler of the app has answered.
     """
     error: Exception = request.environ[_REFUSED]
-    if response.status_code >= 400:
-        _keep_from_caches(response)
     if prefers_html(request.headers.get("Accept")):
         return response
     if isinstance(error, HTTPException) and _is_flasks(response, error):
@@ -107,11 +106,6 @@ def _make_json(response: Response, failed: Failed) -> None:
     response.mimetype = "application/json"
 
 
-def _keep_from_caches(response: Response) -> None:
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.vary.add("Accept")  # whoever asks otherwise gets something else
-
-
 def telling_in_debug_mode(app: Flask) -> WSGIApplication:
     """`app.wsgi_app`, which in debug mode answers a stream's client in JSON.
 
@@ -130,7 +124,7 @@ def telling_in_debug_mode(app: Flask) -> WSGIApplication:
             logger.error("Exception on %s [%s]", path, method, exc_info=error)
             response = app.response_class(status=_status_of(error))
             _make_json(response, failed_by(error, debug=True))
-            _keep_from_caches(response)
+            keep_from_caches(response)
             return response(environ, start_response)
 
     return telling

@@ -13,8 +13,9 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Response as WSGIResponse
 
 from . import advice
+from .caches import COMPLETE_HEADERS, VARY
 from .call import Call
-from .complete import COMPLETE_HEADERS, complete
+from .complete import complete
 from .delivery import Delivery
 from .errors import StreamFailed
 from .formats import Format, Html, Json, Streaming
@@ -26,8 +27,8 @@ from .told import logger
 from .watch import Timing, watcher
 
 STREAM_HEADERS = {
-    # no-transform: no proxy may touch the words; no-cache: nor keep them.
-    "Cache-Control": "no-cache, no-transform",
+    # no-transform: no proxy may touch the words; no-store: nor keep them.
+    "Cache-Control": "no-store, no-transform",
     # nginx would hold the answer until it is whole.
     "X-Accel-Buffering": "no",
     # Keeps compressing middleware and nginx's gzip off: they hold back what they compress.
@@ -166,7 +167,7 @@ def respond(value: Any, format: Format, call: Call, delivery: Delivery, timing: 
     except BaseException:
         run.close()
         raise
-    response.vary.add("Accept")
+    response.vary.update(VARY)
     return response
 
 
@@ -202,7 +203,7 @@ def head_response(format: Format) -> Response:
     headers = COMPLETE_HEADERS if isinstance(format, Json | Html) else STREAM_HEADERS
     response = current_app.response_class(mimetype=format.mimetype, headers=headers)
     response.automatically_set_content_length = False  # it is not known before the answer is
-    response.vary.add("Accept")
+    response.vary.update(VARY)
     return response
 
 

@@ -18,7 +18,7 @@ from flask_stream import (
     Result,
     after_this_stream,
 )
-from flask_stream.extension import SETTINGS
+from flask_stream.config import SETTINGS
 from flask_stream.sse import decode
 from tests.conftest import ROOT
 
@@ -128,6 +128,8 @@ def test_an_app_may_have_a_blueprint_and_an_endpoint_called_stream() -> None:
 @pytest.mark.parametrize("value", [0, -1, True, "", [], float("nan"), float("inf"), "15", object()])
 def test_a_value_that_cannot_be_used_fails_at_start_up_by_name(key: str, value: Any) -> None:
     app = Flask(__name__)
+    if (key, value) == ("STREAM_TRUSTED_ORIGINS", []):
+        value = [""]  # of this one, [] is the default
     app.config[key] = value
     with pytest.raises(ConfigurationError, match=f"^{key} is .* must be ") as caught:
         FlaskStream(app)
@@ -154,6 +156,7 @@ def test_a_prefix_that_is_no_path_fails_at_start_up(prefix: Any) -> None:
         *(("STREAM_MAX_CONCURRENT", None), ("STREAM_MAX_CONCURRENT", "auto")),
         *(("STREAM_URL_PREFIX", "/a/b"), ("STREAM_MAX_EVENT_BYTES", 1)),
         ("STREAM_MAX_CHARACTERS", 10**9),
+        ("STREAM_TRUSTED_ORIGINS", ["https://app.example"]),
     ],
 )
 def test_a_value_of_the_apps_own_is_left_as_it_is(key: str, value: Any) -> None:
@@ -175,6 +178,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         "STREAM_MAX_CONCURRENT": "auto",
         "STREAM_MAX_EVENT_BYTES": 8 * 2**20,
         "STREAM_MAX_CHARACTERS": 4_000_000,
+        "STREAM_TRUSTED_ORIGINS": (),
     }
     assert all(key in (FlaskStream.__doc__ or "") for key in SETTINGS)
 

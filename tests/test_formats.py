@@ -30,6 +30,8 @@ from tests.conftest import Site
 from tests.provider import PROVIDERS_WORDS, TEXT, WIRES, Provider, told
 
 NATIVE, JSON, PLAIN, HTML = "text/event-stream", "application/json", "text/plain", "text/html"
+# What a response of a route may hang on; no response is to be taken for another.
+VARY = {"accept", "sec-fetch-site", "origin", "last-event-id"}
 CHROME = (
     "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,"
     "*/*;q=0.8,application/signed-exchange;v=b3;q=0.7"
@@ -53,11 +55,11 @@ def test_the_headers_of_a_streaming_answer(site: Site, mimetype: str) -> None:
     response = asking(words(site), mimetype)
     assert dict(response.headers) == {
         "Content-Type": f"{mimetype}; charset=utf-8",
-        "Cache-Control": "no-cache, no-transform",
+        "Cache-Control": "no-store, no-transform",
         "X-Accel-Buffering": "no",
         "Content-Encoding": "identity",
         "X-Content-Type-Options": "nosniff",
-        "Vary": "Accept",
+        "Vary": "Accept, Sec-Fetch-Site, Origin, Last-Event-ID",
     }
 
 
@@ -65,6 +67,8 @@ def test_the_headers_of_a_streaming_answer(site: Site, mimetype: str) -> None:
 def test_the_headers_of_an_answer_that_is_sent_whole(site: Site, mimetype: str) -> None:
     response = asking(words(site), mimetype)
     assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.vary.as_set() == VARY
     assert int(response.headers["Content-Length"]) == len(response.data)
     assert "X-Accel-Buffering" not in response.headers
 
@@ -85,7 +89,7 @@ def test_the_apps_own_headers_are_kept(site: Site) -> None:
     response = asking(words(site), NATIVE)
     assert response.mimetype == NATIVE
     assert response.headers["X-Mine"] == "1"
-    assert {name.lower() for name in response.vary} == {"accept", "cookie"}
+    assert response.vary.as_set() == {*VARY, "cookie"}
 
 
 # -- native -----------------------------------------------------------------------------------

@@ -68,6 +68,9 @@ ORDER = [
     "watch",
     "advice",
     "limits",
+    "caches",
+    "sites",
+    "config",
     "call",
     "complete",
     "returned",
@@ -77,7 +80,10 @@ ORDER = [
     "extension",  # its init_app registers web's blueprint
     "",  # the package itself
 ]
-MAY_IMPORT_FLASK = {"call", "complete", "returned", "refusals", "response", "extension", "web"}
+MAY_IMPORT_FLASK = {
+    *("caches", "sites", "call", "complete", "returned", "refusals", "response"),
+    *("extension", "web"),
+}
 NEVER_AT_IMPORT = {
     *("anthropic", "openai", "requests", "sseclient", "redis", "urllib3"),
     *("httpx", "httpx2", "httpcore", "httpcore2", "pydantic", "gunicorn", "gevent"),

@@ -35,7 +35,7 @@ from flask_stream import (
 )
 from tests.conftest import Site
 from tests.provider import TEXT, WIRES, Provider, told
-from tests.test_formats import CHROME, HTML, JSON, NATIVE, PLAIN
+from tests.test_formats import CHROME, HTML, JSON, NATIVE, PLAIN, VARY
 
 
 def sent(site: Site, **arguments: Any) -> TestResponse:
@@ -146,7 +146,8 @@ def test_headers_of_what_no_js_returns_are_kept(site: Site) -> None:
 
     site.view(lambda: ["words"], no_js=page)
     response = sent(site)
-    assert response.headers["Vary"] == "Cookie, Accept"
+    assert response.vary.as_set() == {*VARY, "cookie"}
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Cache-Control"] == "private"
 
 

@@ -23,6 +23,7 @@ from flask_stream import ProviderError, StreamFailed
 from tests.conftest import Site
 from tests.provider import PROVIDERS_WORDS, Provider
 from tests.test_errors import NAVIGATION, refusing
+from tests.test_formats import VARY
 
 
 def failing(site: Site, error: Any) -> None:
@@ -101,7 +102,7 @@ def test_the_headers_of_an_http_error_stay_beside_its_json(site: Site) -> None:
     assert response.json["code"] == "bad_request"
     failing_headers = dict(response.headers)
     assert failing_headers["Content-Length"] == str(len(response.data))
-    assert (failing_headers["Cache-Control"], failing_headers["Vary"]) == ("no-store", "Accept")
+    assert (failing_headers["Cache-Control"], response.vary.as_set()) == ("no-store", VARY)
 
 
 @pytest.mark.parametrize("handled", [False, True], ids=["flasks", "the-apps"])
@@ -114,7 +115,8 @@ def test_no_cache_keeps_an_error_for_who_asks_otherwise(
         site.app.register_error_handler(404, lambda _: ("Not here.", 404))
     response = site.ask(headers={"Accept": accept})
     assert (response.status_code, response.headers["Cache-Control"]) == (404, "no-store")
-    assert response.headers["Vary"] == "Accept"
+    assert response.vary.as_set() == VARY
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize(

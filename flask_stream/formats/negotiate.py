@@ -22,6 +22,9 @@ FORMATS: dict[str, Format] = {f.name: f for f in _OFFERED if f.name != "html"}
 
 _EVENTS = Native.mimetype
 
+# What a browser or a library sends is a tenth of that; what goes on behind it is not read.
+_MOST_BYTES = 2048
+
 # The q of each media range, and of each `format=` of text/event-stream; the first one counts.
 _Asked = dict[tuple[str, str | None], float]
 
@@ -29,7 +32,7 @@ _Asked = dict[tuple[str, str | None], float]
 def choose(accept: str | None, fixed: Format | None = None) -> Format:
     """The format for a request.
 
-    :param accept: the Accept header, as it came.
+    :param accept: the Accept header, as it came; its first 2 KB count.
     :param fixed: the route's own, which wins.
     :raises NotAcceptable: nothing that is offered fits; the message lists what is.
     """
@@ -39,8 +42,8 @@ def choose(accept: str | None, fixed: Format | None = None) -> Format:
     if best is not None:
         return best
     raise NotAcceptable(
-        f"This route cannot answer with {accept}. It has text/event-stream, application/json, "
-        "text/plain and text/html, and as text/event-stream;format=NAME: "
+        "This route cannot answer with what the Accept header asks for. It has text/event-stream, "
+        "application/json, text/plain and text/html, and as text/event-stream;format=NAME: "
         f"{', '.join(sorted(FORMATS))}."
     )
 
@@ -84,13 +87,20 @@ def _quality(format: Format, asked: _Asked) -> float:
 
 def _parse(accept: str | None) -> _Asked:
     asked: _Asked = {}
-    for item in filter(None, parse_list_header(accept or "")):
+    for item in filter(None, parse_list_header(_beginning(accept or ""))):
         mimetype, parameters = parse_options_header(item)
         mimetype = mimetype.lower()
         # Other parameters, as a charset, say nothing that we could choose by.
         name = parameters.get("format") if mimetype == _EVENTS else None
         asked.setdefault((mimetype, name and name.lower()), _qvalue(parameters.get("q", "1")))
     return asked or {("*/*", None): 1.0}
+
+
+def _beginning(accept: str) -> str:
+    """As many whole ranges as are read: half of one might ask for what its q excludes."""
+    if len(accept) <= _MOST_BYTES:
+        return accept
+    return accept[:_MOST_BYTES].rpartition(",")[0]
 
 
 def _qvalue(text: str) -> float:

@@ -75,7 +75,7 @@ export interface StreamError extends Error {
   /**
    * "cut": the connection ended before the answer did; "network": the server could not be reached;
    * "bad_response": it sent something else; "no_content": it does not run this request again;
-   * "auth": nobody is signed in; "http": another HTTP error. Or the server's own.
+   * "auth": nobody is signed in, or so a redirect looks; "http": another HTTP error. Or the server's own.
    */
   readonly code: string;
   /** Fit to be shown to the reader. */
@@ -94,6 +94,11 @@ export interface StreamOptions extends Omit<RequestInit, "headers"> {
   headers?: HeadersInit | (() => HeadersInit);
   /** The token for `X-CSRFToken`, where neither the form nor `<meta name="csrf-token">` has it. */
   csrf?: string | null | undefined;
+  /**
+   * Otherwise "follow" for a GET, and "manual" for what may change something: its body and its token are not
+   * taken to wherever a redirect leads, and the run fails with "auth".
+   */
+  redirect?: RequestRedirect;
   /**
    * "eventsource" reads a GET through EventSource, which cannot tell an HTTP error's status, sends no header
    * of yours, and hears no events of the app's own.

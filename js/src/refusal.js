@@ -3,6 +3,7 @@
 /** @typedef {ConstructorParameters<typeof import("./errors.js").StreamError>} ErrorFacts */
 
 const SIGN_IN = "You are not signed in. Sign in, then ask again.";
+const SENT_AWAY = "You are not signed in, it seems: the server sent this elsewhere. Sign in, then ask again.";
 
 /** How long the words of an error are waited for. */
 const BODY_MS = 5000;
@@ -13,6 +14,10 @@ const BODY_MS = 5000;
  */
 export async function refusal(response) {
   const { status } = response;
+  // One that was not followed. Browsers tell nothing more of it, not even its status; Node tells the status.
+  if (response.type === "opaqueredirect" || /^30[12378]$/.test(`${status}`)) {
+    return ["auth", SENT_AWAY, false, status || null];
+  }
   if (!response.ok) return httpError(response);
   // The server's answer to a request for a run that it began before: EventSource would stop here too.
   if (status === 204) return ["no_content", "The server does not run this request again. Ask again.", false, status];

@@ -5,15 +5,20 @@
 const SAFE_METHODS = /^(GET|HEAD|OPTIONS)$/;
 
 /**
+ * What may change something carries the question and the token. fetch would take both along to wherever a
+ * redirect leads, so none is followed, unless the page says so: `redirect: "follow"`.
+ *
  * @param {string | URL} url
  * @param {StreamOptions} options
  */
 export function prepare(url, { headers: given, csrf, ...init }) {
+  const method = init.method?.toUpperCase() ?? "GET";
   const request = new Request(url, {
     cache: "no-store",
     ...init,
     headers: typeof given === "function" ? given() : given,
-    method: init.method?.toUpperCase(),
+    method,
+    redirect: init.redirect ?? (SAFE_METHODS.test(method) ? "follow" : "manual"),
   });
   const { headers } = request;
   if (!headers.has("Accept")) headers.set("Accept", "text/event-stream");

@@ -353,8 +353,23 @@ describe("a failure", () => {
       if (request.url === "/login") response.writeHead(200, { "Content-Type": "text/html" }).end("<form>");
       else response.writeHead(302, { Location: "/login" }).end();
     });
-    assert.equal((await failureOf(stream(url, { method: "POST" }))).code, "auth");
+    assert.equal((await failureOf(stream(url))).code, "auth");
+    assert.equal((await failureOf(stream(url, { method: "POST", redirect: "follow" }))).code, "auth");
   });
+
+  for (const status of [301, 302, 303, 307, 308]) {
+    test(`is a redirect by ${status} of what is no GET, which is not followed: auth`, async (t) => {
+      const { url, requests } = await serve(t, (_request, response) => {
+        response.writeHead(status, { Location: "/login" }).end();
+      });
+      for (const method of ["POST", "put", "DELETE"]) {
+        const error = await failureOf(stream(url, { method, redirect: undefined }));
+        assert.deepEqual([error.code, error.retryable, error.status], ["auth", false, status]);
+        assert.match(error.message, /Sign in, then ask again/);
+      }
+      assert.deepEqual(requests.map((request) => request.url), ["/", "/", "/"]);
+    });
+  }
 
   test("is a redirect that ended at something else: bad_response", async (t) => {
     const { url } = await serve(t, (request, response) => {
@@ -369,7 +384,8 @@ describe("a failure", () => {
       if (request.url === "/there") streaming(...ANSWER)(request, response);
       else response.writeHead(307, { Location: "/there" }).end();
     });
-    await stream(url, { method: "POST" }).done;
+    await stream(url).done;
+    await stream(url, { method: "POST", redirect: "follow" }).done;
   });
 });
 

@@ -50,7 +50,7 @@ def test_the_pages_token_passes_flask_wtf(page: Page, site: Site) -> None:
 
 def test_a_reader_who_is_not_signed_in_is_told_so(page: Page, site: Site) -> None:
     page.goto(site.base)
-    assert "You are not signed in." in ask(page, "failed")
+    assert "You are not signed in, it seems" in ask(page, "failed")
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ def test_a_limit_above_the_streams_decorator_answers_with_flasks_page(sign_in: S
     assert user.post("/limited-page").headers["Content-Type"].startswith("text/html")
 
 
-def test_another_origin_may_read_the_stream_if_flask_cors_lets_it(
+def test_a_trusted_origin_may_ask_and_read_the_stream_if_flask_cors_lets_it(
     speaking: Provider, sign_in: SignIn
 ) -> None:
     speaking.run(echo)
@@ -211,11 +211,26 @@ def test_another_origin_may_read_the_stream_if_flask_cors_lets_it(
     assert list(events_of(answer))[-1][0] == "done"
 
 
-def test_a_get_from_another_site_is_refused_whatever_flask_cors_says(sign_in: SignIn) -> None:
-    headers = {"Origin": "https://page.example", "Sec-Fetch-Site": "cross-site"}
-    refused = sign_in("lured").get("/where", headers=headers)
+@pytest.mark.parametrize("said", [{}, {"Sec-Fetch-Site": "cross-site"}])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/where"), ("POST", "/chat")])
+def test_a_site_that_is_not_trusted_is_refused_whatever_flask_cors_says(
+    speaking: Provider, sign_in: SignIn, method: str, path: str, said: dict[str, str]
+) -> None:
+    before = len(speaking.requests)
+    headers = {"Origin": "https://reader.example", **said}
+    refused = sign_in("lured").request(method, path, headers=headers, data={"question": "Why?"})
     assert refused.status_code == 403
-    assert refused.headers["Access-Control-Allow-Origin"] == "https://page.example"
+    assert "STREAM_TRUSTED_ORIGINS" in refused.json()["message"]
+    assert refused.headers["Access-Control-Allow-Origin"] == "https://reader.example"
+    assert len(speaking.requests) == before
+
+
+def test_behind_a_proxy_the_origin_is_held_against_the_outer_address(sign_in: SignIn) -> None:
+    outside = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "chat.example"}
+    user = sign_in("outside")
+    for origin, status in (("https://chat.example", 200), (user.site.base, 403)):
+        answer = user.get("/where", headers={**outside, "Origin": origin})
+        assert answer.status_code == status
 
 
 def test_a_post_needs_the_csrf_token(speaking: Provider, sign_in: SignIn) -> None:

@@ -35,11 +35,11 @@ def test_the_head_says_that_nobody_may_hold_the_stream_back(
     assert client.status == 200
     headers = client.headers
     assert headers["content-type"] == "text/event-stream; charset=utf-8"
-    assert headers["cache-control"] == "no-cache, no-transform"
+    assert headers["cache-control"] == "no-store, no-transform"
     # It is for nginx, which does not pass it on.
     assert headers.get("x-accel-buffering") == (None if "nginx" in server.name else "no")
     assert headers["content-encoding"] == "identity"
-    assert headers["vary"] == "Accept"
+    assert headers["vary"] == "Accept, Sec-Fetch-Site, Origin, Last-Event-ID"
     assert headers["transfer-encoding"] == "chunked"
     assert "content-length" not in headers
 

@@ -13,6 +13,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from . import account, chat, mistakes
 from .extensions import compress, cors, csrf, db, limiter, login, server_session, stream
 
+PAGE = "https://page.example"  # may ask for streams
+READER = "https://reader.example"  # may read what it gets, and gets none
+
 
 def create_app() -> Flask:
     folder = Path(os.environ["SITE_FOLDER"])
@@ -34,13 +37,14 @@ def create_app() -> Flask:
         COMPRESS_MIMETYPES=["application/json", "text/html", "text/plain", "text/event-stream"],
         COMPRESS_MIN_SIZE=0,
         TEARDOWNS=str(folder / "teardowns"),
+        STREAM_TRUSTED_ORIGINS=[PAGE],
     )
     db.init_app(app)
     server_session.init_app(app)
     login.init_app(app)
     csrf.init_app(app)
     limiter.init_app(app)
-    cors.init_app(app, origins=["https://page.example"], supports_credentials=True)
+    cors.init_app(app, origins=[PAGE, READER], supports_credentials=True)
     compress.init_app(app)
     stream.init_app(app)
     for blueprint in (account.bp, chat.bp, mistakes.bp):

@@ -1,0 +1,71 @@
+"""The `STREAM_…` keys of an app's configuration: what each may be, and its default.
+
+What they mean is told where users look: in the docstring of `FlaskStream`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any, NamedTuple
+
+from .errors import ConfigurationError
+from .sites import are_origins
+
+
+class _Setting(NamedTuple):
+    default: Any
+    expected: str
+    fits: Callable[[object], bool]
+
+
+def is_seconds(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e9
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value > 0
+
+
+def _is_prefix(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"(/[^/<>\s?#]+)+", value) is not None
+
+
+SECONDS = "a number of seconds above 0"
+_COUNT = "a whole number above 0"
+
+SETTINGS: Mapping[str, _Setting] = {
+    "STREAM_URL_PREFIX": _Setting("/_stream", 'a path like "/_stream"', _is_prefix),
+    "STREAM_HEARTBEAT": _Setting(15, SECONDS, is_seconds),
+    "STREAM_IDLE_SECONDS": _Setting(120, SECONDS, is_seconds),
+    "STREAM_MAX_SECONDS": _Setting(
+        None, f"{SECONDS}, or None", lambda v: v is None or is_seconds(v)
+    ),
+    "STREAM_SHUTDOWN_SECONDS": _Setting(
+        "auto", f'{SECONDS}, or "auto"', lambda v: v == "auto" or is_seconds(v)
+    ),
+    "STREAM_MAX_CONCURRENT": _Setting(
+        "auto",
+        f'{_COUNT}, None, or "auto"',
+        lambda v: v in ("auto", None) or _is_count(v),
+    ),
+    "STREAM_MAX_EVENT_BYTES": _Setting(8 * 2**20, _COUNT, _is_count),
+    "STREAM_MAX_CHARACTERS": _Setting(4_000_000, _COUNT, _is_count),
+    "STREAM_TRUSTED_ORIGINS": _Setting(
+        (),
+        "a tuple or list of origins, each with a scheme, a host, a port where it is not the "
+        'scheme\'s own, and no path: ("https://app.example",)',
+        are_origins,
+    ),
+}
+
+
+def check(config: MutableMapping[str, Any]) -> None:
+    """Give each key that is missing its default.
+
+    :raises ConfigurationError: a value cannot be used.
+    """
+    for key, setting in SETTINGS.items():
+        value = config.setdefault(key, setting.default)
+        if not setting.fits(value):
+            raise ConfigurationError(key, value, setting.expected)

@@ -1,0 +1,427 @@
+"""A request of another site's page is refused before it costs anything; what tells whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from flask import Flask, Response, abort
+from flask_cors import CORS
+from werkzeug.exceptions import Forbidden
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from flask_stream import ConfigurationError, FlaskStream
+from tests.conftest import Site, events_of, said
+from tests.test_formats import CHROME, HTML, JSON, NATIVE, PLAIN, VARY
+
+STRANGER = "https://stranger.example"
+CROSS = {"Sec-Fetch-Site": "cross-site"}
+
+Calls = list[str]
+
+
+@pytest.fixture
+def calls() -> Calls:
+    """One entry for each time that a view was called."""
+    return []
+
+
+@pytest.fixture
+def view(calls: Calls) -> Callable[[], Any]:
+    def view() -> list[str]:
+        calls.append("called")
+        return ["one"]
+
+    return view
+
+
+def ask(
+    site: Site, headers: Mapping[str, str], method: str = "POST", host: str = "app.example"
+) -> int:
+    """The status of what a page gets."""
+    with site.ask(method, headers=headers, base_url=f"http://{host}") as response:
+        return response.status_code
+
+
+# -- where the browser says whose page it is --------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        *(("same-origin", 200), ("same-site", 200), ("none", 200), ("cross-site", 403)),
+        # No browser writes it like that, and no page can: it may as well be understood.
+        *((" Cross-Site ", 403), ("SAME-ORIGIN", 200)),
+        # What the standard does not have is ignored, and nothing else tells.
+        *(("", 200), ("elsewhere", 200), ("same-origin, cross-site", 200)),
+    ],
+)
+def test_sec_fetch_site_tells_whose_page_asks(
+    site: Site, view: Any, calls: Calls, method: str, told: str, status: int
+) -> None:
+    site.view(view)
+    assert ask(site, {"Sec-Fetch-Site": told}, method) == status
+    assert bool(calls) == (status == 200 and method != "HEAD")
+
+
+@pytest.mark.parametrize("told", ["same-origin", "same-site", "none"])
+def test_a_page_of_the_apps_own_site_may_have_any_origin(site: Site, view: Any, told: str) -> None:
+    site.view(view)
+    for origin in (STRANGER, "null"):  # null: under `Referrer-Policy: no-referrer`, a form's
+        assert ask(site, {"Sec-Fetch-Site": told, "Origin": origin}) == 200
+
+
+@pytest.mark.parametrize("told", ["cross-site", "elsewhere", None])
+def test_a_strangers_origin_is_refused_whatever_else_is_said(
+    site: Site, view: Any, calls: Calls, told: str | None
+) -> None:
+    site.view(view)
+    headers = {"Origin": STRANGER, **({"Sec-Fetch-Site": told} if told else {})}
+    assert [ask(site, headers, method) for method in ("GET", "POST", "HEAD")] == [403] * 3
+    assert calls == []
+
+
+def test_cross_site_is_believed_though_the_origin_looks_like_the_apps_own(
+    site: Site, view: Any, calls: Calls
+) -> None:
+    site.view(view)
+    assert ask(site, {**CROSS, "Origin": "http://app.example"}) == 403
+    assert calls == []
+
+
+# -- where it does not say: over plain http ---------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("origin", "host", "status"),
+    [
+        ("http://app.example", "app.example", 200),
+        ("http://app.example", "APP.example", 200),
+        ("http://APP.example", "app.example", 200),
+        # A proxy that ends TLS, and one that drops the port, leave the host as it was.
+        ("https://app.example", "app.example", 200),
+        ("http://app.example:8080", "app.example", 200),
+        ("http://app.example", "app.example:8080", 200),
+        ("http://app.example", "app.example:80", 200),
+        ("http://127.0.0.1:5000", "127.0.0.1:5000", 200),
+        ("http://[::1]:5000", "[::1]:5000", 200),
+        ("http://[2001:DB8::1]", "[2001:db8::1]:80", 200),
+        ("http://xn--bcher-kva.example", "xn--bcher-kva.example", 200),
+        # Others.
+        ("http://stranger.example", "app.example", 403),
+        ("http://app.example.stranger.example", "app.example", 403),
+        ("http://www.app.example", "app.example", 403),  # no header tells that it is no stranger
+        ("http://example", "app.example", 403),
+        ("http://app.example", "app.example.", 403),
+        ("http://[::2]:5000", "[::1]:5000", 403),
+        ("http://app.example@stranger.example", "app.example", 403),
+        ("http://stranger.example#@app.example", "app.example", 403),
+        ("http://stranger.example\\@app.example", "app.example", 403),
+        ("http://stranger.example/app.example", "app.example", 403),
+        ("http://app.example http://stranger.example", "app.example", 403),
+        ("http://app.example, http://stranger.example", "app.example", 403),
+        ("http://app.example:99999", "app.example", 403),
+        ("http://[::1", "[::1]", 403),
+        # Of nobody: a sandboxed frame, a file, a page that was redirected here.
+        ("null", "app.example", 403),
+        ("null", "null", 403),
+        ("file://", "app.example", 403),
+        ("app.example", "app.example", 403),
+        ("://app.example", "app.example", 403),
+        ("x" * 8000, "app.example", 403),
+    ],
+)
+def test_the_origins_host_must_be_the_requests(
+    site: Site, view: Any, calls: Calls, method: str, origin: str, host: str, status: int
+) -> None:
+    site.view(view)
+    assert ask(site, {"Origin": origin}, method, host) == status
+    assert bool(calls) == (status == 200)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Origin": ""}, {"Referer": f"{STRANGER}/page"}])
+def test_a_request_that_says_nothing_of_a_page_is_let_through(
+    site: Site, view: Any, headers: dict[str, str]
+) -> None:
+    """As programs ask, and browsers by GET over plain http for what no script can read."""
+    site.view(view)
+    assert [ask(site, headers, method) for method in ("GET", "POST")] == [200, 200]
+
+
+def test_the_host_is_the_one_that_proxy_fix_has_found(site: Site, view: Any) -> None:
+    site.view(view)
+    forwarded = {"X-Forwarded-Host": "chat.example", "X-Forwarded-Proto": "https"}
+    own = {**forwarded, "Origin": "https://chat.example"}
+    assert ask(site, own, host="127.0.0.1:8000") == 403  # anybody can say so, without ProxyFix
+    site.app.wsgi_app = ProxyFix(site.app.wsgi_app, x_host=1, x_proto=1)  # type: ignore[method-assign]
+    assert ask(site, own, host="127.0.0.1:8000") == 200
+    assert ask(site, {**forwarded, "Origin": STRANGER}, host="127.0.0.1:8000") == 403
+    inner = {**forwarded, "Origin": "http://127.0.0.1:8000"}
+    assert ask(site, inner, host="127.0.0.1:8000") == 403
+
+
+def test_a_request_without_a_host_has_no_page_of_its_own(site: Site, view: Any) -> None:
+    site.view(view)
+    environ = {"HTTP_HOST": "no host?", "HTTP_ORIGIN": "http://app.example"}
+    assert site.ask(environ_overrides=environ).status_code == 403
+
+
+# -- who may all the same ---------------------------------------------------------------------
+
+
+TRUSTED = ["https://page.example", "https://port.example:8443", "capacitor://localhost"]
+
+
+@pytest.mark.parametrize("said", [{}, CROSS])
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        *((origin, 200) for origin in TRUSTED),
+        *(("https://PAGE.example", 200), ("https://page.example:443", 200)),
+        # Here the scheme and the port count.
+        *(("http://page.example", 403), ("https://page.example:8443", 403)),
+        *(("https://port.example", 403), ("https://sub.page.example", 403)),
+        *(("https://page.example.stranger.example", 403), ("null", 403)),
+    ],
+)
+def test_a_trusted_origin_may_ask(
+    site: Site, view: Any, said: dict[str, str], origin: str, status: int
+) -> None:
+    site.app.config["STREAM_TRUSTED_ORIGINS"] = TRUSTED
+    site.view(view)
+    assert [ask(site, {**said, "Origin": origin}, m) for m in ("GET", "POST")] == [status] * 2
+
+
+def test_of_a_trusted_site_what_sends_no_origin_cannot_be_told_from_a_strangers(
+    site: Site, view: Any, calls: Calls
+) -> None:
+    """An image or a link, even one there."""
+    site.app.config["STREAM_TRUSTED_ORIGINS"] = TRUSTED
+    site.view(view)
+    assert ask(site, {**CROSS, "Referer": "https://page.example/"}, "GET") == 403
+    assert calls == []
+
+
+@pytest.mark.parametrize("headers", [CROSS, {"Origin": STRANGER}, {"Origin": "null"}])
+def test_a_route_may_be_open_to_all_sites(
+    site: Site, view: Any, calls: Calls, headers: dict[str, str]
+) -> None:
+    site.view(view, cross_site=True)
+    assert [ask(site, headers, method) for method in ("GET", "POST")] == [200, 200]
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("value", ["https://page.example", 1, None, ["https://page.example"]])
+def test_cross_site_that_is_no_bool_is_refused(site: Site, value: Any) -> None:
+    with pytest.raises(ValueError, match=r"cross_site is .*True or False.*STREAM_TRUSTED_ORIGINS"):
+        site.view(lambda: ["one"], cross_site=value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://page.example",
+        None,
+        {"https://page.example": True},
+        *([origin] for origin in ("*", "", "null", "page.example", "//page.example", "https://")),
+        ["https://page.example", "https://page.example/"],
+        ["https://page.example/path"],
+        ["https://page.example?"],
+        ["https://*.page.example"],
+        ["https://user@page.example"],
+        ["https://page.example:port"],
+        ["https://page.example:65536"],
+        ["https://page.example:"],
+        ["https://page.example "],
+        ["https://page.example\n"],
+        ["https://bücher.example"],  # a browser says xn--bcher-kva.example
+        ["file:///"],
+        [b"https://page.example"],
+        [None],
+    ],
+)
+def test_trusted_origins_that_are_none_fail_at_start_up(value: Any) -> None:
+    app = Flask(__name__)
+    app.config["STREAM_TRUSTED_ORIGINS"] = value
+    expected = 'STREAM_TRUSTED_ORIGINS is .* must be a tuple or list of origins.*"https://app.ex'
+    with pytest.raises(ConfigurationError, match=expected):
+        FlaskStream(app)
+
+
+# -- when, and what is said -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("headers", [CROSS, {"Origin": STRANGER}])
+def test_a_refusal_says_what_happened_and_the_two_ways_out(
+    site: Site, view: Any, headers: dict[str, str]
+) -> None:
+    site.view(view)
+    response = site.ask(headers=headers)
+    assert response.status_code == 403
+    message = response.json["message"]
+    for words in ("another site", "Flask-CORS", "STREAM_TRUSTED_ORIGINS", "cross_site=True"):
+        assert words in message
+    assert ("proxy_set_header Host $host" in message) == ("Origin" in headers)
+    assert STRANGER not in response.text
+    assert (response.json["code"], response.json["retryable"]) == ("auth", False)
+
+
+def test_a_browser_that_asks_for_a_page_gets_the_refusal_as_one(site: Site, view: Any) -> None:
+    site.view(view)
+    response = site.ask(headers={**CROSS, "Accept": CHROME})
+    assert (response.status_code, response.mimetype) == (403, HTML)
+    assert "STREAM_TRUSTED_ORIGINS" in response.text
+
+
+def test_an_errorhandler_of_the_app_may_shape_the_refusal(site: Site, view: Any) -> None:
+    site.view(view)
+    site.app.register_error_handler(Forbidden, lambda _: ("Go away.", 403))
+    response = site.ask(headers=CROSS)
+    assert (response.status_code, response.text) == (403, "Go away.")
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_another_sites_page_is_refused_before_anything_else_is_looked_at(
+    site: Site, view: Any, calls: Calls
+) -> None:
+    site.app.config["STREAM_MAX_CONCURRENT"] = 1
+    site.view(view, on_finish=lambda result: calls.append(result.outcome))
+    for more in ({}, {"Last-Event-ID": "x"}, {"Accept": "image/png"}):
+        assert ask(site, {**CROSS, **more}) == 403
+    assert calls == []
+    with site.ask():  # has the only place
+        assert ask(site, CROSS) == 403
+        assert ask(site, {}) == 503
+
+
+def test_a_page_for_a_form_is_not_made_for_another_site(
+    site: Site, view: Any, calls: Calls
+) -> None:
+    site.view(view, no_js=lambda result: calls.append("page") or "page")
+    form = {"Accept": CHROME, "Content-Type": "application/x-www-form-urlencoded"}
+    assert ask(site, {**form, **CROSS}) == ask(site, {**form, "Origin": STRANGER}) == 403
+    assert calls == []
+    assert ask(site, {**form, "Origin": "http://app.example"}) == 200
+    assert calls == ["called", "page"]
+
+
+def test_the_route_that_was_asked_decides_for_the_views_that_it_calls(
+    site: Site, view: Any, calls: Calls
+) -> None:
+    inner = site.stream.response(view)
+    site.view(lambda: inner(), cross_site=True)
+    assert ask(site, CROSS) == 200
+    assert calls == ["called"]
+
+
+def test_a_view_that_the_run_of_an_open_one_calls_is_open_too(
+    site: Site, view: Any, calls: Calls
+) -> None:
+    inner = site.stream.response(view)
+
+    @site.view(cross_site=True)
+    def outer() -> Iterator[str]:
+        yield "before "
+        with inner() as response:
+            yield f"{response.status_code}"
+
+    with site.ask(headers=CROSS) as response:
+        assert said(events_of(response.response)) == "before 200"
+    assert calls == ["called"]
+
+
+def test_an_open_view_that_is_called_by_another_opens_nothing(
+    site: Site, view: Any, calls: Calls
+) -> None:
+    inner = site.stream.response(cross_site=True)(view)
+    site.view(lambda: inner())
+    assert ask(site, CROSS) == 403
+    assert calls == []
+
+
+def test_a_preflight_calls_no_view_and_opens_none(site: Site, view: Any, calls: Calls) -> None:
+    CORS(site.app, origins=[STRANGER])
+    site.view(view)
+    asking = {**CROSS, "Origin": STRANGER, "Access-Control-Request-Method": "POST"}
+    preflight = site.ask("OPTIONS", headers=asking)
+    assert preflight.status_code == 200
+    refused = site.ask(headers={**CROSS, "Origin": STRANGER})
+    assert refused.status_code == 403
+    # So that the page's script can read why.
+    assert refused.headers["Access-Control-Allow-Origin"] == STRANGER
+    assert calls == []
+
+
+# -- caches -----------------------------------------------------------------------------------
+
+
+def of_all(response: Response) -> None:
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.vary.as_set() >= VARY
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Last-Event-ID": "x"}, 204),
+        (CROSS, 403),
+        ({"Origin": STRANGER}, 403),
+        ({"Accept": "image/png"}, 406),
+    ],
+)
+def test_what_asks_nobody_is_kept_by_no_cache(
+    site: Site, view: Any, method: str, headers: dict[str, str], status: int
+) -> None:
+    site.view(view)
+    response = site.ask(method, headers=headers)
+    assert response.status_code == status
+    of_all(response)
+
+
+@pytest.mark.parametrize("accept", [NATIVE, PLAIN, JSON, HTML])
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        lambda: abort(403),
+        lambda: 1 / 0,
+        lambda: ("No more today.", 403),
+        lambda: ({"code": "quota"}, 402),
+        lambda: Response("No.", 503),
+        lambda: ("", 204),
+        lambda: None,
+    ],
+    ids=["abort", "bug", "page", "JSON", "Response", "204", "nothing"],
+)
+def test_what_a_view_refuses_by_is_kept_by_no_cache(site: Site, refusal: Any, accept: str) -> None:
+    site.view(refusal)
+    of_all(site.ask(headers={"Accept": accept}))
+
+
+def test_what_a_view_says_of_caches_itself_is_left_to_it(site: Site) -> None:
+    site.view(lambda: ("Gone.", 410, {"Cache-Control": "max-age=60"}))
+    assert site.ask().headers["Cache-Control"] == "max-age=60"
+
+
+@pytest.mark.parametrize("value", ["words", {"a": 1}, Response("words")])
+def test_what_a_view_answers_without_a_stream_is_its_own_for_caches_too(
+    site: Site, value: Any
+) -> None:
+    site.view(lambda: value)
+    response = site.ask()
+    assert not {"Cache-Control", "Vary", "X-Content-Type-Options"} & {*response.headers.keys()}
+
+
+@pytest.mark.parametrize("error", [RuntimeError, Forbidden])
+def test_in_debug_mode_an_error_is_kept_by_no_cache_either(site: Site, error: Any) -> None:
+    site.app.debug = True
+
+    @site.view
+    def view() -> None:
+        raise error
+
+    of_all(site.ask())
