@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 from flask_stream import FlaskStream, Result
 from flask_stream.formats import Unterminated
 from flask_stream.watch import watcher
+from tests.hostile.catalogue import BEHAVIOURS
 from tests.hostile.provider import BY_SDK, SOURCES, Answer, HostileProvider
 from tests.hostile.registry import (
     FORGED,
@@ -24,7 +25,7 @@ from tests.hostile.registry import (
     URL_SECRET,
     Behaviour,
 )
-from tests.provider import KEY
+from tests.provider import KEY, WIRES
 from tests.servers.client import events_of, said
 
 FORMATS = {"native": "text/event-stream", "json": "application/json", "text": "text/plain"}
@@ -136,6 +137,34 @@ def _told(response: TestResponse) -> Told:
     return Told(response.status_code, list(response.headers), bytes(body), cut)
 
 
+# -- which runs to have ---------------------------------------------------------------------------
+
+
+def cells(name: str) -> list[tuple[str, str]]:
+    """The wires and formats in which a source has a behaviour.
+
+    What is about HTTP alone or takes its time, has each format once, and each wire; what is about
+    what is said, each wire in the native format too.
+    """
+    behaviour = BEHAVIOURS[name]
+    wires = _turned(WIRES, name)
+    if behaviour.body is None or behaviour.silent:
+        return list(zip(wires, FORMATS, strict=True))
+    return [*((wire, "native") for wire in WIRES), (wires[0], "json"), (wires[1], "text")]
+
+
+def cut_cells(name: str) -> list[tuple[str, str, str]]:
+    """Wires, sources and formats for a behaviour that is cut off: a few of each."""
+    sources = _turned(list(SOURCES), name)
+    return list(zip(_turned(WIRES, name), sources[:3], FORMATS, strict=True))
+
+
+def _turned(items: list[str], name: str) -> list[str]:
+    """So that each comes first as often as the others."""
+    at = list(BEHAVIOURS).index(name) % len(items)
+    return items[at:] + items[:at]
+
+
 # -- what must hold ---------------------------------------------------------------------------
 
 
@@ -238,7 +267,7 @@ def _ends_wrongly(behaviour: Behaviour, source: str, end: str) -> Iterator[str]:
     if end == "internal" and not behaviour.no_stream:
         yield "is the app's fault: failed: internal"
     right = behaviour.right
-    if source == "SDK helper" and right and right != ("timeout",):
+    if source == "SDK helper" and right:
         right = (*right, "provider_error", "truncated")  # what its own accumulation ends with
     if end == "cut":  # bare words, which say no more
         if right == ("done",):
