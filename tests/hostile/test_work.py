@@ -29,9 +29,10 @@ from tests.provider import WIRES
 from tests.servers.client import events_of
 from tests.transcripts.reading import Dicts, block, chunk, piece
 
-N = 80
-WIDE = "x" * 2_000  # a word beside which all else that an event costs is little
-LINEAR = 2.2  # times as much for twice as much: what is quadratic costs four times as much
+N = 120
+N_WIDE = 24
+WIDE = "x" * 4_000  # a word beside which all else that an event costs is little
+LINEAR = 2.1  # times as much for twice as much: what is quadratic costs up to four times as much
 
 # Those of which there may be any number; of a body that is framed in an odd way, requests' reader
 # is another.
@@ -76,13 +77,14 @@ def run(events: Iterator[Event]) -> None:
 
 
 def work(name: str, wire: str, source: str, n: int) -> Work:
-    """Calls where words are short, so that they are what counts; and bytes where they are long."""
-    behaviour = BEHAVIOURS[name]
+    """That of n: calls where words are short, and bytes where fewer of them are long."""
+    short = pieces(BEHAVIOURS[name], wire, n, "x")
+    long = pieces(BEHAVIOURS[name], wire, n * N_WIDE // N, WIDE)
 
-    def read(word: str) -> None:
-        run(relay_source(adapt(opened(source, wire, pieces(behaviour, wire, n, word)))))
+    def read(body: list[bytes]) -> None:
+        run(relay_source(adapt(opened(source, wire, body))))
 
-    return Work(calls_of(lambda: read("x")), allocated_by(lambda: read(WIDE)))
+    return Work(calls_of(lambda: read(short)), allocated_by(lambda: read(long)))
 
 
 @pytest.mark.parametrize("wire", WIRES)

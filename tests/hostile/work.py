@@ -75,7 +75,6 @@ def allocated_by(do: Callable[[], Any]) -> int:
 
 
 def _profiled(do: Callable[[], Any], look: Callable[[Any, str, Any], None]) -> None:
-    gc.collect()
     gc.disable()  # its own calls come when they like
     before = sys.getprofile()
     sys.setprofile(look)
@@ -88,7 +87,6 @@ def _profiled(do: Callable[[], Any], look: Callable[[Any, str, Any], None]) -> N
 
 def peak_of(do: Callable[[], Any]) -> int:
     """The most bytes that Python had at once while this was done, beside what it had before."""
-    gc.collect()
     tracemalloc.start()
     try:
         base = tracemalloc.get_traced_memory()[0]
