@@ -53,6 +53,8 @@ class Cut:
 class HostileProvider(Clients):
     """Behaves as it is told: as `behave` says, or else as the prompt of the request names it.
 
+    A prompt is a behaviour's name, and behind a `#` whatever makes it one of its own.
+
     :ivar answers: what has been asked, in order.
     :ivar cut: ends all that it says in the middle.
     :ivar limit: bytes, after which one that goes on for ever has waited in vain to be left.
@@ -187,9 +189,9 @@ def _read_request(connection: socket.socket) -> tuple[str, Any] | None:
 
 
 def _prompt_of(body: Any) -> str:
-    """The prompt, whatever the wire."""
+    """The prompt, whatever the wire, up to what only makes it one of its own."""
     prompt: str = body["input"] if "input" in body else body["messages"][0]["content"]
-    return prompt
+    return prompt.partition("#")[0]
 
 
 Opener = Callable[[Clients, str], Any]

@@ -26,7 +26,7 @@ from tests.hostile.registry import (
     Behaviour,
 )
 from tests.provider import KEY, WIRES
-from tests.servers.client import events_of, said
+from tests.servers.client import COMMENT, events_of, said
 
 FORMATS = {"native": "text/event-stream", "json": "application/json", "text": "text/plain"}
 
@@ -176,14 +176,14 @@ def attack(
     hostile.logged.clear()
     hostile.provider.answers.clear()
     told = hostile.ask(behaviour, wire, source, format)
-    yield from _leaks(told)
+    yield from leaks(told)
     try:
-        end, text = _end(told, format)
+        end, text = ending(told, format)
     except (AssertionError, ValueError, KeyError, TypeError, RecursionError) as error:
         yield f"is no answer of ours: {type(error).__name__}: {str(error)[:300]}"
         return
     if hostile.provider.cut is None:
-        yield from _ends_wrongly(behaviour, source, end)
+        yield from ends_wrongly(behaviour, source, end)
     began = told.status == 200 or (format == "json" and bool(hostile.results))
     yield from _results(hostile.results, began, end, text)
     yield from _log(hostile.logged, began)
@@ -192,7 +192,7 @@ def attack(
         yield "is watched although it is over"
 
 
-def _leaks(told: Told) -> Iterator[str]:
+def leaks(told: Told) -> Iterator[str]:
     everything = told.body + repr(told.headers).encode()
     for secret in (KEY.encode(), b"Traceback"):
         if secret in everything:
@@ -202,7 +202,7 @@ def _leaks(told: Told) -> Iterator[str]:
             yield f"the header {name} is the provider's: {value[:100]!r}"
 
 
-def _end(told: Told, format: str) -> tuple[str, str | None]:
+def ending(told: Told, format: str) -> tuple[str, str | None]:
     """How it ended, done or an error's code; and what the user reads, if there is anything.
 
     :raises AssertionError, ValueError, KeyError, TypeError: it is no answer as ours are.
@@ -221,7 +221,7 @@ def _end(told: Told, format: str) -> tuple[str, str | None]:
         assert result["outcome"] == ("complete" if code == "done" else "failed"), result["outcome"]
         assert (told.status == 200) == (code == "done"), told.status
         return code, result["text"]
-    events = events_of(told.body)
+    events = [event for event in events_of(told.body, comments=True) if event != COMMENT]
     kinds = [kind for kind, _ in events]
     assert kinds[0] == "start"
     assert kinds.count("start") == 1
@@ -263,7 +263,7 @@ def _loads(body: bytes) -> Any:
     return json.loads(body, parse_constant=refuse)
 
 
-def _ends_wrongly(behaviour: Behaviour, source: str, end: str) -> Iterator[str]:
+def ends_wrongly(behaviour: Behaviour, source: str, end: str) -> Iterator[str]:
     if end == "internal" and not behaviour.no_stream:
         yield "is the app's fault: failed: internal"
     right = behaviour.right
