@@ -21,18 +21,18 @@ _STATUS = {8: 200, 9: 204, 10: 206, 11: 304, 12: 400, 13: 404, 14: 500}
 class Http2:
     """One connection, with one request after the other.
 
+    :param window: how many bytes of an answer may be sent before anything is said about it.
     :ivar status: of the last answer.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, window: int = _WINDOW) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
         self._file = self._socket.makefile("rb")
         self._stream = -1
         self.status = 0
-        # As much as one likes may be sent before anything is said about it.
-        window = struct.pack(">HI", 4, _WINDOW)
-        self._socket.sendall(PREFACE + frame(SETTINGS, 0, 0, window))
-        self._socket.sendall(frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", _WINDOW - 65_535)))
+        self._socket.sendall(PREFACE + frame(SETTINGS, 0, 0, struct.pack(">HI", 4, window)))
+        more = struct.pack(">I", _WINDOW - 65_535)  # for the connection as a whole
+        self._socket.sendall(frame(WINDOW_UPDATE, 0, 0, more))
 
     def __enter__(self) -> Self:
         return self
