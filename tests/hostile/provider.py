@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.hostile.catalogue import BEHAVIOURS
-from tests.hostile.registry import Behaviour, Wait
+from tests.hostile.registry import Behaviour, Wait, chunked
+from tests.hostile.speech import SPEECHES
+from tests.hostile.transport import whole
 from tests.provider import PATHS, Clients
 
 DEADLINE = 4.0  # seconds, after which one that says nothing has waited in vain to be left
@@ -114,9 +116,11 @@ class HostileProvider(Clients):
         self.answers.append(answer)
         try:
             play = behaviour.play(wire)
+            if path.startswith("/elsewhere/"):  # a redirect has led there
+                play = chunked([whole(SPEECHES[wire])])
             if self.cut is not None and not behaviour.endless:
-                whole = b"".join(part for part in play if isinstance(part, bytes))
-                play = iter([whole[: len(whole) // 2]])
+                said = b"".join(part for part in play if isinstance(part, bytes))
+                play = iter([said[: len(said) // 2]])
             limit = 100_000 if self.cut is not None else self.limit
             self._send_all(connection, play, answer, limit)
             if (self.cut is not None and self.cut.how == "RST") or behaviour.resets:
@@ -132,6 +136,8 @@ class HostileProvider(Clients):
         held, deadline = bytearray(), time.monotonic() + DEADLINE
         for part in play:
             if isinstance(part, bytes):
+                if part.startswith(b"HTTP/1.1 307"):
+                    part = part.replace(b"{port}", str(self.port).encode())
                 held += part
                 if len(held) < _WRITE:
                     continue
