@@ -62,8 +62,9 @@ coverage: test-tools ## run the Python and browser tests, and list the lines the
 	$(TOOLS) $(VENV_PYTHON) -m coverage run -m pytest
 	$(VENV_PYTHON) -m coverage report
 
-bench: test-tools ## measure what importing costs, and the client: a quarter of an hour
+bench: test-tools ## measure what importing costs, the bounds, and the client: a quarter of an hour
 	$(VENV_PYTHON) -m bench.importing
+	$(VENV_PYTHON) -m bench.caps
 	$(TOOLS) $(VENV_PYTHON) -m bench.client
 
 build-client: test-tools ## build flask_stream/static from js/src

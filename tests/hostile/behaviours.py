@@ -32,13 +32,13 @@ DEEP = (600, 100_000)  # levels: more than any decoder of ours goes down; more t
 
 @said("done")
 def many_sources_in_one_event(s: Speech, n: int) -> bytes:
-    return s.sources(f"https://s/{i}" for i in range(n))
+    return s.sources(f"https://s/{s.x}{i}" for i in range(n))
 
 
 @said("done")
 def many_citations_one_each(s: Speech, n: int) -> Iterator[bytes]:
     for i in range(n):
-        yield s.citation(f"https://s/{i}")
+        yield s.citation(f"https://s/{s.x}{i}")
 
 
 @said("done")
@@ -52,7 +52,7 @@ def many_pieces_of_one_call(s: Speech, n: int) -> Iterator[bytes]:
     yield s.call(1, "t1", "look")
     yield s.arguments(1, '{"a": "')
     for _ in range(n):
-        yield s.arguments(1, "x")
+        yield s.arguments(1, s.x)
     yield s.arguments(1, '"}') + s.called(1)
 
 
@@ -60,13 +60,37 @@ def many_pieces_of_one_call(s: Speech, n: int) -> Iterator[bytes]:
 def many_pieces_of_a_call_without_index(s: Speech, n: int) -> Iterator[bytes]:
     yield s.call(None, "t1", "look")
     for _ in range(n):
-        yield s.arguments(None, "x")
+        yield s.arguments(None, s.x)
 
 
 @said()
 def many_pieces_that_repeat_id_and_name(s: Speech, n: int) -> Iterator[bytes]:
+    yield s.piece(1, "t1", "look", '{"a": [')
+    for _ in range(n):
+        yield s.piece(1, "t1", "look", f'"{s.x}", ')
+
+
+@said()
+def many_pieces_with_a_name_and_another_id_each(s: Speech, n: int) -> Iterator[bytes]:
+    yield s.piece(1, "t0", "look", '{"a": [')
     for i in range(n):
-        yield s.call(1, "t1", "look") + s.arguments(1, '{"a": ' if i == 0 else "[")
+        yield s.piece(1, f"t{i}", "look", f'"{s.x}", ')
+
+
+@said()
+def many_pieces_with_a_name_and_no_id(s: Speech, n: int) -> Iterator[bytes]:
+    yield s.piece(None, None, "look", '{"a": [')
+    for _ in range(n):
+        yield s.piece(None, None, "look", f'"{s.x}", ')
+
+
+@said()
+def many_pieces_whose_name_is_late(s: Speech, n: int) -> Iterator[bytes]:
+    yield s.piece(1, "t1", None, '{"a": [')
+    for _ in range(n):
+        yield s.piece(1, "t1", None, f'"{s.x}", ')
+    for _ in range(n):
+        yield s.piece(1, "t1", "l", f'"{s.x}", ')
 
 
 @said()
@@ -102,13 +126,13 @@ def many_calls_of_one_id(s: Speech, n: int) -> Iterator[bytes]:
 @said()
 def a_name_in_many_pieces(s: Speech, n: int) -> Iterator[bytes]:
     for _ in range(n):
-        yield s.call(1, "t1", "x")
+        yield s.call(1, "t1", s.x)
 
 
 @said("done")
 def many_deltas_of_one_character(s: Speech, n: int) -> Iterator[bytes]:
     for _ in range(n):
-        yield s.text("x")
+        yield s.text(s.x)
 
 
 @said("done")
@@ -127,25 +151,25 @@ def many_line_breaks(s: Speech, n: int) -> Iterator[bytes]:
 def many_thoughts_of_one_character(s: Speech, n: int) -> Iterator[bytes]:
     yield s.reasoning("")
     for _ in range(n):
-        yield s.reasoning("x", 0)
+        yield s.reasoning(s.x, 0)
 
 
 @said("done")
 def many_parts_of_thoughts(s: Speech, n: int) -> Iterator[bytes]:
     for i in range(2, n):
-        yield s.reasoning("x", i)
+        yield s.reasoning(s.x, i)
 
 
 @said("done")
 def text_and_thoughts_in_turns(s: Speech, n: int) -> Iterator[bytes]:
     for i in range(2, n):
-        yield s.text("x") + s.reasoning("y", i)
+        yield s.text(s.x) + s.reasoning(s.x, i)
 
 
 @said()
 def many_refusals(s: Speech, n: int) -> Iterator[bytes]:
     for _ in range(n):
-        yield s.refusal("no ")
+        yield s.refusal(s.x)
 
 
 @said("done")
@@ -164,7 +188,7 @@ def a_think_tag_that_never_ends(s: Speech, n: int) -> Iterator[bytes]:
 @said()
 def many_beginnings(s: Speech, n: int) -> Iterator[bytes]:
     for _ in range(n):
-        yield s.head + s.text("x")
+        yield s.head + s.text(s.x)
 
 
 @said()
@@ -173,7 +197,7 @@ def many_names_of_the_model(s: Speech, n: int) -> Iterator[bytes]:
         yield frames(
             start(id=f"m{i}", model=f"m{i}", content=[], usage={}),
             {"type": "response.created", "response": {"id": f"r{i}", "model": f"m{i}"}},
-            {**chunk({"content": "x"}), "id": f"c{i}", "model": f"m{i}"},
+            {**chunk({"content": s.x}), "id": f"c{i}", "model": f"m{i}"},
         )
 
 
@@ -200,9 +224,9 @@ def many_counts_of_tokens(s: Speech, n: int) -> Iterator[bytes]:
 
 @said()
 def many_items_in_one_event(s: Speech, n: int) -> bytes:
-    said = [{"type": "text", "text": "x"} for _ in range(n)]
+    said = [{"type": "text", "text": s.x} for _ in range(n)]
     items = [
-        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "x"}]}
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": s.x}]}
         for _ in range(n)
     ]
     whole = {"id": "r1", "status": "completed", "output": items}
@@ -215,14 +239,14 @@ def many_items_in_one_event(s: Speech, n: int) -> bytes:
 
 @said()
 def many_choices_in_one_event(s: Speech, n: int) -> bytes:
-    choices = [{"index": i, "delta": {"content": "x"}} for i in range(n)]
+    choices = [{"index": i, "delta": {"content": s.x}} for i in range(n)]
     return frames({**chunk(), "choices": choices})
 
 
 @said()
 def one_item_done_again_and_again(s: Speech, n: int) -> Iterator[bytes]:
     item = {"type": "message", "role": "assistant", "id": "i1"}
-    content = [{"type": "output_text", "text": "x", "annotations": []} for _ in range(20)]
+    content = [{"type": "output_text", "text": s.x, "annotations": []} for _ in range(20)]
     done = {"type": "response.output_item.done", "output_index": 0}
     for _ in range(n // 20):
         yield frames(done | {"item": {**item, "content": content}})
@@ -361,6 +385,23 @@ for _levels in DEEP:
 @said()
 def arguments_cut_after_900_brackets(s: Speech, n: int) -> bytes:
     return s.whole_call("[" * 900)
+
+
+@said()
+def arguments_cut_after_many_brackets(s: Speech, n: int) -> bytes:
+    return s.whole_call('{"a":' + "[" * (n * 2))
+
+
+@said()
+def arguments_cut_after_many_other_brackets(s: Speech, n: int) -> bytes:
+    return s.whole_call('{"a":' * (n * 2))
+
+
+@said()
+def arguments_with_a_fault_behind_many_words(s: Speech, n: int) -> Iterator[bytes]:
+    yield s.call(1, "t1", "look") + s.arguments(1, "[")
+    for _ in range(n):
+        yield s.arguments(1, f'{{"a": "{s.x}"}}, {{"b": , ')
 
 
 @said()
@@ -581,8 +622,8 @@ def a_refusal_with_frames_in_it(s: Speech, n: int) -> bytes:
 
 @said("done")
 def comments_without_a_blank_line(s: Speech, n: int) -> Iterator[bytes]:
-    for _ in range(10):
-        yield b":\n" * 5_000
+    for _ in range(n):
+        yield b":\n" * 100
 
 
 @said("done")
@@ -772,6 +813,13 @@ def comments_for_ever(s: Speech, n: int) -> Iterator[bytes | Wait]:
 
 @silent
 def empty_dicts_for_ever(s: Speech, n: int) -> Iterator[bytes | Wait]:
+    while True:
+        yield data("{}") * 20
+        yield Wait()
+
+
+@said("timeout", "provider_error", bare=True, endless=True, silent=True)
+def empty_dicts_for_ever_and_nothing_else(s: Speech, n: int) -> Iterator[bytes | Wait]:
     while True:
         yield data("{}") * 20
         yield Wait()

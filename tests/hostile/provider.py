@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.hostile.catalogue import BEHAVIOURS
-from tests.hostile.registry import Behaviour, Wait
+from tests.hostile.registry import Behaviour, Wait, chunked
+from tests.hostile.speech import SPEECHES
+from tests.hostile.transport import whole
 from tests.provider import PATHS, Clients
 
-LIMIT = 4_000_000  # bytes, after which one that goes on for ever has waited in vain to be left
-DEADLINE = 4.0  # seconds, likewise, of one that waits
+DEADLINE = 4.0  # seconds, after which one that says nothing has waited in vain to be left
 _WRITE = 16_384  # bytes: what is smaller waits for more
 _PAUSE = 5  # milliseconds, of a Wait
 
@@ -54,14 +55,18 @@ class Cut:
 class HostileProvider(Clients):
     """Behaves as it is told: as `behave` says, or else as the prompt of the request names it.
 
+    A prompt is a behaviour's name, and behind a `#` whatever makes it one of its own.
+
     :ivar answers: what has been asked, in order.
-    :ivar elsewhere: another host, to which a redirect may lead; asked the same, it behaves.
+    :ivar cut: ends all that it says in the middle.
+    :ivar limit: bytes, after which one that goes on for ever has waited in vain to be left.
     """
 
     def __init__(self) -> None:
         self.answers: list[Answer] = []
         self.behave: Behaviour | None = None
         self.cut: Cut | None = None
+        self.limit = 4_000_000
         self._connections: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         # So small that what the client does not read is soon noticed here.
@@ -111,10 +116,12 @@ class HostileProvider(Clients):
         self.answers.append(answer)
         try:
             play = behaviour.play(wire)
+            if path.startswith("/elsewhere/"):  # a redirect has led there
+                play = chunked([whole(SPEECHES[wire])])
             if self.cut is not None and not behaviour.endless:
-                whole = b"".join(part for part in play if isinstance(part, bytes))
-                play = iter([whole[: len(whole) // 2]])
-            limit = 100_000 if self.cut is not None else LIMIT
+                said = b"".join(part for part in play if isinstance(part, bytes))
+                play = iter([said[: len(said) // 2]])
+            limit = 100_000 if self.cut is not None else self.limit
             self._send_all(connection, play, answer, limit)
             if (self.cut is not None and self.cut.how == "RST") or behaviour.resets:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
@@ -129,6 +136,8 @@ class HostileProvider(Clients):
         held, deadline = bytearray(), time.monotonic() + DEADLINE
         for part in play:
             if isinstance(part, bytes):
+                if part.startswith(b"HTTP/1.1 307"):
+                    part = part.replace(b"{port}", str(self.port).encode())
                 held += part
                 if len(held) < _WRITE:
                     continue
@@ -186,19 +195,19 @@ def _read_request(connection: socket.socket) -> tuple[str, Any] | None:
 
 
 def _prompt_of(body: Any) -> str:
-    """The prompt, whatever the wire."""
+    """The prompt, whatever the wire, up to what only makes it one of its own."""
     prompt: str = body["input"] if "input" in body else body["messages"][0]["content"]
-    return prompt
+    return prompt.partition("#")[0]
 
 
 Opener = Callable[[Clients, str], Any]
 
 # What a view may return of a provider's.
 SOURCES: dict[str, Opener] = {
-    "SDK stream": Clients.create,
-    "SDK helper": Clients.helper,
-    "requests": Clients.post,
-    "httpx": Clients.send,
+    "SDK stream": lambda clients, wire: clients.create(wire),
+    "SDK helper": lambda clients, wire: clients.helper(wire),
+    "requests": lambda clients, wire: clients.post(wire),
+    "httpx": lambda clients, wire: clients.send(wire),
 }
 # Those whose client reads an error's body itself, before anybody else can.
 BY_SDK = ("SDK stream", "SDK helper")

@@ -13,7 +13,7 @@ from tests.provider import KEY
 MOST_EVENT_BYTES = 262_144
 MOST_CHARACTERS = 100_000
 
-MANY = 400  # of what comes by the thousand: the work for n and 2n is compared elsewhere
+MANY = 200  # of what comes by the thousand: the work for n and 2n is compared elsewhere
 
 # What no client may ever be told, and what the log may not have either.
 SECRET = f"the words of the provider, see {KEY}"

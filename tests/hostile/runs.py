@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 from flask_stream import FlaskStream, Result
 from flask_stream.formats import Unterminated
 from flask_stream.watch import watcher
+from tests.hostile.catalogue import BEHAVIOURS
 from tests.hostile.provider import BY_SDK, SOURCES, Answer, HostileProvider
 from tests.hostile.registry import (
     FORGED,
@@ -24,8 +25,8 @@ from tests.hostile.registry import (
     URL_SECRET,
     Behaviour,
 )
-from tests.provider import KEY
-from tests.servers.client import events_of, said
+from tests.provider import KEY, WIRES
+from tests.servers.client import COMMENT, events_of, said
 
 FORMATS = {"native": "text/event-stream", "json": "application/json", "text": "text/plain"}
 
@@ -136,6 +137,34 @@ def _told(response: TestResponse) -> Told:
     return Told(response.status_code, list(response.headers), bytes(body), cut)
 
 
+# -- which runs to have ---------------------------------------------------------------------------
+
+
+def cells(name: str) -> list[tuple[str, str]]:
+    """The wires and formats in which a source has a behaviour.
+
+    What is about HTTP alone or takes its time, has each format once, and each wire; what is about
+    what is said, each wire in the native format too.
+    """
+    behaviour = BEHAVIOURS[name]
+    wires = _turned(WIRES, name)
+    if behaviour.body is None or behaviour.silent:
+        return list(zip(wires, FORMATS, strict=True))
+    return [*((wire, "native") for wire in WIRES), (wires[0], "json"), (wires[1], "text")]
+
+
+def cut_cells(name: str) -> list[tuple[str, str, str]]:
+    """Wires, sources and formats for a behaviour that is cut off: a few of each."""
+    sources = _turned(list(SOURCES), name)
+    return list(zip(_turned(WIRES, name), sources[:3], FORMATS, strict=True))
+
+
+def _turned(items: list[str], name: str) -> list[str]:
+    """So that each comes first as often as the others."""
+    at = list(BEHAVIOURS).index(name) % len(items)
+    return items[at:] + items[:at]
+
+
 # -- what must hold ---------------------------------------------------------------------------
 
 
@@ -147,14 +176,14 @@ def attack(
     hostile.logged.clear()
     hostile.provider.answers.clear()
     told = hostile.ask(behaviour, wire, source, format)
-    yield from _leaks(told)
+    yield from leaks(told)
     try:
-        end, text = _end(told, format)
+        end, text = ending(told, format)
     except (AssertionError, ValueError, KeyError, TypeError, RecursionError) as error:
         yield f"is no answer of ours: {type(error).__name__}: {str(error)[:300]}"
         return
     if hostile.provider.cut is None:
-        yield from _ends_wrongly(behaviour, source, end)
+        yield from ends_wrongly(behaviour, source, end)
     began = told.status == 200 or (format == "json" and bool(hostile.results))
     yield from _results(hostile.results, began, end, text)
     yield from _log(hostile.logged, began)
@@ -163,7 +192,7 @@ def attack(
         yield "is watched although it is over"
 
 
-def _leaks(told: Told) -> Iterator[str]:
+def leaks(told: Told) -> Iterator[str]:
     everything = told.body + repr(told.headers).encode()
     for secret in (KEY.encode(), b"Traceback"):
         if secret in everything:
@@ -173,7 +202,7 @@ def _leaks(told: Told) -> Iterator[str]:
             yield f"the header {name} is the provider's: {value[:100]!r}"
 
 
-def _end(told: Told, format: str) -> tuple[str, str | None]:
+def ending(told: Told, format: str) -> tuple[str, str | None]:
     """How it ended, done or an error's code; and what the user reads, if there is anything.
 
     :raises AssertionError, ValueError, KeyError, TypeError: it is no answer as ours are.
@@ -192,7 +221,7 @@ def _end(told: Told, format: str) -> tuple[str, str | None]:
         assert result["outcome"] == ("complete" if code == "done" else "failed"), result["outcome"]
         assert (told.status == 200) == (code == "done"), told.status
         return code, result["text"]
-    events = events_of(told.body)
+    events = [event for event in events_of(told.body, comments=True) if event != COMMENT]
     kinds = [kind for kind, _ in events]
     assert kinds[0] == "start"
     assert kinds.count("start") == 1
@@ -234,11 +263,11 @@ def _loads(body: bytes) -> Any:
     return json.loads(body, parse_constant=refuse)
 
 
-def _ends_wrongly(behaviour: Behaviour, source: str, end: str) -> Iterator[str]:
+def ends_wrongly(behaviour: Behaviour, source: str, end: str) -> Iterator[str]:
     if end == "internal" and not behaviour.no_stream:
         yield "is the app's fault: failed: internal"
     right = behaviour.right
-    if source == "SDK helper" and right and right != ("timeout",):
+    if source == "SDK helper" and right:
         right = (*right, "provider_error", "truncated")  # what its own accumulation ends with
     if end == "cut":  # bare words, which say no more
         if right == ("done",):

@@ -23,10 +23,12 @@ class Speech:
     :ivar wire: its name, as in `tests.provider.WIRES`.
     :ivar head: what comes before the first word.
     :ivar tail: the end of an answer that is whole.
+    :ivar x: what is said where any word will do.
     """
 
-    def __init__(self, wire: str) -> None:
+    def __init__(self, wire: str, x: str = "x") -> None:
         self.wire = wire
+        self.x = x
         self.head = TALK[wire].head
         self.tail = TALK[wire].tail
         self.ping = TALK[wire].ping
@@ -74,6 +76,10 @@ class Speech:
     def called(self, index: Any) -> bytes:
         """It is whole."""
         return b""
+
+    def piece(self, index: Any, id: Any, name: Any, text: str) -> bytes:
+        """All that one may say of a call at once, where one may."""
+        return self.call(index, id, name) + self.arguments(index, text)
 
     def use(self, input: Any, output: Any, cached: Any) -> bytes:
         """Numbers of tokens, and the end of the answer with them."""
@@ -160,6 +166,9 @@ class Chat(Speech):
 
     def arguments(self, index: Any, text: Any) -> bytes:
         return frames(chunk(piece(index, arguments=text)))
+
+    def piece(self, index: Any, id: Any, name: Any, text: str) -> bytes:
+        return frames(chunk(piece(index, id, name, text)))
 
     def use(self, input: Any, output: Any, cached: Any) -> bytes:
         usage = {

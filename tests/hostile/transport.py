@@ -19,6 +19,10 @@ from tests.hostile.registry import (
     add,
 )
 from tests.hostile.speech import Speech
+from tests.provider import PATHS
+
+# Another host, which answers as it should; the provider puts its own port in.
+ELSEWHERE = "http://localhost:{port}/elsewhere"
 
 Sent = Callable[[Speech], "Iterator[bytes | Wait] | bytes"]
 
@@ -374,6 +378,11 @@ for _status_ in (204, 205, 304, 407, 418, 421, 599, 600, 999):
 @refused(no_stream=True)
 def a_redirect_to_itself(s: Speech) -> bytes:
     return error(307, b"", "Location: /")
+
+
+@refused(no_stream=True)
+def a_redirect_to_another_host(s: Speech) -> bytes:
+    return error(307, b"", f"Location: {ELSEWHERE}{PATHS[s.wire]}")
 
 
 @refused(no_stream=True)

@@ -30,7 +30,7 @@ http {{
     scgi_temp_path {folder}/scgi;
     {http}
     server {{
-        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{port}{parameter};
         location / {{
             {location}
         }}
@@ -48,12 +48,13 @@ def nginx_binary() -> str:
 
 
 @contextmanager
-def nginx(folder: Path, location: str, http: str = "") -> Iterator[int]:
+def nginx(folder: Path, location: str, http: str = "", parameter: str = "") -> Iterator[int]:
     """Run nginx until the end of the block; gives the port where it listens.
 
     :param folder: where a folder of its own is made.
     :param location: what stands in `location / { … }`.
     :param http: what stands in `http { … }` beside the server.
+    :param parameter: of `listen`, such as `http2`.
     """
     binary = nginx_binary()
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
@@ -66,6 +67,7 @@ def nginx(folder: Path, location: str, http: str = "") -> Iterator[int]:
                 port=port,
                 location=location,
                 http=http,
+                parameter=f" {parameter}" if parameter else "",
                 # Else root's workers become somebody who may not enter the folder.
                 user=f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else "",
             )

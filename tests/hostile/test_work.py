@@ -1,0 +1,331 @@
+"""What a provider that means harm can have us do: work that is linear, memory that is bounded.
+
+Nothing here is timed: calls and bytes are counted, for n and for 2n.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from flask_stream import Event, ProviderError
+from flask_stream.formats.native import Native
+from flask_stream.providers.adapt import adapt
+from flask_stream.providers.relay import relay_source
+from flask_stream.run import Run
+from tests.conftest import Site
+from tests.hostile.catalogue import BEHAVIOURS
+from tests.hostile.provider import SOURCES, HostileProvider
+from tests.hostile.registry import Behaviour, Wait, chunked
+from tests.hostile.speech import SPEECHES, Speech
+from tests.hostile.transport import error, whole
+from tests.hostile.work import Work, allocated_by, calls_of, peak_of
+from tests.in_memory import InMemory
+from tests.provider import WIRES
+from tests.servers.client import events_of
+from tests.transcripts.reading import Dicts, block, chunk, piece
+
+N = 120
+N_WIDE = 24
+WIDE = "x" * 4_000  # a word beside which all else that an event costs is little
+LINEAR = 2.1  # times as much for twice as much: what is quadratic costs up to four times as much
+
+# Those of which there may be any number; of a body that is framed in an odd way, requests' reader
+# is another.
+FLOODS = [
+    name
+    for name, behaviour in BEHAVIOURS.items()
+    if behaviour.body is not None and not behaviour.endless and " cap" not in name
+    if any(word in name.split() for word in ("many", "again", "turns", "never", "hashes", "words"))
+]
+FRAMED = [
+    *("comments without a blank line", "an event of many lines of data", "many line breaks"),
+    *("lines that end in every way", "many citations one each"),
+]
+CASES = [(name, "httpx") for name in FLOODS] + [(name, "requests") for name in FRAMED]
+
+
+def pieces(behaviour: Behaviour, wire: str, n: int, word: str) -> list[bytes]:
+    assert behaviour.body is not None
+    speech = type(SPEECHES[wire])(wire, word)
+    return [part for part in behaviour.body(speech, n) if isinstance(part, bytes)]
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+
+
+def opened(source: str, wire: str, body: list[bytes]) -> Any:
+    if source == "httpx":
+        headers = {"Content-Type": "text/event-stream"}
+        return httpx.Response(200, headers=headers, content=iter(body))
+    with InMemory(body) as provider:
+        return provider.post(wire)
+
+
+def run(events: Iterator[Event]) -> None:
+    """A run, as its events leave in the native format, and its result is kept."""
+    run, encode = Run(callbacks=[], sender=None), Native().encode
+    run.open(events)
+    for event in run.events():
+        if isinstance(event, Event) and hasattr(event, "kind"):
+            encode(event)
+    run.result.to_dict()
+
+
+def work(name: str, wire: str, source: str, n: int) -> Work:
+    """That of n: calls where words are short, and bytes where fewer of them are long."""
+    short = pieces(BEHAVIOURS[name], wire, n, "x")
+    long = pieces(BEHAVIOURS[name], wire, n * N_WIDE // N, WIDE)
+
+    def read(body: list[bytes]) -> None:
+        run(relay_source(adapt(opened(source, wire, body))))
+
+    return Work(calls_of(lambda: read(short)), allocated_by(lambda: read(long)))
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize(("name", "source"), CASES)
+def test_twice_as_much_of_a_flood_costs_twice_as_much(name: str, source: str, wire: str) -> None:
+    one, two = work(name, wire, source, N), work(name, wire, source, 2 * N)
+    assert two.over(one) < LINEAR, (one, two)
+
+
+class Counted(int):
+    """A number that counts how often it is compared with another one."""
+
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return int(self) == other
+
+    def __hash__(self) -> int:
+        return int.__hash__(self)
+
+
+def compared(wire: str, n: int) -> int:
+    """How often, for n indexes that a provider has chosen so that their hashes are one."""
+    dicts: list[dict[str, Any]] = []
+    for i in range(1, n):
+        index = Counted(i * (2**61 - 1))
+        call = {"type": "tool_use", "id": f"t{i}", "name": "look", "input": {}}
+        item = {"type": "function_call", "call_id": f"t{i}", "name": "look", "arguments": "{}"}
+        dicts += {
+            "anthropic": block(index, call),
+            "openai_chat": [chunk(piece(index, f"t{i}", "look", "{}"))],
+            "openai_responses": [
+                {"type": "response.output_item.added", "output_index": index, "item": item},
+                {"type": "response.output_item.done", "output_index": index, "item": item},
+            ],
+        }[wire]
+    Counted.compared = 0
+    try:
+        for _ in relay_source(Dicts(dicts, wire)):
+            pass
+    except ProviderError:  # it has no end
+        pass
+    return Counted.compared
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_indexes_whose_hashes_are_alike_cost_no_more_than_others(wire: str) -> None:
+    """In a dict, each of them would be compared with all that are there."""
+    one, two = compared(wire, N), compared(wire, 2 * N)
+    assert two <= LINEAR * max(one, 10 * N), (one, two)
+
+
+# -- memory -----------------------------------------------------------------------------------
+
+# Times the bytes that came: as much as Python's objects are larger than what they are made of.
+TIMES = 60
+BESIDE = 1_500_000  # bytes, whatever comes
+
+IN_STREAM = [name for name, b in BEHAVIOURS.items() if b.body is not None and not b.endless]
+
+
+def arguments_with_many_places_to_cut(s: Speech, n: int) -> bytes:
+    return s.whole_call("[" * 900 + "1," * n)
+
+
+@pytest.mark.parametrize("name", IN_STREAM)
+def test_what_comes_in_takes_no_more_memory_than_it_is_long(name: str) -> None:
+    for wire in WIRES:
+        body = pieces(BEHAVIOURS[name], wire, 200, "x")
+        size = sum(map(len, body))
+        peak = peak_of(
+            lambda body=body, wire=wire: run(relay_source(adapt(opened("httpx", wire, body))))
+        )
+        assert peak < TIMES * size + BESIDE, (wire, size, peak)
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_arguments_that_are_cut_off_take_no_more_memory_than_they_are_long(wire: str) -> None:
+    s = SPEECHES[wire]
+    body = [s.head, arguments_with_many_places_to_cut(s, 50_000), s.tail]
+    peak = peak_of(lambda: run(relay_source(adapt(opened("httpx", wire, body)))))
+    assert peak < TIMES * sum(map(len, body)), peak
+
+
+# -- with the caps as they are for everybody ----------------------------------------------------
+
+MEGABYTE = 1_000_000
+# An event's cap is 8 MiB, of bytes; as text, and on its way from one to the other, it is some more.
+MOST = 48 * MEGABYTE
+
+
+def endless(s: Speech, n: int) -> Iterator[bytes | Wait]:
+    yield s.head + b"data: "
+    while True:
+        yield b"x" * 65_536
+
+
+def endless_lines(s: Speech, n: int) -> Iterator[bytes | Wait]:
+    yield s.head
+    while True:
+        yield b"data: xxxxxxxxx\n" * 4_096
+
+
+def endless_text(s: Speech, n: int) -> Iterator[bytes | Wait]:
+    yield s.head
+    while True:
+        yield s.text("x" * 20_000)
+
+
+def endless_error(s: Speech, n: int) -> Iterator[bytes | Wait]:
+    yield b"HTTP/1.1 500 No\r\nContent-Type: application/json\r\n\r\n"
+    while True:
+        yield b"x" * 65_536
+
+
+def line_of_20_megabytes(s: Speech, n: int) -> Iterator[bytes | Wait]:
+    yield s.head
+    for _ in range(20):
+        yield b"x" * MEGABYTE
+    yield b"\n\n" + s.tail
+
+
+def packed(s: Speech, n: int) -> Iterator[bytes | Wait]:
+    body = s.head + b"data: " + b"x" * (100 * MEGABYTE)
+    yield b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n\r\n"
+    yield gzip.compress(body, 9)
+
+
+def packed_error(s: Speech, n: int) -> Iterator[bytes | Wait]:
+    yield error(500, gzip.compress(b"x" * (100 * MEGABYTE), 9), "Content-Encoding: gzip")
+
+
+def comments(s: Speech, n: int) -> Iterator[bytes | Wait]:
+    yield s.head
+    for _ in range(50):
+        yield b":\n" * 8_192
+    yield b"\n" + s.text("x") + s.tail
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[HostileProvider]:
+    with HostileProvider() as provider:
+        provider.limit = 40 * MEGABYTE
+        yield provider
+
+
+@pytest.fixture(scope="module")
+def warm(provider: HostileProvider) -> HostileProvider:
+    """Each source has been read once."""
+    provider.behave = Behaviour("whole", lambda s, n: chunked([whole(s)]))
+    for source in SOURCES:
+        ended(provider, source)
+    return provider
+
+
+def ended(provider: HostileProvider, source: str) -> str:
+    """How an answer ends in an app with all settings as they are: done, or an error's code."""
+    site = Site()
+    site.view(lambda: SOURCES[source](provider, "openai_chat"))
+    response = site.ask()
+    body = response.get_data()
+    if response.status_code != 200:
+        assert response.json is not None
+        code: str = response.json["code"]
+        return code
+    kind, payload = events_of(body)[-1]
+    return payload["code"] if kind == "failed" else kind
+
+
+def behave(provider: HostileProvider, make: Any, *, is_body: bool, is_endless: bool) -> None:
+    def play(s: Speech, n: int) -> Iterator[bytes | Wait]:
+        told = make(s, n)
+        return chunked(told) if is_body else told
+
+    provider.behave = Behaviour(make.__name__, play, endless=is_endless)
+
+
+OURS = ["SDK stream", "requests", "httpx"]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (endless, "provider_error"),
+        (endless_lines, "provider_error"),
+        (line_of_20_megabytes, "provider_error"),
+    ],
+)
+def test_an_event_above_the_cap_ends_the_run_before_it_is_in_memory(
+    warm: HostileProvider, source: str, make: Any, code: str
+) -> None:
+    behave(warm, make, is_body=True, is_endless="endless" in make.__name__)
+    codes: list[str] = []
+    peak = peak_of(lambda: codes.append(ended(warm, source)))
+    assert codes == [code]
+    assert peak < MOST, peak
+
+
+@pytest.mark.parametrize("source", OURS)
+def test_text_without_end_ends_as_too_long(warm: HostileProvider, source: str) -> None:
+    behave(warm, endless_text, is_body=True, is_endless=True)
+    codes: list[str] = []
+    peak = peak_of(lambda: codes.append(ended(warm, source)))
+    assert codes == ["too_long"]
+    assert peak < MOST, peak
+
+
+@pytest.mark.parametrize("source", OURS)
+def test_a_body_that_unfolds_to_100_megabytes_is_not_unfolded(
+    warm: HostileProvider, source: str
+) -> None:
+    behave(warm, packed, is_body=False, is_endless=False)
+    codes: list[str] = []
+    peak = peak_of(lambda: codes.append(ended(warm, source)))
+    assert codes == ["provider_error"]
+    # httpx unpacks what one read of the socket brought, 64 KB, as a whole: a thousand times that.
+    assert peak < (MOST if source == "requests" else 140 * MEGABYTE), peak
+
+
+@pytest.mark.parametrize("source", ["requests", "httpx"])
+@pytest.mark.parametrize("make", [endless_error, packed_error])
+def test_of_an_errors_body_only_its_beginning_is_read(
+    warm: HostileProvider, source: str, make: Any
+) -> None:
+    behave(warm, make, is_body=False, is_endless=make is endless_error)
+    codes: list[str] = []
+    peak = peak_of(lambda: codes.append(ended(warm, source)))
+    assert codes == ["provider_error"]
+    # Of what is packed, httpx unpacks what one read brought.
+    most = 140 * MEGABYTE if (source, make) == ("httpx", packed_error) else 2 * MEGABYTE
+    assert peak < most, peak
+
+
+@pytest.mark.parametrize("source", OURS)
+def test_comments_of_800_kilobytes_without_a_blank_line_are_no_event(
+    warm: HostileProvider, source: str
+) -> None:
+    behave(warm, comments, is_body=True, is_endless=False)
+    codes: list[str] = []
+    peak = peak_of(lambda: codes.append(ended(warm, source)))
+    assert codes == ["done"]
+    assert peak < MOST, peak

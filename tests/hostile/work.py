@@ -1,0 +1,96 @@
+"""Work that is counted: the same for the same input, however busy the machine is."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from types import CodeType
+from typing import Any, NamedTuple
+
+import sseclient
+
+import flask_stream
+
+OURS = str(Path(flask_stream.__file__).parent), str(Path(sseclient.__file__).parent)
+
+
+class Work(NamedTuple):
+    """What something has cost.
+
+    :ivar calls: of functions, Python's and those written in C.
+    :ivar allocated: bytes, most of them soon freed: what is copied at each of n steps is here
+        n times.
+    """
+
+    calls: int
+    allocated: int
+
+    def over(self, other: Work) -> float:
+        """How many times the other's, in whichever it is more."""
+        return max(self.calls / other.calls, self.allocated / other.allocated)
+
+
+def calls_of(do: Callable[[], Any]) -> int:
+    calls = 0
+
+    def count(frame: Any, event: str, argument: Any) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    _profiled(do, count)
+    return calls
+
+
+def allocated_by(do: Callable[[], Any]) -> int:
+    """Bytes, summed up over the calls that our code makes, and sseclient's.
+
+    From one to the next, what was there at once at most is all that is to be had: what a single
+    function in C allocates and frees again and again does not show.
+    """
+    allocated = last = 0
+    ours: dict[CodeType, bool] = {}
+
+    def add(frame: Any, event: str, argument: Any) -> None:
+        nonlocal allocated, last
+        code = frame.f_code
+        if code not in ours:
+            ours[code] = code.co_filename.startswith(OURS)
+        if not ours[code] or event in ("return", "c_return"):
+            return
+        _, peak = tracemalloc.get_traced_memory()
+        allocated += max(0, peak - last)
+        tracemalloc.reset_peak()
+        last = tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    last = tracemalloc.get_traced_memory()[0]
+    try:
+        _profiled(do, add)
+    finally:
+        tracemalloc.stop()
+    return allocated
+
+
+def _profiled(do: Callable[[], Any], look: Callable[[Any, str, Any], None]) -> None:
+    gc.disable()  # its own calls come when they like
+    before = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        do()
+    finally:
+        sys.setprofile(before)
+        gc.enable()
+
+
+def peak_of(do: Callable[[], Any]) -> int:
+    """The most bytes that Python had at once while this was done, beside what it had before."""
+    tracemalloc.start()
+    try:
+        base = tracemalloc.get_traced_memory()[0]
+        do()
+        return tracemalloc.get_traced_memory()[1] - base
+    finally:
+        tracemalloc.stop()
