@@ -58,5 +58,8 @@ class Stalling:
         exchange.start()
         exchange.send(word_by_word(self._wire)[0])
         self.said.set()
+        self.wait(exchange)
+
+    def wait(self, exchange: Exchange) -> None:
         if exchange.gone(2 * DEADLINE):  # longer than anybody waits for it to be noticed
             self.gone.set()

@@ -13,11 +13,13 @@ from flask import has_request_context
 
 from flask_stream import ProviderError, Result, after_this_stream, relay
 from tests.conftest import Site, said
+from tests.overdue import LONG, Overdue, the_run, time_is_up
 from tests.provider import TEXT, WORDS, Exchange, Provider, told, word_by_word
 from tests.servers.client import DEADLINE
+from tests.servers.running import until
 from tests.stalling import CASES, Stalling, Way, each_case_of_a_view, relayed, warm_up
 
-SHORT = 0.3  # seconds; what must not take so long takes milliseconds
+SHORT = 0.5  # seconds; what must not take so long takes milliseconds
 SILENCE = 1.2  # a tenth of it is what an SDK's helper may take over its first word
 
 
@@ -161,10 +163,9 @@ def test_a_slow_tool_between_two_words_of_a_stream_is_no_silent_provider(
 def test_a_run_that_takes_too_long_keeps_what_it_has_said(
     site: Site, provider: Provider, results: list[Result], way: Way
 ) -> None:
-    warm_up(provider, "anthropic")
-    script = Stalling()
+    script = Overdue()
     provider.run(script)
-    site.view(max_seconds=SHORT, on_finish=results.append)(lambda: way(provider, "anthropic"))
+    site.view(max_seconds=LONG, on_finish=results.append)(lambda: way(provider, "anthropic"))
     events = site.events()
     assert (said(events), events[-1][0]) == (WORDS[0], "failed")
     assert (events[-1][1]["code"], events[-1][1]["retryable"]) == ("timeout", True)
@@ -180,19 +181,25 @@ def test_a_provider_that_never_stops_talking_takes_too_long(site: Site, provider
         exchange.start()
         first, second, *_ = word_by_word("anthropic")
         exchange.send(first)
+        exchange.send(second)
+        run = the_run()
+        until(lambda: len(run.result.text) > len(WORDS[0]), "the words were not passed on")
+        run.began -= LONG
         for _ in for_ever():
             exchange.send(second)
 
     provider.run(talk)
-    site.view(max_seconds=SHORT)(lambda: provider.create("anthropic"))
+    site.view(max_seconds=LONG)(lambda: provider.create("anthropic"))
     events = site.events()
     assert events[-1][1].get("code") == "timeout"
     assert said(events).startswith(WORDS[0] + WORDS[1])
 
 
 def test_a_generator_that_never_waits_ends_at_its_limit(site: Site) -> None:
-    @site.view(max_seconds=SHORT)
+    @site.view(max_seconds=LONG)
     def view() -> Iterator[str]:
+        yield "or "
+        the_run().began -= LONG
         for _ in for_ever():
             yield "and "
 
@@ -201,9 +208,9 @@ def test_a_generator_that_never_waits_ends_at_its_limit(site: Site) -> None:
 
 def test_no_fallback_begins_when_the_time_is_over(site: Site, provider: Provider) -> None:
     seen: list[str] = []
-    provider.run(Stalling())
+    provider.run(Overdue())
 
-    @site.view(max_seconds=SHORT, on_finish=lambda result: seen.append("saved"))
+    @site.view(max_seconds=LONG, on_finish=lambda result: seen.append("saved"))
     def view() -> Iterator[Any]:
         try:
             yield from relay(provider.create("anthropic"))
@@ -223,11 +230,11 @@ def test_a_generator_in_a_slow_tool_ends_at_its_next_item(
 ) -> None:
     seen: list[str] = []
 
-    @site.view(max_seconds=SHORT, on_finish=results.append)
+    @site.view(max_seconds=LONG, on_finish=results.append)
     def view() -> Iterator[str]:
         try:
             yield "before"
-            wait_for(2 * SHORT)
+            time_is_up()
             seen.append("the tool is done")
             yield "never sent"
             seen.append("went on")
@@ -244,10 +251,10 @@ def test_a_generator_in_a_slow_tool_ends_at_its_next_item(
 def test_a_tool_that_fails_after_the_time_is_over_is_no_bug_of_the_apps(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
-    @site.view(max_seconds=SHORT)
+    @site.view(max_seconds=LONG)
     def view() -> Iterator[str]:
         yield "before"
-        wait_for(2 * SHORT)
+        time_is_up()
         raise LookupError("the tool was cancelled, too")
 
     events = site.events()
@@ -258,10 +265,10 @@ def test_a_tool_that_fails_after_the_time_is_over_is_no_bug_of_the_apps(
 def test_a_generator_that_ends_by_itself_after_all_is_complete(site: Site) -> None:
     """What has come to its own end is whole, however late it is."""
 
-    @site.view(max_seconds=SHORT)
+    @site.view(max_seconds=LONG)
     def view() -> Iterator[str]:
         yield "whole"
-        wait_for(2 * SHORT)
+        time_is_up()
 
     events = site.events()
     assert (said(events), events[-1][0]) == ("whole", "done")
@@ -271,8 +278,8 @@ def test_a_generator_that_ends_by_itself_after_all_is_complete(site: Site) -> No
 def test_a_whole_answer_that_takes_too_long_is_an_http_error_with_the_words(
     site: Site, provider: Provider, accept: str, status: int
 ) -> None:
-    provider.run(Stalling())
-    site.view(max_seconds=SHORT)(lambda: provider.create("anthropic"))
+    provider.run(Overdue())
+    site.view(max_seconds=LONG)(lambda: provider.create("anthropic"))
     answer = site.ask(headers={"Accept": accept})
     assert answer.status_code == status
     assert WORDS[0].strip() in answer.text
@@ -281,7 +288,7 @@ def test_a_whole_answer_that_takes_too_long_is_an_http_error_with_the_words(
 def test_callbacks_come_in_the_requests_own_thread_and_context(site: Site) -> None:
     seen: list[bool] = []
 
-    @site.view(max_seconds=SHORT)
+    @site.view(max_seconds=LONG)
     def view() -> Iterator[str]:
         here = threading.get_ident()
 
@@ -290,7 +297,7 @@ def test_callbacks_come_in_the_requests_own_thread_and_context(site: Site) -> No
             seen.append(threading.get_ident() == here and has_request_context())
 
         yield "before"
-        wait_for(2 * SHORT)
+        time_is_up()
         yield "never sent"
 
     assert site.events()[-1][1].get("code") == "timeout"
@@ -301,8 +308,8 @@ def test_callbacks_come_in_the_requests_own_thread_and_context(site: Site) -> No
 
 
 def stalled_for(site: Site, provider: Provider, **route: float) -> str:
-    """Why a run on a silent provider has ended, as the log has it."""
-    provider.run(Stalling())
+    """Why a run on a silent provider has ended, as the page has it."""
+    provider.run(Overdue())
     results: list[Result] = []
     site.view(on_finish=results.append, **route)(lambda: provider.create("anthropic"))
     site.events()
@@ -311,14 +318,14 @@ def stalled_for(site: Site, provider: Provider, **route: float) -> str:
 
 
 def test_limits_of_the_configuration_are_every_routes(site: Site, provider: Provider) -> None:
-    site.app.config["STREAM_MAX_SECONDS"] = SHORT
+    site.app.config["STREAM_MAX_SECONDS"] = LONG
     assert "took too long" in stalled_for(site, provider)
 
 
 def test_a_routes_own_limits_are_stronger(site: Site, provider: Provider) -> None:
-    site.app.config["STREAM_MAX_SECONDS"] = 1000
-    site.app.config["STREAM_IDLE_SECONDS"] = 1000
-    assert "took too long" in stalled_for(site, provider, max_seconds=SHORT)
+    site.app.config["STREAM_MAX_SECONDS"] = 10 * LONG
+    site.app.config["STREAM_IDLE_SECONDS"] = 10 * LONG
+    assert "took too long" in stalled_for(site, provider, max_seconds=LONG)
 
 
 @pytest.mark.parametrize("name", ["idle_seconds", "max_seconds"])

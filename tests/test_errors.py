@@ -127,8 +127,8 @@ def silent(exchange: Exchange) -> None:
 
 def hasty(provider: Provider) -> None:
     """Give the SDKs' clients a short patience."""
-    vars(provider)["anthropic"] = provider.anthropic.with_options(timeout=0.2)
-    vars(provider)["openai"] = provider.openai.with_options(timeout=0.2)
+    vars(provider)["anthropic"] = provider.anthropic.with_options(timeout=1.0)
+    vars(provider)["openai"] = provider.openai.with_options(timeout=1.0)
 
 
 @each_wire

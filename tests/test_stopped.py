@@ -23,9 +23,9 @@ from flask_stream import (
     Text,
     relay,
     stream_finished,
-    watch,
 )
 from tests.conftest import Site
+from tests.overdue import LONG, Overdue, the_run, time_is_up
 from tests.provider import TEXT, WORDS, Exchange, Provider, told, word_by_word
 from tests.servers.client import DEADLINE, Client
 from tests.servers.running import until
@@ -80,10 +80,9 @@ each_way_to_end = pytest.mark.parametrize("ends", [swallowing, returning, mergin
 def test_an_answer_that_was_cut_is_not_whole_because_its_generator_ends(
     site: Site, provider: Provider, ends: Callable[[Ask], Iterator[Any]]
 ) -> None:
-    warm_up(provider, "anthropic")
     results: list[Result] = []
-    provider.run(Stalling())
-    site.view(on_finish=results.append, max_seconds=SHORT)(
+    provider.run(Overdue())
+    site.view(on_finish=results.append, max_seconds=LONG)(
         lambda: ends(lambda: provider.create("anthropic"))
     )
     kind, data = site.events()[-1]
@@ -283,9 +282,9 @@ def test_who_left_before_the_view_gave_its_stream_is_a_run_that_ends(
 
     @site.view(on_finish=results.append)
     def view() -> Any:
-        (watched,) = watch.watcher()._watched
+        run = the_run()
         asked.set()
-        until(lambda: watched.delivery.run.ending, "it was not noticed")
+        until(lambda: run.ending, "it was not noticed")
         return ask(provider, "anthropic")
 
     client = sending(accept)
@@ -318,10 +317,9 @@ def test_a_view_that_takes_all_of_the_time_is_not_a_whole_answer(
 ) -> None:
     provider.play(told("anthropic"))
 
-    @site.view(max_seconds=SHORT)
+    @site.view(max_seconds=LONG)
     def view() -> Any:
-        (watched,) = watch.watcher()._watched
-        until(lambda: watched.delivery.run.ending, "its time was not up")
+        time_is_up()
         return given(provider)
 
     response = site.ask(headers={"Accept": accept})
@@ -391,12 +389,11 @@ def test_a_stream_that_a_generator_holds_is_closed_where_that_never_begins(
     script = Stalling()
     provider.run(script)
 
-    @site.view(max_seconds=SHORT)
+    @site.view(max_seconds=LONG)
     def view() -> Iterator[Any]:
         stream = ask(provider, "anthropic")
         kept.append(stream)
-        (watched,) = watch.watcher()._watched
-        until(lambda: watched.delivery.run.ending, "its time was not up")
+        time_is_up()
 
         def words() -> Iterator[Any]:
             yield from relay(stream)
@@ -419,12 +416,11 @@ def test_a_response_of_the_views_own_is_not_begun_once_its_time_is_up(
 ) -> None:
     provider.play(told("anthropic"))
 
-    @site.view(max_seconds=SHORT)
+    @site.view(max_seconds=LONG)
     def view() -> Any:
         events = relay(a_stream(provider))
         next(events)
-        (watched,) = watch.watcher()._watched
-        until(lambda: watched.delivery.run.ending, "its time was not up")
+        time_is_up()
         return given(Response(event.text for event in events if isinstance(event, Text)))
 
     assert site.ask().status_code == 504

@@ -16,6 +16,7 @@ from werkzeug.serving import make_server
 
 from flask_stream import ProviderError, Result, Text, relay, watch
 from tests.conftest import Site, events_of, said
+from tests.overdue import LONG, Overdue, the_run
 from tests.provider import TEXT, WIRES, WORDS, Exchange, Provider, told
 from tests.servers.client import DEADLINE, Client, close_all
 from tests.servers.running import until
@@ -194,7 +195,14 @@ def test_a_generator_of_empty_strings_notices_that_its_reader_has_left(
 
 def test_a_generator_of_empty_strings_ends_at_its_time(site: Site) -> None:
     closed = threading.Event()
-    site.view(max_seconds=SHORT)(lambda: nothing_for_ever(closed))
+
+    def in_time() -> Iterator[str]:
+        items = nothing_for_ever(closed)
+        yield next(items)
+        the_run().began -= LONG
+        yield from items
+
+    site.view(max_seconds=LONG)(in_time)
     events = site.events()
     assert (events[-1][0], events[-1][1].get("code")) == ("failed", "timeout")
     assert closed.is_set()
@@ -313,8 +321,8 @@ def test_a_tick_that_fails_is_logged_and_the_next_one_watches(
         return hints(runs)
 
     monkeypatch.setattr(watch, "_hints", fail_once)
-    provider.run(Stalling())
-    site.view(max_seconds=SHORT)(lambda: provider.create("anthropic"))
+    provider.run(Overdue())
+    site.view(max_seconds=LONG)(lambda: provider.create("anthropic"))
     assert site.events()[-1][1].get("code") == "timeout"
     assert failed
     assert "watcher failed" in caplog.text
