@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from flask_stream.providers.cut_json import partial_json
 from flask_stream.sse import Decoder
 from tests.conftest import Site, said
 from tests.provider import TEXT, WORDS, Exchange, Provider, frames, told, word_by_word
+from tests.servers.client import DEADLINE
 from tests.transcripts.reading import block, chunk, delta, start
 
 CHAT = "openai_chat"
@@ -34,7 +36,7 @@ class Endless:
 
     def __init__(self, beginning: bytes, again: bytes, status: int = 200) -> None:
         self.sent = 0
-        self.left = False
+        self.left = threading.Event()
         self._beginning, self._again, self._status = beginning, again, status
 
     def __call__(self, exchange: Exchange) -> None:
@@ -47,12 +49,12 @@ class Endless:
             exchange.handler.send_header("Transfer-Encoding", "chunked")
             exchange.handler.end_headers()
         try:
-            exchange.send(self._beginning)
+            exchange.send(self._beginning or b":\n")
             while self.sent < 2**26:
                 exchange.send(self._again)
                 self.sent += len(self._again)
         except OSError:
-            self.left = True
+            self.left.set()
         exchange.handler.close_connection = True
 
 
@@ -131,7 +133,7 @@ def test_of_an_errors_body_the_beginning_is_read(
     provider.run(script)
     site.view(lambda: ask(provider, CHAT))
     assert site.ask().status_code in (502, 503)
-    assert script.left
+    assert script.left.wait(DEADLINE)
 
 
 # -- a run ----------------------------------------------------------------------------------
@@ -161,7 +163,7 @@ def test_an_answer_that_is_too_long_keeps_what_came(
     site.view(on_finish=results.append)(lambda: ask(provider, CHAT))
     text = too_long(site)
     assert MOST - 200 < len(text) <= MOST
-    assert script.left
+    assert script.left.wait(DEADLINE)
     assert [(result.outcome, result.text) for result in results] == [("failed", text)]
 
 
