@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 from flask_stream import watch
 from flask_stream.run import Run
 from tests.provider import Exchange
@@ -29,7 +31,7 @@ class Overdue(Stalling):
 
     def __init__(self, wire: str = "anthropic") -> None:
         super().__init__(wire)
-        self._requests = iter(range(1000))
+        self._requests = count()
 
     def wait(self, exchange: Exchange) -> None:
         if next(self._requests) == 0:

@@ -11,6 +11,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -327,43 +328,30 @@ def test_a_view_that_takes_all_of_the_time_is_not_a_whole_answer(
 
 
 @pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
-def test_a_callback_may_relay_whatever_became_of_the_run(
-    site: Site, provider: Provider, accept: str
+@pytest.mark.parametrize("told_by", ["callback", "signal"])
+def test_who_is_told_of_the_end_may_relay_whatever_became_of_the_run(
+    site: Site, provider: Provider, told_by: str, accept: str
 ) -> None:
     titles: list[str] = []
+    results: list[Result] = []
     provider.play(told("anthropic"))
 
     def name_it(result: Result) -> None:
-        titles.append("".join(e.text for e in relay(a_stream(provider)) if isinstance(e, Text)))
+        titles.extend(in_the_view(lambda: a_stream(provider)))
+        results.append(result)
 
-    @site.view(on_finish=name_it)
+    def heard(_: object, result: Result) -> None:
+        name_it(result)
+
+    @site.view(on_finish=name_it if told_by == "callback" else None)
     def view() -> Iterator[str]:
         yield "words"
         raise StreamFailed("No.")
 
-    assert site.ask(headers={"Accept": accept}).data
-    assert titles == [TEXT]
-
-
-@pytest.mark.parametrize("accept", ["text/event-stream", "application/json"])
-def test_a_signals_receiver_may_relay_whatever_became_of_the_run(
-    site: Site, provider: Provider, accept: str
-) -> None:
-    titles: list[str] = []
-    provider.play(told("anthropic"))
-
-    def name_it(_: object, result: Result) -> None:
-        titles.append("".join(e.text for e in relay(a_stream(provider)) if isinstance(e, Text)))
-        assert result.steps == []
-
-    @site.view
-    def view() -> Iterator[str]:
-        yield "words"
-        raise StreamFailed("No.")
-
-    with stream_finished.connected_to(name_it, site.app):
+    with stream_finished.connected_to(heard, site.app) if told_by == "signal" else nullcontext():
         assert site.ask(headers={"Accept": accept}).data
     assert titles == [TEXT]
+    assert [result.steps for result in results] == [[]]
 
 
 def test_clean_up_that_relays_buys_nothing_and_costs_the_answer_nothing(

@@ -159,8 +159,8 @@ def test_a_relay_that_begins_once_its_reader_has_left_reads_nothing(
     client = connect()
     client.until(b"tool")
     client.leave()
-    (watched,) = watch.watcher()._watched
-    until(lambda: watched.delivery.run.ending is not None, "it was not noticed")
+    run = the_run()
+    until(lambda: run.ending is not None, "it was not noticed")
     left.set()
     until(lambda: results, "the run has not ended")
     (result,) = results

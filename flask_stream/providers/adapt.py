@@ -41,7 +41,7 @@ def adapt(obj: Any) -> Source | None:
                 "or return the stream that the with block gives, before the block ends."
             )
         return SDKManager(obj)
-    if shapes.is_stream(obj) or shapes.is_helper(obj) or shapes.is_proxied_stream(obj):
+    if shapes.is_iterated(obj):
         refuse_read(obj)
         if shapes.is_stream(obj) and shapes.is_plain(obj) and not shapes.is_watched(obj):
             return SDKStream(obj)

@@ -51,26 +51,21 @@ def is_manager(obj: object) -> bool:
     return bool((class_names(obj, *SDKS) | _proxied(obj)) & _MANAGERS)
 
 
-def is_helper(obj: object) -> bool:
-    """What a manager gives when it is entered; also in a tracer's proxy."""
-    return bool((class_names(obj, *SDKS) | _proxied(obj)) & _HELPERS)
-
-
 def is_stream(obj: object) -> bool:
     """What an SDK's `create(stream=True)` gives."""
     return _stream_class(obj) is not None and response_of(obj) is not None
 
 
-def is_proxied_stream(obj: object) -> bool:
-    """An object that says to be an SDK's stream, and is a tracer's proxy around one."""
-    return "Stream" in _proxied(obj)
+def is_iterated(obj: object) -> bool:
+    """An SDK's stream, or what a manager gives when it is entered; also in a tracer's proxy."""
+    proxied = _proxied(obj)
+    is_helper = (class_names(obj, *SDKS) | proxied) & _HELPERS
+    return is_stream(obj) or bool(is_helper) or "Stream" in proxied
 
 
 def is_streamed(obj: object) -> bool:
     """Anything of a provider's that is read as it comes, and has to be closed."""
-    if is_stream(obj) or is_helper(obj) or is_proxied_stream(obj) or _is_response(obj):
-        return True
-    return "Response" in class_names(obj, "requests")
+    return is_iterated(obj) or _is_response(obj) or "Response" in class_names(obj, "requests")
 
 
 def is_answer(obj: object) -> bool:
