@@ -548,7 +548,7 @@ def the_name_of_a_tool_of_100_kilobytes(s: Speech, n: int) -> bytes:
     return s.whole_call("{}", id="i" * 100_000, name="x" * 100_000)
 
 
-@said("provider_error")
+@said("provider_error", "too_long")
 def the_name_of_a_tool_above_the_cap(s: Speech, n: int) -> bytes:
     return s.whole_call("{}", name="x" * 1_000_000)
 
@@ -648,7 +648,7 @@ def a_line_above_the_cap(s: Speech, n: int) -> Iterator[bytes]:
     yield b"\n\n"
 
 
-@said("provider_error")
+@said("provider_error", "too_long")
 def an_event_above_the_cap(s: Speech, n: int) -> bytes:
     return s.text("x" * 300_000)
 
