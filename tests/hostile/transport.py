@@ -73,24 +73,24 @@ def _zeros(megabytes: int) -> bytes:
 
 @sent("provider_error")
 def a_gzip_bomb(s: Speech) -> bytes:
-    body = s.head + s.text("x") + b"data: " + b"x" * 16_000_000 + b"\n\n" + s.tail
+    body = s.head + s.text("x") + b"data: " + b"x" * 4_000_000 + b"\n\n" + s.tail
     return _packed(s, gzip.compress(body, 9))
 
 
 @sent()
 def a_gzip_bomb_of_short_lines(s: Speech) -> bytes:
-    return _packed(s, gzip.compress(s.head + b":\n" * 500_000 + b"\n" + s.text("x") + s.tail, 9))
+    return _packed(s, gzip.compress(s.head + b":\n" * 100_000 + b"\n" + s.text("x") + s.tail, 9))
 
 
 @sent("provider_error")
 def a_bomb_of_deflate(s: Speech) -> bytes:
-    body = s.head + b"data: " + b"x" * 16_000_000 + b"\n\n" + s.tail
+    body = s.head + b"data: " + b"x" * 4_000_000 + b"\n\n" + s.tail
     return _packed(s, zlib.compress(body, 9), "deflate")
 
 
 @sent()
 def a_gzip_bomb_in_a_gzip(s: Speech) -> bytes:
-    return _packed(s, gzip.compress(_zeros(16), 9), "gzip, gzip")
+    return _packed(s, gzip.compress(_zeros(4), 9), "gzip, gzip")
 
 
 @sent()
@@ -305,8 +305,8 @@ def _error(status: int) -> None:
         refused(*right)(send)
 
     deep = '{"error": ' * 100_000
-    register("a body of 4 megabytes", lambda: message("x" * 4_000_000))
-    register("a body of 4 megabytes of words", lambda: f"{SECRET}{LINES} ".encode() * 60_000)
+    register("a megabyte", lambda: message("x" * 1_000_000))
+    register("a megabyte of words", lambda: f"{SECRET}{LINES} ".encode() * 15_000)
     register("a body 600 levels deep", lambda: b'{"error": ' * 600 + b"1" + b"}" * 600)
     register("a body 100,000 levels deep", lambda: deep.encode())
     register("a body of 5,000 digits", lambda: b'{"error": {"code": ' + b"1" * 5_000 + b"}}")
@@ -324,7 +324,7 @@ def _error(status: int) -> None:
             yield b"x" * 16_384
 
     def bomb(s: Speech) -> bytes:
-        return error(status, _zeros(16), "Content-Encoding: gzip")
+        return error(status, _zeros(4), "Content-Encoding: gzip")
 
     def cut(s: Speech) -> bytes:
         return error(status, message(SECRET))[:-10]
