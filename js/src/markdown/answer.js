@@ -211,7 +211,7 @@ export class Answer {
     if (settled) {
       if (growing) tokens[0].raw = growing.text + tokens[0].raw.slice(prefix.length);
       this.#growing = null;
-      this.#settle(tokens.slice(0, settled), nodes);
+      this.#settle(tokens.slice(0, settled), nodes, !!growing);
       this.#rest = this.#rest.slice(next - prefix.length);
     }
     const last = tokens[settled];
@@ -241,10 +241,13 @@ export class Answer {
   /**
    * @param {Token[]} tokens
    * @param {(ChildNode | undefined)[]} nodes
+   * @param {boolean} [isGrown] whether some of the first was drawn before, when not all definitions were there
    */
-  #settle(tokens, nodes) {
-    const known = new Set(Object.keys(this.#links).map(normal));
+  #settle(tokens, nodes, isGrown) {
+    const labels = () => new Set(Object.keys(this.#links).map(normal));
+    const known = labels();
     if (known.size < MOST_LINKS) define(tokens, this.#links);
+    const now = labels();
     tokens.forEach(({ type, raw }, i) => {
       this.#settled.push(raw);
       this.#length += raw.length;
@@ -256,16 +259,14 @@ export class Answer {
       this.#count++;
       if (type === "code" || type === "html" || raw.length > LONGEST) return;
       for (const label of labelsIn(raw)) {
-        if (known.has(label)) continue;
+        if ((isGrown && !i ? known : now).has(label)) continue;
         const blocks = this.#waiting.get(label) ?? [];
         blocks.push(block);
         this.#waiting.set(label, blocks);
       }
     });
-    for (const label of Object.keys(this.#links).map(normal)) {
-      if (known.has(label)) continue;
-      for (const block of this.#waiting.get(label) ?? []) this.#stale.add(block);
-      this.#waiting.delete(label);
+    for (const label of now) {
+      if (!known.has(label)) this.#waiting.get(label)?.forEach((block) => this.#stale.add(block));
     }
   }
 

@@ -26,7 +26,7 @@ export function place(text, most) {
   let at = 0;
   for (let left = most, end; (end = head.indexOf("\n", at) + 1) && (left -= LINE + end - at) >= 0; ) at = end;
   if (head.length === text.length && !head.includes("\n", at)) return text.length;
-  return at || head.lastIndexOf(" ") + 1 || head.length - Number(/[\ud800-\udbff]$/.test(head));
+  return at || head.lastIndexOf(" ") + 1 || head.replace(/[\ud800-\udbff]$/, "").length;
 }
 
 /**

@@ -30,20 +30,16 @@ export function address(written, literal) {
  * @param {string | null} href
  * @param {string} base
  * @param {boolean} [picture]
- * @param {((url: URL) => boolean)} [links] whether the page wants it
+ * @param {(url: URL) => boolean} [links] whether the page wants it
  */
 export function isAllowed(href, base, picture, links = () => true) {
-  /** @type {URL} */
-  let url;
+  let isUrl = false;
   try {
-    url = new URL(/** @type {string} */ (href), base);
-  } catch {
-    return false;
-  }
-  try {
+    const url = new URL(/** @type {string} */ (href), base);
+    isUrl = true;
     return href !== null && (picture ? PICTURE : LINK).includes(url.protocol) && links(url);
   } catch (error) {
-    reportError(error);
+    if (isUrl) reportError(error); // the page's own
     return false;
   }
 }
