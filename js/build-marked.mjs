@@ -32,9 +32,9 @@ function namesIn(table) {
 const names = [
   // Those in one word may be the page's too.
   ...[...namesIn("other"), ...namesIn("inlineNormal")].filter((name) => /[A-Z_]/.test(name)),
-  ..."autolink codeBlockStyle emStrongMask escaped highlighted infiniteLoopError inlineQueue inRawBlock".split(" "),
-  ..."lastPossibleDelCloserIndex lastPossibleEmStrongCloserIndex linkEmitted linkInText linkParenPossible".split(" "),
-  ..."loose ordered sourceOf startBlock startInline task wrapper".split(" "),
+  ..."autolink codeBlockStyle emStrongMask highlighted infiniteLoopError inlineQueue linkEmitted".split(" "),
+  ..."linkInText loose ordered sourceOf startInline task".split(" "),
+  ..."wrapper".split(" "),
 ];
 export const mangleProps = new RegExp(`^(?:${names.join("|")})$`);
 
@@ -54,11 +54,29 @@ function lean(source) {
     .replace(/^const supportsLookbehind = [^]*?^\}\)\(\);/m, "const supportsLookbehind = true;")
     // What GFM's rules or ours (src/markdown/rules.js) replace.
     .replace(/^const (?:delLDelim|delRDelim|emStrongRDelimAst)\w* =[^]*?;.*\n/gm, "")
-    .replace(/^const (?:emStrongLDelim|inlineText|lheading|paragraph) =[^]*?;.*\n/gm, "")
+    .replace(/^const (?:emStrongLDelim|inlineText|lheading\w*|paragraph) =[^]*?;.*\n/gm, "")
     .replace(/^ {2}(?:delLDelim|delRDelim|emStrongRDelimAst)\b.*\n/gm, "")
-    .replace(/^ {2}(?:emStrongLDelim|lheading|paragraph|text: inlineText|\w+: noopTest),.*\n/gm, "")
-    // What marked does for a tokenizer of which it knows nothing.
-    .replace("this.tokenizer.paragraph === _Tokenizer.prototype.paragraph", "true")
+    .replace(/^ {2}(?:emStrongLDelim|lheading|lheading: lheadingGfm|paragraph|text: (?:inline|block)Text|\w+: noopTest),.*\n/gm, "")
+    .replace(/^ {2}(?:lheading|paragraph|text)\(src[^]*?^ {2}\}\n/gm, "")
+    .replace(/^ +if \(this\.options\.extensions\?\.startBlock\) \{[^]*?^ {6}\}\n/m, "")
+    // What keeps marked from looking in vain for what closes something: src/markdown/ bounds all looks.
+    .replace(/^ +if \(!hasDelimiter\) \{[^]*?^ {2}\}\n/m, "    return this.#tokenizeInlines(src, maskedSrc, tokens);\n  }\n")
+    .replace(/^ +const firstChar = src\[0\];[^]*?(?=^ +\/\/ em & strong)/m, "")
+    .replace(/^ +(?:const |if \(.*)(?:lastPossible|\w+CloserWindowStart).*\n/gm, "")
+    .replace(/^ +\/\/ One paren scan[^]*?^ {2}\}\n/m, "    return this.#inlineTokensInner(src, tokens);\n  }\n")
+    .replace(/^ +if \(this\.lexer\.state\.linkParenPossible[^]*?\}\n/m, "")
+    .replace(/^ +linkParenPossible.*\n/gm, "")
+    // Character references, and where there are none: src/markdown/entities.js sees to these.
+    .replace("escaped ? cap[0] : decodeNumericCharacterReferences(cap[0])", "cap[0]")
+    .replace(/^ +if \(!this\.lexer\.state\.inRawBlock [^]*?^ {6}\}\n/m, "")
+    .replace(/^.*inRawBlock.*\n|^ +escaped,\n/gm, "")
+    // What is left without a use.
+    .replace(/^ {2}(?:outputLinkReplace|listReplaceNesting|(?:start|end)PreScriptTag|numericCharacterReference\w*|escape(?:Test|Replace)\w*): .*\n/gm, "")
+    .replace(/^ {2}(?:percentDecode|carriageReturn|spaceLine|notSpaceStart|endingNewline): .*\n/gm, "")
+    // What marked does for a tokenizer of which it knows nothing, or for its own one of paragraphs.
+    .replace(/^ +const mergeAdjacentParagraphs = [^]*?;\n/m, "")
+    .replace(" || (lastToken === lastParagraph && mergeAdjacentParagraphs)", "")
+    .replace(/^ +(?:let )?lastParagraph(?:: Token \| undefined| = \w+);\n/gm, "")
     .replace(/\n +\|\| this\.tokenizer\.(?:emStrong|del) !== .*/g, "");
 }
 

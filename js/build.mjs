@@ -21,11 +21,15 @@ const DIST = new URL("dist/", import.meta.url);
 /** What is bundled has a licence of its own, which has to go where it goes. */
 const NOTICE = "/*! Contains marked, which has its own licence: flask-stream-markdown.LICENSE.txt */\n";
 
-/** Budgets are for `gzip -9 FILE`, which makes up to 30 bytes more of it than zlib: the file's name is among them. */
+/**
+ * Budgets are for `gzip -9 FILE`, which makes up to 30 bytes more of it than zlib: the file's name is among them.
+ *
+ * Of Markdown's, 600 bytes are for its bounds (src/markdown/bounds.js and blocks.js): marked has none, and froze pages.
+ */
 const TARGETS = [
   { entry: "index.js", file: "flask-stream.js", budget: 7500 },
   { entry: "more.js", file: "flask-stream-more.js", budget: 1400 },
-  { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 17_000, notice: NOTICE },
+  { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 17_600, notice: NOTICE },
   { entry: "flask-stream.css", file: "flask-stream.css", budget: 2048 },
 ];
 

@@ -83,7 +83,7 @@ async function renderSaved() {
     part.removeAttribute("data-saved");
     const renderer = makeRenderer(part);
     renderer.write(text);
-    renderer.end();
+    await renderer.end();
   }
 }
 

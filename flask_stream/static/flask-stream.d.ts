@@ -74,8 +74,9 @@ export interface StreamError extends Error {
   readonly name: "StreamError";
   /**
    * "cut": the connection ended before the answer did; "network": the server could not be reached;
-   * "bad_response": it sent something else; "no_content": it does not run this request again;
-   * "auth": nobody is signed in, or so a redirect looks; "http": another HTTP error. Or the server's own.
+   * "bad_response": it sent something else, or an event of more than 8 MiB; "no_content": it does not run this
+   * request again; "auth": nobody is signed in, or so a redirect looks; "http": another HTTP error. Or the
+   * server's own.
    */
   readonly code: string;
   /** Fit to be shown to the reader. */
@@ -144,7 +145,11 @@ export interface ParseOptions {
   onId?: (id: string) => void;
 }
 
-/** Any server-sent events, from bytes to events, as the WHATWG HTML standard has it. */
+/**
+ * Any server-sent events, from bytes to events, as the WHATWG HTML standard has it.
+ *
+ * @throws {RangeError} for an event, or a line, of more than 8 MiB characters
+ */
 export function parse(
   chunks: AsyncIterable<Uint8Array>,
   options?: ParseOptions,

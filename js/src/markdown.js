@@ -5,6 +5,7 @@ import { Answer } from "./markdown/answer.js";
 /**
  * @typedef {object} MarkdownOptions
  * @property {boolean} [images] whether pictures are shown, from wherever the answer says; otherwise they are links
+ * @property {(url: URL) => boolean} [links] whether a link or a picture may lead there; otherwise its words are shown
  * @property {(code: string, language: string) => Node | null | undefined} [highlight] called once for each
  *   finished code block; what it gives is shown instead of the plain code
  * @property {(tex: string, display: boolean) => Node} [math] makes what is shown for a formula between `$`, `$$`,
@@ -13,7 +14,7 @@ import { Answer } from "./markdown/answer.js";
 
 /**
  * @param {MarkdownOptions} [options]
- * @returns {(part: HTMLElement) => { write(text: string): void, end(): void }} a renderer
+ * @returns {(part: HTMLElement) => { write(text: string): void, end(): Promise<void> }} a renderer
  */
 export function markdown(options = {}) {
   return (part) => new Answer(part, options);

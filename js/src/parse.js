@@ -4,6 +4,17 @@
  */
 
 /**
+ * What an event may be long, in characters: the server takes no more bytes of its provider either
+ * (STREAM_MAX_EVENT_BYTES, 8 MiB unless told).
+ */
+const MOST = 8 * 2 ** 20;
+
+/** @param {number} length of what is kept of an event */
+function check(length) {
+  if (length > MOST) throw new RangeError("The server sent an event that is too long: more than 8 MiB.");
+}
+
+/**
  * @typedef {object} ParsedEvent
  * @property {string} type the `event` field, or "message"
  * @property {string} data the `data` fields, joined with line feeds
@@ -23,6 +34,7 @@
  * @param {AsyncIterable<Uint8Array>} chunks
  * @param {ParseOptions} [options]
  * @returns {AsyncGenerator<ParsedEvent, void, void>}
+ * @throws {RangeError} for an event, or a line, of more than 8 MiB
  */
 export async function* parse(chunks, options) {
   const eventsOf = parser(options);
@@ -75,6 +87,7 @@ function lineSplitter() {
       yield line;
     }
     unfinished += text.slice(start);
+    check(unfinished.length);
   };
 }
 
@@ -108,7 +121,7 @@ function lineInterpreter(onRetry, onId) {
     if (line === "") return dispatch();
     // A comment, a line that begins with a colon, is a field without a name.
     const [, field, value] = /** @type {RegExpMatchArray} */ (line.match(/^([^:]*):? ?(.*)/s));
-    if (field === "data") data += value + "\n";
+    if (field === "data") check((data += value + "\n").length);
     else if (field === "event") type = value;
     else if (field === "id" && !value.includes("\0")) id = value;
     else if (field === "retry" && /^[0-9]+$/.test(value)) onRetry?.(Number(value));

@@ -92,17 +92,17 @@ export class Parts {
     const key = url || words;
     if (!key || this.#sources.has(key)) return;
     const item = document.createElement("li");
-    item.append(isWeb(url) ? link(url, words) : words);
+    item.append(isWeb(url) ? link(url, words) : isolated(words));
     this.#sources.set(key, item);
   }
 }
 
-/** @type {Record<string, (name: string) => string>} */
+/** What stands around a tool's name. @type {Record<string, [string, string]>} */
 const WORDS = {
-  running: (name) => `Using ${name}…`,
-  done: (name) => `Used ${name}`,
-  failed: (name) => `${name} failed`,
-  stopped: (name) => `${name} was stopped`,
+  running: ["Using ", "…"],
+  done: ["Used ", ""],
+  failed: ["", " failed"],
+  stopped: ["", " was stopped"],
 };
 
 /**
@@ -113,7 +113,19 @@ const WORDS = {
 function tell(line, name, state) {
   if (line.dataset.state === state) return;
   line.dataset.state = state;
-  line.textContent = WORDS[state](name);
+  const [before, after] = WORDS[state];
+  line.replaceChildren(before, isolated(name), after);
+}
+
+/**
+ * A word that we did not choose: what turns the direction of its letters ends with it.
+ *
+ * @param {string} word
+ */
+function isolated(word) {
+  const element = document.createElement("bdi");
+  element.textContent = word;
+  return element;
 }
 
 /**
@@ -137,6 +149,6 @@ function link(url, words) {
   const anchor = document.createElement("a");
   anchor.href = url;
   anchor.rel = "noopener nofollow";
-  anchor.textContent = words;
+  anchor.append(isolated(words));
   return anchor;
 }

@@ -266,6 +266,27 @@ describe("a failure", () => {
     assert.equal(run.text, "Hello ");
   });
 
+  test("is an event without end: the connection is closed, and the words so far are kept", async (t) => {
+    let leave;
+    const left = new Promise((resolve) => (leave = resolve));
+    const { url } = await serve(t, (request, response) => {
+      response.on("close", leave);
+      open(response);
+      response.write(START + HELLO + "event: text\ndata: ");
+      const more = () => {
+        while (!response.destroyed && response.write("a".repeat(2 ** 16)));
+      };
+      response.on("drain", more);
+      more();
+    });
+    const run = stream(url);
+    const { code, message, retryable } = await failureOf(run);
+    assert.deepEqual([code, retryable], ["bad_response", false]);
+    assert.match(message, /^The server sent an event that is too long/);
+    assert.equal(run.text, "Hello ");
+    await left;
+  });
+
   test("is an event that is not JSON", async (t) => {
     const { url } = await serve(t, streaming(START, "data: <p>\n\n"));
     assert.equal((await failureOf(stream(url))).code, "bad_response");

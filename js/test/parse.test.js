@@ -108,4 +108,39 @@ describe("cost", () => {
     assert.equal(value?.data.length, pieces * 10);
     assert.equal(searched, pieces * 10 + "data: \n\n".length);
   });
+
+  const MOST = 8 * 2 ** 20;
+  const piece = "a".repeat(2 ** 16);
+  for (const [name, line] of [
+    ["a line", piece],
+    ["a comment", piece],
+    ["lines", `data: ${piece}\n`],
+  ]) {
+    test(`an event without end, in ${name}, is an error once 8 MiB have come, and no more is read`, async () => {
+      let read = 0;
+      let ended = false;
+      async function* chunks() {
+        try {
+          yield bytes("data: before\n\n");
+          yield bytes(name === "a comment" ? ": " : "data: ");
+          for (; read < 4 * MOST; read += line.length) yield bytes(line);
+        } finally {
+          ended = true;
+        }
+      }
+      const events = [];
+      await assert.rejects(async () => {
+        for await (const { data } of parse(chunks())) events.push(data);
+      }, /^RangeError: .*too long: more than 8 MiB/);
+      assert.deepEqual(events, ["before"]);
+      assert.ok(read >= MOST - piece.length && read < MOST + 2 * piece.length, String(read));
+      assert.ok(ended, "the source is closed");
+    });
+  }
+
+  test("an event of 8 MiB is none, nor are many that are more together", async () => {
+    const data = "a".repeat(MOST - 10);
+    const { events } = await outcome([bytes(`data: ${data}\n\n`), bytes(`data: ${data}\n\n`)]);
+    assert.deepEqual(events.map((event) => event.data.length), [MOST - 10, MOST - 10]);
+  });
 });

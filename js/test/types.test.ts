@@ -139,5 +139,10 @@ markdown({
 });
 // @ts-expect-error a node, not a string of HTML
 markdown({ highlight: (code) => `<b>${code}</b>` });
+markdown({ links: (url) => url.protocol === "https:" && url.host.endsWith(".example.org") });
+// @ts-expect-error it is asked whether, not where to
+markdown({ links: (url) => url.href });
+const drawn: Promise<void> = markdown()(document.body).end();
+drawn.then(() => scrollTo(0, 0));
 // @ts-expect-error no such option
 markdown({ html: true });

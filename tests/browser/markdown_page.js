@@ -109,14 +109,17 @@ const element = (name, attributes = {}, ...children) => {
 const RULES = {
   /** Links lead to http, https, mailto and tel; others are their text. */
   a(link) {
-    if (isAllowed(link.getAttribute("href"), ["http:", "https:", "mailto:", "tel:"])) link.rel = "noopener nofollow";
-    else link.replaceWith(...link.childNodes);
+    const allowed = isAllowed(link.getAttribute("href"), ["http:", "https:", "mailto:", "tel:"]);
+    if (!allowed) return link.replaceWith(...link.childNodes);
+    link.rel = "noopener nofollow";
+    link.style.unicodeBidi = "isolate";
   },
   /** Pictures are links to them, unless in a link; or text, where no picture may come from there. */
   img(picture) {
     const href = picture.getAttribute("src");
     if (!isAllowed(href, ["http:", "https:"]) || picture.closest("a")) return picture.replaceWith(picture.alt);
     const link = element("a", { href, rel: "noopener nofollow" }, picture.alt || href);
+    link.style.unicodeBidi = "isolate";
     if (picture.title) link.title = picture.title;
     picture.replaceWith(link);
   },

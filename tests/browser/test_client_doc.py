@@ -209,10 +209,11 @@ def test_a_module_reads_any_server_sent_events(page: Page, site: Site) -> None:
     expect(page.locator("body")).to_contain_text("7 price: 12")
 
 
-def test_markdown_takes_pictures_highlighting_and_math(page: Page, site: Site) -> None:
+def test_markdown_takes_pictures_links_highlighting_and_math(page: Page, site: Site) -> None:
     open_module(page, site, "markdown", FORM)
     page.click("text=Ask")
     text = "```python\nx = 1\n```\n\n```js\ny\n```\n\n$a$\n\n$$b$$\n\n![A picture](/picture.png)"
+    text += "\n\n[Ours](/a) [theirs](https://docs.example.com) [no](https://example.com)"
     site.request("/chat").answer(text)
     picture = site.request("/picture.png")
     assert picture.headers["Referer"] is None
@@ -222,6 +223,7 @@ def test_markdown_takes_pictures_highlighting_and_math(page: Page, site: Site) -
     expect(page.locator("code.language-js")).to_have_text("y\n")
     expect(page.locator("[data-math] > span")).to_have_text("a")
     expect(page.locator("[data-math] > div")).to_have_text("b")
+    expect(page.locator("[data-part] a")).to_have_text(["Ours", "theirs"])
 
 
 def test_a_page_may_bring_its_own_renderer(page: Page, site: Site) -> None:

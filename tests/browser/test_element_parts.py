@@ -229,6 +229,16 @@ def test_a_tools_name_is_text(page: Page, answer: Exchange) -> None:
     assert page.locator("[data-turn] img").count() == 0
 
 
+def test_a_tools_name_turns_nothing_about_but_itself(page: Page, answer: Exchange) -> None:
+    answer.send("tool_call", id="1", name="\u202eweather", arguments={})
+    expect_tool(page, "running", "Using \u202eweather…")
+    name = page.locator("[data-part=tool] bdi")
+    expect(name).to_have_text("\u202eweather")
+    expect(name).to_have_css("unicode-bidi", "isolate")
+    finish(page, answer)
+    expect(name).to_have_text("\u202eweather")
+
+
 def test_a_line_is_written_only_when_its_state_changes(page: Page, answer: Exchange) -> None:
     answer.send("tool_call_start", id="1", name="weather")
     expect_tool(page, "running", "Using weather…")
@@ -250,6 +260,16 @@ def test_a_line_is_written_only_when_its_state_changes(page: Page, answer: Excha
 
 
 # Sources
+
+
+def test_a_sources_title_turns_nothing_about_but_itself(page: Page, answer: Exchange) -> None:
+    answer.send("source", url="https://example.org/", title="\u202eA page")
+    answer.send("source", document="\u202eHandbook.pdf")
+    finish(page, answer)
+    titles = page.locator("[data-part=sources] bdi")
+    assert titles.all_text_contents() == ["\u202eA page", "\u202eHandbook.pdf"]
+    for title in titles.all():
+        expect(title).to_have_css("unicode-bidi", "isolate")
 
 
 def test_sources_are_links_at_the_end_each_once(page: Page, answer: Exchange) -> None:

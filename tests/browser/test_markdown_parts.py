@@ -72,6 +72,45 @@ def test_links_lead_only_where_they_may(page: Page, link: str, leads: bool) -> N
     assert run(page, script, link) == ([["a", "noopener nofollow"]] if leads else [])
 
 
+def test_the_page_says_which_addresses_a_link_or_a_picture_may_lead_to(page: Page) -> None:
+    script = """
+    const asked = [];
+    const links = (url) => asked.push(url.href) && url.host === "good.example";
+    const part = tools.draw([args[0]], { options: { links } });
+    const drawn = Array.from(part.querySelectorAll("a"), (a) => a.href);
+    return [part.textContent, drawn, [...new Set(asked)]];
+    """
+    text = (
+        "[a](https://good.example/1) [b](https://evil.example/?good.example) ![c](//evil.example/) "
+        "[*d*][r] https://evil.example/2 [e](javascript:f)\n\n[r]: https://good.example@evil.example"
+    )
+    shown, links, asked = run(page, script, text)
+    assert shown == "a b c d https://evil.example/2 e"
+    assert links == ["https://good.example/1"]
+    assert len(asked) == 5
+    assert all(address.startswith("http") for address in asked)
+
+
+def test_a_page_whose_answer_fails_shows_no_link(page: Page) -> None:
+    script = """
+    const told = [];
+    addEventListener("error", (event) => { event.preventDefault(); told.push(event.message); });
+    const links = () => { throw new Error("no list"); };
+    const part = tools.draw(["a [b](https://c.example) d"], { options: { links } });
+    return [part.textContent, part.querySelectorAll("a").length, told.length > 0, told[0]];
+    """
+    assert run(page, script) == ["a b d", 0, True, "Uncaught Error: no list"]
+
+
+def test_a_links_words_turn_nothing_about_but_themselves(page: Page) -> None:
+    script = """
+    const part = tools.draw(["a [b\u202ec](https://d.example) e"]);
+    document.body.append(part);
+    return getComputedStyle(part.querySelector("a")).unicodeBidi;
+    """
+    assert run(page, script) == "isolate"
+
+
 def test_a_picture_is_a_link_and_nothing_is_fetched_unless_the_page_allows_it(page: Page) -> None:
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
@@ -183,27 +222,48 @@ def test_a_code_block_says_its_language_and_can_be_copied_by_keyboard(page: Page
     button.focus()
     page.keyboard.press("Enter")
     expect(button).to_have_text("Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == "x = 1\n\ny\n"
+    # Without a line feed at the end, which a terminal would take for Enter.
+    assert page.evaluate("navigator.clipboard.readText()") == "x = 1\n\ny"
     expect(button).to_have_text("Copy", timeout=10_000)
     page.keyboard.press("Tab")
     expect(block.locator("pre")).to_be_focused()  # to scroll it
 
 
 def test_without_a_clipboard_the_code_is_selected(page: Page) -> None:
-    page.evaluate(
-        """() => {
-          Object.defineProperty(navigator, "clipboard", { value: undefined });
-          document.addEventListener("copy", () => (window.copied = String(getSelection())));
-        }"""
-    )
-    run(
-        page,
-        "tools.markdown()(document.querySelector('#part')).write('```\\nx = 1\\n```\\n\\nend')",
-    )
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    draw = "tools.markdown()(document.querySelector('#part')).write(args[0])"
+    run(page, draw, "```\nx = 1\n\n\n```\n\nend")
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button")).to_have_text("Copied")
-    assert page.evaluate("copied").strip() == "x = 1"
     assert page.evaluate("String(getSelection())").strip() == "x = 1"
+    page.evaluate("document.body.append(document.createElement('textarea'))")
+    page.locator("textarea").focus()
+    page.keyboard.press("Control+V")
+    expect(page.locator("textarea")).to_have_value("x = 1")
+
+
+HIDDEN = "a\u202eb\u2066c\x1b]0;d\x07e\x85"
+VISIBLE = "a[U+202E]b[U+2066]c[U+001B]]0;d[U+0007]e[U+0085]"
+
+
+@pytest.mark.parametrize("fence", ["```\n{}\n```\n\nend", "```\n{}", "    {}\n\nend", "a `{}` b"])
+def test_what_turns_code_about_or_commands_a_terminal_is_seen_and_not_copied(
+    page: Page, fence: str
+) -> None:
+    script = """
+    const part = document.querySelector("#part");
+    const renderer = tools.markdown()(part);
+    for (const piece of tools.characters(args[0])) renderer.write(piece);
+    const before = part.querySelector("code").textContent;
+    renderer.end();
+    return [before, part.querySelector("code").textContent].map((code) => code.trimEnd());
+    """
+    assert run(page, script, fence.format(HIDDEN)) == [VISIBLE, VISIBLE]
+    if page.locator("[data-copy]").count():
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.get_by_role("button", name="Copy").click()
+        expect(page.get_by_role("button")).to_have_text("Copied")
+        assert page.evaluate("navigator.clipboard.readText()") == VISIBLE
 
 
 HIGHLIGHT = """

@@ -58,7 +58,12 @@ const ELEMENTS = {
     hidden: NOTHING,
     type: is("button"),
   },
-  a: { href: leadsTo("http:", "https:", "mailto:", "tel:"), rel: is("noopener nofollow"), title: SHOWN },
+  a: {
+    href: leadsTo("http:", "https:", "mailto:", "tel:"),
+    rel: is("noopener nofollow"),
+    style: is("unicode-bidi: isolate;"),
+    title: SHOWN,
+  },
   img: {
     alt: SHOWN,
     loading: is("lazy"),
@@ -75,7 +80,7 @@ const ELEMENTS = {
   th: { style: STYLE },
   ul: { "data-part": is("sources") },
 };
-for (const name of ["blockquote", "br", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "span", "strong"]) {
+for (const name of ["bdi", "blockquote", "br", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "span", "strong"]) {
   ELEMENTS[name] = {};
 }
 for (const name of ["summary", "table", "tbody", "thead", "tr"]) ELEMENTS[name] = {};

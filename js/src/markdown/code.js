@@ -4,6 +4,8 @@ import { rewrite } from "./brush.js";
 import { decode } from "./entities.js";
 
 const COPIED_FOR = 2000;
+/** Of a language, in characters. */
+const LONGEST_NAME = 100;
 
 /**
  * A block on the page.
@@ -16,6 +18,17 @@ const COPIED_FOR = 2000;
  * @property {string} language
  * @property {string} [highlighted] the text that the page has been asked to highlight
  */
+
+/** What is not to be seen and turns the order of what is (Trojan Source), or tells a terminal to do something. */
+const HIDDEN = /[^\P{Cc}\t\n]|[\u202a-\u202e\u2066-\u2069]/gu;
+
+/**
+ * Code as it is shown, and copied.
+ *
+ * @param {string} code
+ */
+export const visible = (code) =>
+  code.replace(HIDDEN, (c) => `[U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}]`);
 
 /** @type {WeakMap<Node, Code>} */
 const codes = new WeakMap();
@@ -33,7 +46,7 @@ export function drawCode(brush, text, info) {
   const wrapper = brush.element("div", "code block");
   const code = codes.get(wrapper) ?? build(wrapper);
   // The space that ends the name may be written as a character reference.
-  const language = decode(info ?? "").split(/\s/)[0];
+  const language = decode((info ?? "").slice(0, LONGEST_NAME)).split(/\s/)[0];
   if (language !== code.language) {
     code.language = code.label.textContent = language;
     code.element.className = language && `language-${language}`;
@@ -55,7 +68,7 @@ function build(wrapper) {
   wrapper.dataset.code = button.dataset.copy = "";
   /** @type {HTMLButtonElement} */ (button).type = "button";
   button.textContent = "Copy";
-  button.addEventListener("click", () => copy(button, element, plain.data));
+  button.addEventListener("click", () => copy(button, element, plain.data.trimEnd()));
   header.append(label, button);
   element.append(plain);
   pre.tabIndex = 0; // for those who scroll it by keyboard
@@ -78,7 +91,15 @@ async function copy(button, element, text) {
   } catch {
     // No clipboard (the page came over plain HTTP) or no permission: what is selected can be copied by hand at least.
     getSelection()?.selectAllChildren(element);
-    if (!document.execCommand("copy")) return;
+    /** @param {ClipboardEvent} event */
+    const put = (event) => {
+      event.clipboardData?.setData("text/plain", text);
+      event.preventDefault();
+    };
+    document.addEventListener("copy", put);
+    const isCopied = document.execCommand("copy");
+    document.removeEventListener("copy", put);
+    if (!isCopied) return;
   }
   button.textContent = "Copied";
   setTimeout(() => (button.textContent = "Copy"), COPIED_FOR);

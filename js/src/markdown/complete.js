@@ -4,6 +4,7 @@
  */
 
 import { isBesideCJK } from "./cjk.js";
+import { LONGEST } from "./math.js";
 
 /** A line of which nothing but marks has arrived, in whatever lists and quotes. */
 const MARKS = /^[\s>]*(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)*(?:[-+*=_#>|:~`\s]*|\d{1,9}[.)]?)$/;
@@ -13,8 +14,7 @@ const DEFINITION = /^[\s>]*\[(?:\\.|[^\\[\]])+\]:/;
 const LONG = 120;
 
 /** A formula that is a block of its own, and its end where that has come. */
-const FORMULA_BLOCK = /^ {0,3}(?:\$\$(?:[^$]*(\$\$))?|\\\[(?:[^]*?(\\\]))?)/gm;
-const LONGEST_FORMULA = 4000;
+const FORMULA_BLOCK = /^ {0,3}(?:\$\$(?:[^$]*(\$\$))?|\\\[(?:[^]{0,4000}?(\\\]))?)/gm;
 
 /**
  * Holds back the beginning of a line that does not yet tell what it is, and of a formula.
@@ -24,7 +24,7 @@ const LONGEST_FORMULA = 4000;
  */
 export function holdLine(source, math) {
   for (const { index, 1: dollars, 2: bracket } of math ? source.matchAll(FORMULA_BLOCK) : []) {
-    if (!dollars && !bracket && source.length - index < LONGEST_FORMULA) return source.slice(0, index);
+    if (!dollars && !bracket && source.length - index < LONGEST) return source.slice(0, index);
   }
   const start = source.lastIndexOf("\n") + 1;
   const line = source.slice(start);
@@ -33,7 +33,7 @@ export function holdLine(source, math) {
 }
 
 /** The checkbox of a list item, or a link definition, of which not all is there. */
-const BEGINNING = /^\[(?:[^\]\s]{0,8}\]?|[ xX]\]\s*|(?:\\.|[^\\[\]])+\]:\s*\S*\s*(?:"[^"]*"?|'[^']*'?|\([^)]*\)?)?)$/;
+const BEGINNING = /^\[(?:[^\]\s]{0,8}\]?|[ xX]\]\s*|(?:\\.|[^\\[\]])+\]:\s*(?!\s)\S*(?!\S)\s*(?:"[^"]*"?|'[^']*'?|\([^)]*\)?)?)$/;
 const BEFORE_BAR = /^(?:`[^`]*`|\\[^]|[^`\\|])*(?=\|)/;
 /** Marks, an escape, a character reference, a line break, a tag or an address. */
 const ENDING = /(?:(?<![*_~\\!])[*_~\\!]+|&#?\w{0,31}|<br +\/?|<[\w.!#$%&'*+/=?^{|}~-]*)$/i;
@@ -58,7 +58,7 @@ const MOST_OPEN = 20;
 const SPECIAL = /\\[^]|(?:[*_]|(?<!~)~~(?!~))+|`+|!?\[|[\]<$]/g;
 const NO_WORD = /^(?!~)[\s\p{P}\p{S}]?$/u;
 /** From a bracket's end on: what may yet become the address of a link. */
-const LINK = /(?:|\(\s*(?:<[^<>\n]*>?|(?!<)\S*)(?:\s+(?:"[^"]*"?|'[^']*'?|\([^)]*\)?)?\s*)?|\[(?:\\.|[^\\[\]])*\\?)$/y;
+const LINK = /(?:|\(\s*(?!\s)(?:<[^<>\n]*>?|(?!<)\S*)(?:\s+(?!\s)(?:"[^"]*"?|'[^']*'?|\([^)]*\)?)?\s*)?|\[(?:\\.|[^\\[\]])*\\?)$/y;
 const ADDRESS = /<(?:[a-z][a-z\d+.-]{1,31}:|[\w.+-]+@)[^\s<>]*$/iy;
 // Not a price, and no longer than formulas in a line are.
 const FORMULA = /(?:\$\$[^$]*\$?|\\[([][^]*|\$(?!\s|[\d.,]+\s)[^$]{0,80})$/y;

@@ -1,7 +1,7 @@
 /** Blocks into nodes, made one by one: no string of the answer is ever read as HTML. */
 
 import { attribute, fill, isStale, isTooDeep } from "./brush.js";
-import { drawCode, highlight } from "./code.js";
+import { drawCode, highlight, visible } from "./code.js";
 import { close, holdEnd } from "./complete.js";
 import { breakLines, drawCheckbox, drawFormula, drawSpans, unlinkLast } from "./spans.js";
 
@@ -12,7 +12,7 @@ import { breakLines, drawCheckbox, drawFormula, drawSpans, unlinkLast } from "./
  */
 
 /** The closing fence is there. */
-export const CLOSED_FENCE = /^\s*(`{3,}|~{3,})[^\n]*\n(?:[^]*\n)? {0,3}\1[`~]*\s*$/;
+export const CLOSED_FENCE = /^\s*(`{3,}(?!`)|~{3,}(?!~))[^\n]*\n(?:[^]*\n)? {0,3}\1[`~]*\s*$/;
 
 /** How a block may go on: not at all, or as a list does behind a blank line, or where it ends. */
 const CLOSED = 0;
@@ -197,7 +197,7 @@ export class Drawing {
    * @param {number} open
    */
   #code(brush, { raw, text, lang }, open) {
-    const source = text.replace(/\n$/, "");
+    const source = visible(text.replace(/\n$/, ""));
     const code = drawCode(brush, text && `${source}\n`, lang);
     const hook = this.#options.highlight;
     if (hook && (!open || CLOSED_FENCE.test(raw))) highlight(code, source, hook);
@@ -232,12 +232,10 @@ export class Drawing {
    * @param {boolean} [isCell] of a table
    */
   #inline(brush, before, source, open, isCell) {
-    let tokens = this.#lexed.inline(source);
-    if (open === OPEN) {
-      const closed = close(source, tokens, !!this.#options.math);
-      if (closed !== source) tokens = this.#lexed.inline(closed);
-      unlinkLast(tokens);
-    }
+    const math = !!this.#options.math;
+    const guess = (/** @type {string} */ text, /** @type {Token[]} */ read) => close(text, read, math);
+    const tokens = this.#lexed.inline(source, open === OPEN ? guess : undefined);
+    if (open === OPEN) unlinkLast(tokens);
     if (isCell) breakLines(tokens);
     drawSpans(brush, [...before, ...tokens], this.#options);
   }

@@ -2,6 +2,9 @@
 
 const REFERENCE = /&(?:#(\d{1,7})|#[xX]([\da-fA-F]{1,6})|[a-zA-Z]\w*);/g;
 
+/** The name of `∳`, the longest there is. */
+const LONGEST = "&CounterClockwiseContourIntegral;".length;
+
 const named = new Map(Object.entries({ "&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&nbsp;": "\xa0" }));
 
 /**
@@ -26,6 +29,7 @@ export function decode(text) {
 function byName(reference) {
   let text = named.get(reference);
   if (text === undefined) {
+    if (reference.length > LONGEST) return reference;
     try {
       text = new VTTCue(0, 0, reference).getCueAsHTML().textContent ?? "";
     } catch {
@@ -33,7 +37,7 @@ function byName(reference) {
     }
     // HTML takes "&notit;" for "&not" and "it;"; markdown knows names with their semicolon only.
     if (text.length > 1 && text.endsWith(";")) text = reference;
-    named.set(reference, text);
+    if (text !== reference) named.set(reference, text); // of these there are only so many
   }
   return text;
 }

@@ -1,17 +1,21 @@
 /** A code block whose end has not come: its lines go to the end of its text, however long it is. */
 
 import { rewrite } from "./brush.js";
+import { visible } from "./code.js";
 
 const OPENING = /^( {0,3})(`{3,}|~{3,})[^\n]*\n/;
+const CLOSING = /^ {0,3}(`{3,}|~{3,}) *$/;
+/** What may become the closing fence, unless it is longer than those are. */
+const BEGINNING = /^\s*[`~]*\s*$/;
+const LONG = 120;
 
 export class OpenFence {
   #plain;
-  #indent = 0;
-  #closing;
-  /** Where the first line begins that is not complete. */
-  #at;
-  /** How much of that line is shown. */
-  #begun = 0;
+  #fence;
+  #indent;
+  /** The line that is not complete. */
+  #line = "";
+  #isShown = false;
 
   /**
    * @param {string} source from the opening fence on
@@ -20,34 +24,45 @@ export class OpenFence {
   constructor(source, plain) {
     const [opening, indent, fence] = /** @type {RegExpExecArray} */ (OPENING.exec(source));
     this.#plain = plain;
-    this.#at = opening.length;
-    this.#closing = new RegExp(`^ {0,3}${fence}${fence[0]}* *$`);
+    this.#fence = fence;
     // As marked has it: behind tildes nothing is taken off.
-    if (fence[0] === "`") this.#indent = indent.length;
+    this.#indent = fence[0] === "`" ? indent.length : 0;
     rewrite(plain, "");
+    this.grow(source.slice(opening.length));
   }
 
   /**
-   * @param {string} source all of it, with what is new at its end
+   * @param {string} text what is new
    * @returns {boolean} whether it is still open
    */
-  grow(source) {
-    let text = "";
-    for (let end; (end = source.indexOf("\n", this.#at)) >= 0; this.#at = end + 1) {
-      const line = source.slice(this.#at, end);
-      if (this.#closing.test(line)) return false;
-      text += `${this.#outdent(line)}\n`;
+  grow(text) {
+    let shown = "";
+    for (const [i, piece] of text.split("\n").entries()) {
+      if (i) {
+        if (this.#isClosing()) return false;
+        shown += this.#isShown ? "\n" : `${this.#outdented()}\n`;
+        this.#line = "";
+        this.#isShown = false;
+      }
+      this.#line += piece;
+      if (this.#isShown) {
+        shown += piece;
+      } else if (this.#line.length > LONG || !BEGINNING.test(this.#line)) {
+        shown += this.#outdented();
+        this.#isShown = true;
+      }
     }
-    const line = source.slice(this.#at);
-    const begun = /^\s*[`~]*\s*$/.test(line) ? "" : this.#outdent(line); // it may be the closing fence
-    this.#plain.appendData((text + begun).slice(this.#begun));
-    this.#begun = begun.length;
+    this.#plain.appendData(visible(shown));
     return true;
   }
 
-  /** @param {string} line */
-  #outdent(line) {
-    const { length } = /** @type {RegExpExecArray} */ (/^\s*/.exec(line))[0];
-    return line.slice(Math.min(length, this.#indent));
+  #isClosing() {
+    const [, fence = ""] = CLOSING.exec(this.#line) ?? [];
+    return fence.length >= this.#fence.length && fence[0] === this.#fence[0];
+  }
+
+  #outdented() {
+    const { length } = /** @type {RegExpExecArray} */ (/^\s*/.exec(this.#line))[0];
+    return this.#line.slice(Math.min(length, this.#indent));
   }
 }

@@ -6,6 +6,7 @@
  * @typedef {object} Growing
  * @property {string} type
  * @property {string} text what is settled of it
+ * @property {ChildNode} node what shows it
  * @property {ChildNode} last the item that shows the end of that
  * @property {string} prefix what the rest is read behind: a table's head, or an item that makes a list loose
  * @property {number} skip how many items the prefix has
@@ -49,5 +50,5 @@ export function settleItems(growing, token, element, lineEnd) {
   }
   if (!last) return null;
   const prefix = head || (loose ? `${/^ *\S+/.exec(sources[next])} x\n\n` : "");
-  return { type, text, last, prefix, skip: head || !loose ? 0 : 1 };
+  return { type, text, node: element, last, prefix, skip: head || !loose ? 0 : 1 };
 }

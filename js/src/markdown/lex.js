@@ -1,5 +1,6 @@
 /** Markdown into tokens, by marked's lexer: blocks at once, what stands in them when it is drawn. */
 
+import { isTangled, pieces } from "./bounds.js";
 import { lexer } from "./rules.js";
 
 /**
@@ -9,6 +10,7 @@ import { lexer } from "./rules.js";
 
 export class Lexed {
   #lexer;
+  #reader;
   /** @type {Map<Token[], string>} */
   #sources;
   /** @type {Token[]} */
@@ -20,7 +22,7 @@ export class Lexed {
    * @param {object} [extra] more of marked's options
    */
   constructor(source, links, extra) {
-    this.#lexer = lexer(extra);
+    ({ lexer: this.#lexer, reader: this.#reader } = lexer(extra));
     Object.assign(this.links, links);
     try {
       this.blocks = this.#lexer.blockTokens(source, this.#lexer.tokens);
@@ -45,11 +47,25 @@ export class Lexed {
 
   /**
    * @param {string} source
+   * @param {(source: string, tokens: Token[]) => string} [finish] makes of its end what it will most likely be
    * @returns {Token[]}
    */
-  inline(source) {
-    // A raw <a> or <pre> that stays open ends with its block.
-    this.#lexer.state.inLink = this.#lexer.state.inRawBlock = false;
+  inline(source, finish) {
+    if (isTangled(source)) return [{ type: "raw", raw: source }];
+    return pieces(source).flatMap((piece, i, { length }) => {
+      const tokens = this.#inline(piece);
+      const finished = i === length - 1 && finish ? finish(piece, tokens) : piece;
+      return finished === piece ? tokens : this.#inline(finished);
+    });
+  }
+
+  /**
+   * @param {string} source
+   * @returns {Token[]}
+   */
+  #inline(source) {
+    this.#reader.begin();
+    this.#lexer.state.inLink = false; // a raw <a> that stays open ends with its block
     try {
       return this.#lexer.inlineTokens(source);
     } catch {
@@ -65,14 +81,20 @@ export class Lexed {
  */
 export const normal = (label) => label.trim().replace(/\s[\s>]*/g, " ").toLowerCase().toUpperCase().toLowerCase();
 
+/** Or an escape, which is passed over: from each of many brackets in these the rest would be looked through. */
+const LABEL = /\\[^]|\[((?:\\[^]|[^[\]\\]){1,999})\]/g;
+
 /**
- * All that may be the label of a link definition, wherever that stands.
+ * All that may be the label of a link definition, wherever that stands. (CommonMark 0.31.2, "Link label": up to 999
+ * characters.)
  *
  * @param {string} source
  * @returns {Set<string>}
  */
 export function labelsIn(source) {
-  return new Set(Array.from(source.matchAll(/\[((?:\\[^]|[^[\]\\])+)\]/g), ([, label]) => normal(label)));
+  const labels = new Set();
+  for (const [, label] of source.matchAll(LABEL)) if (label) labels.add(normal(label));
+  return labels;
 }
 
 /**

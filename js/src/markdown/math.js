@@ -5,7 +5,8 @@ const BLOCK = new RegExp(String.raw`^ {0,3}(?:${DISPLAY})[ \t]*(?:\n|$)`);
 // As Pandoc has it, so that prices stay prices: no space inside next to a dollar, no digit behind the second. Nor code.
 const DOLLARS = String.raw`\$(?![\s$])((?:\\.|[^\\$\x60])*?(?:\\.|[^\\\s$\x60]))\$(?!\d)`;
 const INLINE = new RegExp(String.raw`^(?:${DISPLAY}|\\\(([\s\S]+?)\\\)|${DOLLARS})`);
-const START_BLOCK = /\n {0,3}(?:\$\$|\\\[)/;
+/** In characters: what is longer is no formula, and each look goes as far as this. */
+export const LONGEST = 4000;
 const START = /\$|\\[([]/;
 
 /**
@@ -13,7 +14,7 @@ const START = /\$|\\[([]/;
  * @returns {import("marked").TokenizerExtensionFunction}
  */
 const tokenizer = (rule) => (source) => {
-  const match = rule.exec(source);
+  const match = rule.exec(source.slice(0, LONGEST));
   if (!match) return;
   const display = match[1] ?? match[2];
   return { type: "math", raw: match[0], tex: display ?? match[3] ?? match[4], display: display !== undefined };
@@ -24,7 +25,6 @@ export const mathOptions = {
   extensions: /** @type {any} */ ({
     block: [tokenizer(BLOCK)],
     inline: [tokenizer(INLINE)],
-    startBlock: [(/** @type {string} */ source) => source.search(START_BLOCK)],
     startInline: [(/** @type {string} */ source) => source.search(START)],
   }),
   hooks: /** @type {any} */ ({

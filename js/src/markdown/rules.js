@@ -1,7 +1,8 @@
 /** Where we read markdown otherwise than marked does: docs/client.md lists it for users. */
 
-import { Lexer, Tokenizer } from "marked";
+import { Lexer } from "marked";
 
+import { BLOCK, BlockLexer, BlockReader } from "./blocks.js";
 import { AFTER_CJK, afterOther, CJK, isBesideCJK } from "./cjk.js";
 
 /**
@@ -49,36 +50,58 @@ const BESIDE_CJK = { ...INLINE, emStrongLDelim: /^\*+([^\s*])/u, delLDelim: /^~~
 const HALF = /[\udc00-\udfff]|[\ufe00-\ufe0e]/;
 const LAST = /([^])[\ufe00-\ufe0e]?$/u;
 
-class Reader extends Tokenizer {
-  /**
-   * @param {string} source
-   * @param {string} masked
-   * @param {string} [before]
-   */
-  emStrong(source, masked, before) {
-    return super.emStrong(source, masked, this.#look(source, masked, before));
+/** Behind so many marks that nothing has closed, none is looked for any more: each look goes through all the rest. */
+const MOST_OPEN = 200;
+
+/**
+ * A text that begins with a mark; the text that it is the end of, without what cannot hold marks; and the last unit
+ * before it, if that was read as text.
+ *
+ * @typedef {[source: string, masked: string, before?: string]} Marked
+ */
+
+class Reader extends BlockReader {
+  #open = 0;
+
+  /** Another text begins. */
+  begin() {
+    this.#open = 0;
+  }
+
+  /** @param {Marked} marked */
+  emStrong(...marked) {
+    return this.#read("*_", super.emStrong, marked);
+  }
+
+  /** @param {Marked} marked */
+  del(...marked) {
+    return this.#read("~", super.del, marked);
   }
 
   /**
-   * @param {string} source
-   * @param {string} masked
-   * @param {string} [before]
+   * @template T
+   * @param {string} marks
+   * @param {(...marked: Marked) => T | undefined} rule
+   * @param {Marked} marked
    */
-  del(source, masked, before) {
-    return super.del(source, masked, this.#look(source, masked, before));
+  #read(marks, rule, [source, masked, before]) {
+    if (!marks.includes(source[0]) || this.#open > MOST_OPEN) return;
+    const token = rule.call(this, source, masked, this.#look(source, masked, before));
+    if (!token) this.#open++;
+    return token;
   }
 
   /**
    * Chooses the rules for the marks that a text begins with, by what stands beside them.
    *
    * @param {string} source
-   * @param {string} masked the text that it is the end of, without what cannot hold marks
-   * @param {string} [before] the last unit before it, if that was read as text
+   * @param {string} masked
+   * @param {string} [before]
    * @returns {string | undefined} the whole character
    */
   #look(source, masked, before = "") {
     const mark = source[0];
-    if (before === mark || !"*_~".includes(mark)) return before; // chosen at their beginning, or none
+    if (before === mark) return before; // chosen at their beginning
     let start = masked.length - source.length;
     let length = 1;
     while (masked[start - 1] === mark) start--;
@@ -94,8 +117,8 @@ class Reader extends Tokenizer {
  * @param {object} [options] more of marked's options
  */
 export function lexer(options) {
-  const tokenizer = new Reader();
-  const lexer = new Lexer({ gfm: true, tokenizer, ...options });
-  tokenizer.rules.inline = INLINE;
-  return lexer;
+  const reader = new Reader();
+  const lexer = new BlockLexer({ gfm: true, tokenizer: reader, ...options });
+  Object.assign(reader.rules, { block: BLOCK, inline: INLINE });
+  return { lexer, reader };
 }

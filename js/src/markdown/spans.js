@@ -1,6 +1,7 @@
 /** What stands in a line: emphasis, code, links, pictures. */
 
 import { attribute, fill, isStale, isTooDeep } from "./brush.js";
+import { visible } from "./code.js";
 import { decode } from "./entities.js";
 import { address, isAllowed } from "./urls.js";
 
@@ -26,7 +27,7 @@ export function drawSpans(brush, tokens, options, inLink = false) {
         fill(brush.element(token.type), draw);
         break;
       case "codespan":
-        fill(brush.element("code"), (inside) => inside.text(token.text));
+        fill(brush.element("code"), (inside) => inside.text(visible(token.text)));
         break;
       case "br":
         brush.element("br");
@@ -65,7 +66,7 @@ function drawLink(brush, { href, title, text, tokens = [], autolink }, options, 
   const url = address(href, autolink);
   const draw = (/** @type {Brush} */ inside) =>
     autolink ? inside.text(text) : drawSpans(inside, tokens, options, true);
-  if (inLink || !isAllowed(url, document.baseURI)) draw(brush);
+  if (inLink || !isAllowed(url, document.baseURI, false, options.links)) draw(brush);
   else drawAnchor(brush, url, title, draw);
 }
 
@@ -80,6 +81,7 @@ function drawAnchor(brush, url, title, draw) {
   attribute(link, "href", url);
   attribute(link, "rel", "noopener nofollow");
   attribute(link, "title", title ? decode(title) : null);
+  link.style.unicodeBidi = "isolate"; // what turns the direction of its words ends with it
   fill(link, draw);
 }
 
@@ -89,10 +91,10 @@ function drawAnchor(brush, url, title, draw) {
  * @param {MarkdownOptions} options
  * @param {boolean} inLink
  */
-function drawPicture(brush, { href, title, tokens = [] }, { images }, inLink) {
+function drawPicture(brush, { href, title, tokens = [] }, { images, links }, inLink) {
   const url = address(href);
   const alt = plain(tokens);
-  const allowed = isAllowed(url, document.baseURI, true);
+  const allowed = isAllowed(url, document.baseURI, true, links);
   if (!allowed || (!images && inLink)) {
     brush.text(alt);
   } else if (!images) {

@@ -1,0 +1,190 @@
+/** Markdown that means harm: no text costs more than its length does. */
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { isTangled, pieces, place } from "../src/markdown/bounds.js";
+import { visible } from "../src/markdown/code.js";
+import { close, holdEnd, holdLine } from "../src/markdown/complete.js";
+import { labelsIn, Lexed } from "../src/markdown/lex.js";
+import { mathOptions } from "../src/markdown/math.js";
+import { address, isAllowed } from "../src/markdown/urls.js";
+import { counted, soup } from "./counted.js";
+
+/** What stands in all blocks, read as they are when they are drawn. */
+function read(text, extra) {
+  const lexed = new Lexed(text, {}, extra);
+  const inside = (token) => {
+    const cells = Array.isArray(token.header) ? [token.header, ...token.rows].flat() : [];
+    return [
+      ...(Array.isArray(token.tokens) ? [lexed.inline(lexed.sourceOf(token.tokens))] : []),
+      ...[...(token.tokens ?? []), ...(token.items ?? []), ...cells].flatMap(inside),
+    ];
+  };
+  return lexed.blocks.flatMap(inside);
+}
+
+const types = (text) => new Lexed(text, {}).inline(text).map(({ type }) => type);
+
+describe("work that is counted", () => {
+  // Twice the text may be a little more than twice the work: marks stand at other places in it.
+  for (const [name, extra] of [["plain"], ["with formulas", mathOptions]]) {
+    test(`grows as 120 soups of marks and lines do, ${name}`, () => {
+      const wrong = [];
+      for (let seed = 1; seed <= 120; seed++) {
+        const [once, twice] = [8000, 16_000].map((length) => counted(() => read(soup(seed, length), extra)));
+        if (twice > 2.5 * once || twice > 64 * 16_000) wrong.push({ soup: soup(seed, 40), once, twice });
+      }
+      assert.deepEqual(wrong, []);
+    });
+  }
+
+  test("grows as what is guessed of an open end does", () => {
+    const guess = (text) => {
+      const source = holdEnd(holdLine(text, true), true);
+      close(source, new Lexed("", {}).inline(source), true);
+      labelsIn(text);
+    };
+    for (const unit of ["[a](", "\\[", "\\[\n", "[a]: ", "`a", "[a]:", "<http:a", "$a ", "&a", "](", "| `a", "~~ a"]) {
+      const [once, twice] = [1000, 2000].map((length) => counted(() => guess(unit.repeat(length / unit.length))));
+      assert.ok(twice < 2.5 * once + 100, `${unit}: ${once}, ${twice}`);
+    }
+  });
+});
+
+const lines = (first, line) => (length) => first + line.repeat(length / line.length);
+const repeated = (unit) => lines("", unit);
+const around = (begin, end) => (length) => {
+  const count = length / (begin.length + end.length);
+  return `${begin.repeat(count)}x${end.repeat(count)}`;
+};
+
+/** Each was once a second or more for 100 KB, or is a neighbour of one. */
+const PATTERNS = {
+  ...Object.fromEntries(
+    [
+      ...["*a ", "1.*", "- *", "~~a", "***a** b ", "*", "_a ", "a_", "*~~a", "**_", "`*a ", "<a>*b ", "[*a](", "字*"],
+      ...["!", "[", "![", "[a](b ", "[<a", "[`a", "`a", "<", "<!-- a>", "&", "&a1;", "http://a", "http://a_b*c "],
+      ...["a@b", "\\", "\\[", "[\\[", "|", "|a", "> ", "- ", "1. > - ", "> a\nb\n", "> - a\nb\n", "> ```\na\n"],
+      ...["[a]: b\n", "> |a|\n> |-|\nb\n", "a|b\n-|-|-\n", "|a\n-\n", "a\n-\n", "a\n-\t# b\n", "- a\n"],
+      ...["- a\n  - b\n", "a\n\n"],
+    ].map((unit) => [unit, repeated(unit)]),
+  ),
+  "a run that grows": (length) => Array.from({ length: Math.sqrt(2 * length) }, (_, i) => "`".repeat(i) + "a").join(""),
+  "stars around": around("*", "*"),
+  "bold around": around("**b ", " b**"),
+  "brackets around": around("[", "](b)"),
+  "an open bracket at last closed": lines("", "[a](b"),
+  "lines that a list goes on with": lines("- a\n", "b\n"),
+  "lines that a deep list goes on with": lines(`${"- ".repeat(50)}a\n`, "b\n"),
+  "lines that a deep quotation goes on with": lines(`${">".repeat(50)}a\n`, "b\n"),
+  "lines of an item": lines("- a\n", "  b\n"),
+  "brackets in an item": lines("- a\n", "  [b\n"),
+  "no tables in an item": lines("- a\n", "  a|b\n  -|-|-\n"),
+  "definitions in an item": lines("- a\n", "  [c]: d\n"),
+  "an address with dots": lines("http://a", "."),
+  "an address with brackets": lines("http://a/", ")'"),
+  "a table with many columns": (length) => {
+    const columns = length / 6;
+    return `|${"a|".repeat(columns)}\n|${"-|".repeat(columns)}\n${"a\n".repeat(columns)}`;
+  },
+  "a table of which no row is whole": lines("|a|b|c|d|e|f|g|h|\n|-|-|-|-|-|-|-|-|\n", "c\n"),
+};
+
+// What was gone over in vain from one place, and what moves texts about, can only be told by the clock: that of the
+// processor, in up to three tries, with a bound that is far from what a square would be (16), and a floor.
+describe("time", () => {
+  const spent = (call) => {
+    const { user } = process.cpuUsage();
+    call();
+    return process.cpuUsage({ user, system: 0 }).user / 1000;
+  };
+  for (const [name, text] of Object.entries(PATTERNS)) {
+    test(`of four times ${JSON.stringify(name)} is some four times as much`, () => {
+      const [short, long] = [text(6000), text(24_000)];
+      let [once, fourTimes] = [0, Infinity];
+      for (let tries = 0; tries < 3 && fourTimes > 10 * Math.max(once, 8); tries++) {
+        [once, fourTimes] = [spent(() => read(short)), spent(() => read(long))];
+      }
+      assert.ok(fourTimes <= 10 * Math.max(once, 8), `${once} ms, ${fourTimes} ms`);
+    });
+  }
+});
+
+describe("a paragraph", () => {
+  test("with more than a thousand marks is shown as it was written", () => {
+    const text = "*a* ".repeat(600);
+    assert.deepEqual(new Lexed("", {}).inline(text), [{ type: "raw", raw: text }]);
+    assert.ok(isTangled("*".repeat(16_000)), "in one run, too");
+    assert.ok(!isTangled("*a* `b` [c](d) ".repeat(100)));
+  });
+
+  test("with fewer is read, however many of them nothing closes", () => {
+    assert.ok(!types("a *b c ".repeat(400)).includes("em"));
+    assert.ok(types(`${"a *b c ".repeat(150)}**d**`).includes("strong"));
+    assert.ok(!types(`${"a *b c ".repeat(300)}d* **e**`).includes("strong"), "nothing is closed above some 200");
+  });
+
+  test("that is long is read in pieces, cut behind a line or a word", () => {
+    const text = "some **bold** words\n".repeat(1000);
+    const cut = pieces(text);
+    assert.equal(cut.join(""), text);
+    assert.ok(cut.length > 4 && cut.every((piece) => piece.length <= 4000 && piece.endsWith("\n")));
+    assert.equal(types(text.slice(0, 4900)).filter((type) => type === "strong").length, 245);
+  });
+
+  test("is not cut within a character", () => {
+    for (const piece of pieces(`a${"😀".repeat(5000)}`)) assert.doesNotMatch(piece, /^[\udc00-\udfff]/);
+    assert.equal(place("a b c", 4), 4);
+    assert.equal(place("a\nb\nc", 12), 2, "a line is work, too");
+    assert.equal(place("abc", 3), 3);
+  });
+});
+
+describe("blocks", () => {
+  const depth = ({ tokens = [], items = [] }) => 1 + Math.max(0, ...[...tokens, ...items].map(depth));
+
+  test("are read to sixteen levels", () => {
+    const text = (levels) => "> ".repeat(levels) + "x";
+    assert.equal(depth(new Lexed(text(16), {}).blocks[0]), 17);
+    assert.equal(depth(new Lexed(text(3000), {}).blocks[0]), 18, "what is in the seventeenth is as it was written");
+    assert.ok(JSON.stringify(new Lexed(text(3000), {}).blocks).includes("x"));
+  });
+
+  test("that are a table have no more cells than characters, or are shown as they were written", () => {
+    const head = "|a|b|c|d|\n|-|-|-|-|\n";
+    assert.equal(new Lexed(`${head}${"|1|\n".repeat(200)}`, {}).blocks[0].type, "table");
+    const [block, ...others] = new Lexed(`${head}${"1\n".repeat(2000)}\nend`, {}).blocks;
+    assert.deepEqual([block.type, others.at(-1).type], ["html", "paragraph"]);
+  });
+
+  test("that are a list keep all of a paragraph's lines", () => {
+    const [list] = new Lexed(`- a\n${"b\n".repeat(1000)}\nend`, {}).blocks;
+    assert.equal(list.items[0].text.split("\n").length, 1001);
+    assert.equal(list.items[0].tokens[0].text.split("\n").length, 1001);
+  });
+});
+
+describe("what a reader takes for something else", () => {
+  test("is visible in code: overrides of the direction, and what a terminal obeys", () => {
+    assert.equal(visible("a\u202eb\u2066c\x1b[31md"), "a[U+202E]b[U+2066]c[U+001B][31md");
+    assert.equal(visible("\x07\x85\x7f"), "[U+0007][U+0085][U+007F]");
+    assert.equal(visible("a\tb\nשלום é 😀\u200f"), "a\tb\nשלום é 😀\u200f");
+  });
+
+  test("is no link where the page does not want it", () => {
+    const base = "https://page.example/";
+    const asked = [];
+    const links = (url) => asked.push(url.host) && url.host === "good.example";
+    assert.ok(isAllowed("https://good.example/x", base, false, links));
+    assert.ok(!isAllowed("//evil.example/good.example", base, false, links));
+    assert.ok(!isAllowed("https://evil.example/x.png", base, true, links), "nor a picture");
+    assert.ok(!isAllowed("javascript:good", base, false, () => true));
+    assert.deepEqual(asked, ["good.example", "evil.example", "evil.example"]);
+  });
+
+  test("is no address of more than 2,000 characters", () => {
+    assert.equal(address(`http://x.org/${"a".repeat(2000)}`), null);
+    assert.equal(address(`http://x.org/${"a".repeat(1900)}`)?.length, 1913);
+  });
+});
