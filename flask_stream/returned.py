@@ -16,6 +16,7 @@ from .providers.adapt import adapt, adapt_items
 from .providers.names import class_names
 from .providers.refused import discard
 from .providers.relay import relay_source
+from .providers.relays import bounds
 from .providers.shapes import SDKS, is_streamed
 from .providers.source import Source
 
@@ -42,7 +43,7 @@ class _Opening:
 
     def __iter__(self) -> Iterator[Any]:
         self._iterator = iter(self._items)
-        adapted = adapt_items(self._items, self._iterator)
+        adapted = adapt_items(self._items, self._iterator, bounds().event_bytes)
         if isinstance(adapted, Source):
             adapted = self._relayed = relay_source(adapted)
         return adapted

@@ -47,6 +47,7 @@ ORDER = [
     "providers.responses_calls",
     "providers.openai_responses",
     "providers.stray",
+    "providers.blocks",
     "providers.wire",
     "providers.over_requests",
     "providers.responses",

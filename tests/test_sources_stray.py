@@ -11,7 +11,7 @@ import pytest
 
 from flask_stream import relay
 from flask_stream.providers.failures import error_in
-from flask_stream.providers.over_requests import Blocks
+from flask_stream.providers.over_requests import Events
 from flask_stream.providers.stray import Strays
 from flask_stream.providers.wire import parse
 from flask_stream.sse import Decoder
@@ -73,7 +73,7 @@ def test_an_error_beside_the_events_may_be_all_there_is(provider: Provider, stra
 
 @pytest.mark.parametrize("end", [b"", DONE], ids=["at the end", "in the middle"])
 @pytest.mark.parametrize(
-    "events", [lambda: Decoder(Strays()), lambda: Blocks(10**6)], ids=["ours", "sseclient"]
+    "events", [lambda: Decoder(Strays()), lambda: Events(10**6)], ids=["ours", "sseclient"]
 )
 @each_stray
 def test_an_error_beside_the_events_is_one_whatever_the_pieces(

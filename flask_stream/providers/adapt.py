@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import SourceError
 from ..events import Event
 from . import plain, shapes
+from .blocks import have_blocks
 from .errors import is_misuse
 from .names import class_names
 from .refused import CLOSED, discard, no_stream
@@ -66,15 +67,20 @@ def adapt_relayed(obj: Any) -> Source:
     return UnknownItems(obj)
 
 
-def adapt_items(items: Iterable[Any], iterator: Iterator[Any]) -> Iterator[Event] | Source:
+def adapt_items(
+    items: Iterable[Any], iterator: Iterator[Any], most_event_bytes: int
+) -> Iterator[Event] | Source:
     """An iterable that is no SDK's own: the app's, or a wrapper around a stream.
 
     Only its first item tells the two apart, so it is taken here, and put back.
 
     :param iterator: over `items`; it is whoever made it who closes it.
+    :param most_event_bytes: of the wrapped one's may have.
     """
-    if shapes.response_of(items) is not None:
+    if (response := shapes.response_of(items)) is not None:
         refuse_read(items)
+        if shapes.is_of_events(items, response):
+            have_blocks(response, most_event_bytes)
     try:
         first = next(iterator)
     except StopIteration:

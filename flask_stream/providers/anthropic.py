@@ -19,7 +19,7 @@ from .prose import Prose
 from .shown import shown
 from .stops import is_word
 from .surrogates import mend_all
-from .turn import JSON, OpenCall, Turn, count, follow, only_text
+from .turn import JSON, OpenCall, Turn, count, follow, only_text, place
 
 PROVIDER = "anthropic"
 
@@ -50,9 +50,9 @@ class _Reader:
     def __init__(self, turn: Turn) -> None:
         self.turn = turn
         self.content: list[JSON] = []  # all blocks, in order
-        self.blocks: dict[int, JSON] = {}  # those of the current message, by its own index
-        self.pieces: dict[int, list[str]] = {}  # of a block's text or thinking
-        self.calls: dict[int, OpenCall] = {}
+        self.blocks: dict[str, JSON] = {}  # those of the current message, by its own index
+        self.pieces: dict[str, list[str]] = {}  # of a block's text or thinking
+        self.calls: dict[str, OpenCall] = {}
         self.called = False  # a tool that the app must run
         self.prose = Prose()
         self.raw_usage: JSON = {}
@@ -92,7 +92,7 @@ class _Reader:
         self.stopped(message)
 
     def block_start(self, d: JSON) -> Iterator[Event]:
-        index = d.get("index") or 0
+        index = place(d.get("index")) or "0"
         given: JSON = d.get("content_block") or {}
         block: JSON = mend_all(dict(given))
         if index in self.blocks:  # some proxies give every block the same index
@@ -122,7 +122,7 @@ class _Reader:
             yield from self.tool_result(block)
 
     def block_delta(self, d: JSON) -> Iterator[Event]:
-        index = d.get("index") or 0
+        index = place(d.get("index")) or "0"
         delta: JSON = d.get("delta") or {}
         kind = delta.get("type")
         if kind == "text_delta":
@@ -147,24 +147,24 @@ class _Reader:
         elif kind == "compaction_delta":
             self.piece(index, delta.get("content"))
 
-    def is_of(self, index: int, kind: str) -> bool:
+    def is_of(self, index: str, kind: str) -> bool:
         """Whether the block is of this type; one whose start never came may be of any."""
         return bool(self.blocks.get(index, {}).get("type", kind) == kind)
 
-    def text(self, index: int, value: object) -> Iterable[Event]:
+    def text(self, index: str, value: object) -> Iterable[Event]:
         return self.prose.text(self.piece(index, value))
 
-    def thought(self, index: int, value: object) -> Iterable[Event]:
+    def thought(self, index: str, value: object) -> Iterable[Event]:
         return self.prose.reasoning(self.piece(index, value), id(self.blocks.get(index)))
 
-    def piece(self, index: int, value: object) -> str:
+    def piece(self, index: str, value: object) -> str:
         text = spoken(value)
         if text:
             self.pieces.setdefault(index, []).append(text)
         return text
 
     def block_stop(self, d: JSON) -> Iterator[Event]:
-        index = d.get("index") or 0
+        index = place(d.get("index")) or "0"
         if index in self.calls:
             yield from self.close_call(index)
 
@@ -201,7 +201,7 @@ class _Reader:
         self.settle()
         self.blocks, self.pieces = {}, {}
 
-    def close_call(self, index: int, *, whole: bool = True) -> Iterator[Event]:
+    def close_call(self, index: str, *, whole: bool = True) -> Iterator[Event]:
         call, block = self.calls.pop(index), self.blocks[index]
         if call.pieces:
             block["input"] = mend_all(partial_json(call.text))
@@ -214,7 +214,7 @@ class _Reader:
         for index in self.pieces:
             self.settle_block(index)
 
-    def settle_block(self, index: int) -> None:
+    def settle_block(self, index: str) -> None:
         block = self.blocks.get(index) or {}
         field = _TEXT_FIELD.get(only_text(block.get("type")))
         if field and index in self.pieces:

@@ -10,7 +10,7 @@ from ..events import Event
 from .chat_message import merged, settled
 from .digits import Digits
 from .surrogates import mend_all
-from .turn import JSON, OpenCall, only_text, understood
+from .turn import JSON, OpenCall, only_text, place, understood
 
 
 class Calls:
@@ -24,7 +24,7 @@ class Calls:
 
     def __init__(self) -> None:
         self.all: list[ChatCall] = []
-        self._current: dict[object, ChatCall] = {}  # the open call of each index
+        self._current: dict[str | None, ChatCall] = {}  # the open call of each index
         self._by_id: dict[str, ChatCall] = {}
         self.waiting: ChatCall | None = None
         self._chunk = 0
@@ -78,7 +78,7 @@ class Calls:
 
     def _of(self, d: JSON) -> ChatCall | None:
         """The call that a piece seems to belong to, by its index or its id."""
-        index, id = d.get("index"), only_text(d.get("id"))
+        index, id = place(d.get("index")), only_text(d.get("id"))
         if index is None and self.all:
             return self._by_id.get(id) or (self._current.get(None) if id else self.all[-1])
         return self._current.get(index)
@@ -93,7 +93,8 @@ class Calls:
         call.is_function = d.get("index") == FUNCTION_CALL
         call.before = before if before is not None and before.chunk != self._chunk else None
         self.all.append(call)
-        self._current[d.get("index")] = self._by_id[call.id] = self._by_id[told or call.id] = call
+        self._current[place(d.get("index"))] = call
+        self._by_id[call.id] = self._by_id[told or call.id] = call
         return call
 
     def _begins_another(self, call: ChatCall, id: str, name: str, arguments: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .digits import spoken
-from .turn import JSON
+from .turn import JSON, only_text, place
 
 # Fields of a delta, and of the parts in its lists, that hold what is read: a number is text there.
 _TEXTS = {
@@ -84,7 +84,7 @@ class _Items(list[Any]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._places: dict[object, JSON] = {}
+        self._places: dict[tuple[str | None, str], JSON] = {}
 
     def add(self, item: Any) -> None:
         if isinstance(item, dict):
@@ -106,8 +106,8 @@ class _Items(list[Any]):
         return None
 
 
-def _place(item: JSON) -> object:
-    return (item["index"], item.get("type"))
+def _place(item: JSON) -> tuple[str | None, str]:
+    return place(item["index"]), only_text(item.get("type"))
 
 
 def _goes_on(last: JSON, item: JSON) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import SourceError
 from ..sse import Decoder, ServerSentEvent
+from .blocks import Blocks
 from .lent import Lent
 from .stray import Strays
 from .wire import Body
@@ -15,8 +16,6 @@ from .wire import Body
 # At most so many bytes are unpacked at once, whatever a few compressed ones unfold to (urllib3
 # 2.6 and later).
 _READ = 65_536
-# sseclient (1.9) copies what it has of a block at each of its lines.
-_MOST_LINES = 100
 
 
 class RequestsStream(Body):
@@ -32,7 +31,7 @@ class RequestsStream(Body):
         _sse_client()
 
     def _events(self) -> Decoder:
-        return Blocks(self.most_event_bytes)
+        return Events(self.most_event_bytes)
 
     def _bytes(self) -> Iterator[bytes]:
         """The body's bytes as soon as they are there.
@@ -66,30 +65,18 @@ def _sse_client() -> Any:
     return SSEClient
 
 
-class Blocks(Decoder):
-    """Cuts a body at its blank lines, and has sseclient-py read what stands between them.
+class Events(Blocks):
+    """Has sseclient-py read each block.
 
-    It is given whole blocks of a bounded size, as soon as they end; it would give a last one
-    without its blank line too, which WHATWG drops, and stop at malformed UTF-8.
+    It would give a last one without its blank line too, which WHATWG drops, and stop at
+    malformed UTF-8.
     """
 
     def __init__(self, most: int) -> None:
         super().__init__(Strays(), most)
         self._client = _sse_client()
-        self._fields: dict[str, list[str]] = {}
 
-    def _field(self, name: str, value: str) -> None:
-        if name == "data":
-            self._fields.setdefault(name, []).append(value)
-        elif name:  # a comment has none; of the others, the last one counts
-            self._fields[name] = [value]
-
-    def _dispatch(self) -> ServerSentEvent | None:
-        fields, self._fields = self._fields, {}
-        data = fields.get("data", [])
-        if len(data) > _MOST_LINES:  # to JSON, a line's end between its parts is a space
-            fields["data"] = [" ".join(data)]
-        block = "".join(f"{name}: {value}\n" for name in fields for value in fields[name]) + "\n"
-        for event in self._client(iter((block.encode(),))).events():
+    def read(self, block: bytes) -> ServerSentEvent | None:
+        for event in self._client(iter((block,))).events():
             return ServerSentEvent(event.event, event.data, event.id or "")
         return None

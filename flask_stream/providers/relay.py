@@ -15,7 +15,7 @@ from .adapt import adapt_relayed
 from .errors import from_exception
 from .failures import failure_of
 from .refused import discard
-from .relays import Bounds, Relays, TooLong, relays
+from .relays import Relays, TooLong, bounds, relays
 from .source import Source
 from .surrogates import mended
 from .turn import DONE, JSON, Turn
@@ -117,7 +117,7 @@ def _stop_here(among: Relays | None) -> None:
 def _told(source: Source, turn: Turn, step: Result, among: Relays | None) -> Iterator[Event]:
     """The events of a source, added up; its first words set off from an earlier stream's."""
     begun: set[str] = set()
-    most = (Bounds() if among is None else among.bounds).characters
+    most = bounds().characters
     for event in mended(_read(source, turn)):
         if step.size + size_of(event) > most:  # an app may keep all of it to itself
             raise TooLong(most)

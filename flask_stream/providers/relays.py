@@ -145,6 +145,12 @@ class Relays:
 relays: ContextVar[Relays | None] = ContextVar("relays", default=None)
 
 
+def bounds() -> Bounds:
+    """What a stream that is read now is held to."""
+    among = relays.get()
+    return Bounds() if among is None else among.bounds
+
+
 def apart(function: Callable[[A], R], argument: A) -> R:
     """Call it; what it relays is none of the run's, which may be over."""
     token = relays.set(None)

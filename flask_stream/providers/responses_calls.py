@@ -10,7 +10,7 @@ from .digits import spoken
 from .responses_output import Output
 from .shown import shown
 from .surrogates import mend, mend_all
-from .turn import JSON, OpenCall, Turn, only_text, tool_call
+from .turn import JSON, OpenCall, Turn, only_text, place, tool_call
 
 _CLIENT_TOOLS = {"function_call", "custom_tool_call"}
 _SERVER_TOOLS = {
@@ -47,7 +47,7 @@ class Calls:
         self.turn = turn
         self.output = output
         self.opened = self.called = False
-        self._open: dict[int, OpenCall] = {}
+        self._open: dict[str, OpenCall] = {}
 
     def added(self, d: JSON, item: JSON) -> Iterator[Event]:
         if (index := _place(d)) in self._open:  # some give every item the same index
@@ -121,7 +121,7 @@ class Calls:
         for index in list(self._open):
             yield from self._close(index, whole=self.turn.error is None and whole)
 
-    def _close(self, index: int, *, whole: bool) -> Iterator[Event]:
+    def _close(self, index: str, *, whole: bool) -> Iterator[Event]:
         call = self._open.pop(index)
         self.called = self.called or not call.server
         item = self.output.at({"output_index": index}) or self.output.at({})
@@ -154,5 +154,5 @@ class Calls:
             yield ToolResult(id, shown(mend_all(result)), name)
 
 
-def _place(d: JSON) -> int:
-    return d.get("output_index") or 0
+def _place(d: JSON) -> str:
+    return place(d.get("output_index")) or "0"

@@ -10,7 +10,7 @@ from typing import Any
 
 from .digits import spoken
 from .surrogates import mend_all
-from .turn import JSON, only_text
+from .turn import JSON, only_text, place
 
 # The kinds of text: the item and the field of it that holds its parts, the part's type, its field.
 PARTS = {
@@ -32,7 +32,7 @@ class Output:
     def __init__(self) -> None:
         self.current: Item | None = None
         self._items: list[Item] = []
-        self._at: dict[object, Item] = {}
+        self._at: dict[str | None, Item] = {}
         self._is_placed = True  # every piece of text has said which item it is of
 
     @property
@@ -42,7 +42,7 @@ class Output:
 
     def begin(self, d: JSON, given: JSON, *, is_done: bool = False) -> Item:
         """The item that an event brings, at its beginning or at its end."""
-        kind, item = only_text(given.get("type")), self._at.get(d.get("output_index"))
+        kind, item = only_text(given.get("type")), self._at.get(place(d.get("output_index")))
         # Some give every item the same index, or none.
         if item is None or item.is_done or item.kind not in ("", kind):
             item = self._open(d)
@@ -50,13 +50,13 @@ class Output:
         return item
 
     def _open(self, d: JSON) -> Item:
-        item = self._at[d.get("output_index")] = Item()
+        item = self._at[place(d.get("output_index"))] = Item()
         self._items.append(item)
         return item
 
     def at(self, d: JSON) -> Item | None:
         """The item that an event is about."""
-        return self._at.get(d.get("output_index"))
+        return self._at.get(place(d.get("output_index")))
 
     def piece(self, kind: str, d: JSON, text: object) -> str:
         """A piece of text; empty where it is none."""
@@ -83,7 +83,8 @@ class Output:
                 continue  # a summary and what it sums up are one reasoning
             parts = item.given.get(field)
             for at, part in enumerate(parts if isinstance(parts, list) else []):
-                if (kind, at) in before or (kind, None) in before or not isinstance(part, dict):
+                is_said = (kind, place(at)) in before or (kind, None) in before
+                if is_said or not isinstance(part, dict):
                     continue
                 if part.get("type", type) == type and (text := spoken(part.get(name))):
                     kinds.add(kind)
@@ -111,7 +112,7 @@ class Item:
         self.kind = ""
         self.given: JSON = {}
         self.is_done = False
-        self.parts: dict[tuple[str, Any], list[str]] = {}
+        self.parts: dict[tuple[str, str | None], list[str]] = {}
         self.input = ""
 
     def turn(self) -> JSON:
@@ -156,5 +157,5 @@ def _exact_part(part: Any, name: str) -> Any:
     return part
 
 
-def _part(kind: str, d: JSON) -> Any:
-    return d.get("summary_index" if kind == "summary" else "content_index")
+def _part(kind: str, d: JSON) -> str | None:
+    return place(d.get("summary_index" if kind == "summary" else "content_index"))

@@ -103,8 +103,23 @@ def is_plain(stream: Any) -> bool:
     decoder = getattr(stream, "_decoder", None)
     if decoder is not None and "SSE" not in type(decoder).__name__:
         return False
-    content_type = stream.response.headers.get("content-type", "")
-    return "vnd.amazon.eventstream" not in content_type.lower()
+    return not _is_amazons(stream.response)
+
+
+def is_of_events(stream: Any, response: Any) -> bool:
+    """Whether what its reader decodes are server-sent events, whatever it is."""
+    if sdk_of(stream) is not None:  # its decoder takes whatever comes for them
+        return not _is_amazons(response)
+    return "text/event-stream" in _content_type(response)
+
+
+def _is_amazons(response: Any) -> bool:
+    return "vnd.amazon.eventstream" in _content_type(response)
+
+
+def _content_type(response: Any) -> str:
+    content_type: str = response.headers.get("content-type", "")
+    return content_type.lower()
 
 
 def is_watched(stream: Any) -> bool:

@@ -98,6 +98,17 @@ def understood(handle: Handle, d: JSON) -> Iterator[Event]:
         logger.debug("Skipped what was not understood of %s", d, exc_info=True)
 
 
+def place(index: Any) -> str | None:
+    """A provider's index as a dict's key; None where there is none.
+
+    As text: whole numbers can be chosen so that their hashes are one (i * (2**61 - 1)), and a
+    dict then compares each of them with all.
+    """
+    if isinstance(index, float) and index.is_integer():  # 1.0 is 1
+        index = int(index)
+    return None if index is None else str(index)
+
+
 def only_text(value: object) -> str:
     """`value` where it is text, else no text."""
     return value if isinstance(value, str) else ""

@@ -16,12 +16,13 @@ from typing import Any
 
 from ..errors import ProviderError, SourceError
 from ..sse import Decoder, ServerSentEvent
+from .blocks import have_blocks, in_pieces, too_long, unpack_in_pieces
 from .depth import is_deep, is_deep_json
 from .digits import loads, parsed
 from .failures import error_in
 from .lent import Lent, is_http2, shut_down
 from .refused import discard, no_stream
-from .shapes import is_item, response_of, sdk_of
+from .shapes import is_item, is_of_events, response_of, sdk_of
 from .source import Source
 from .stray import Strays
 from .turn import DONE, JSON, PAUSE
@@ -35,13 +36,10 @@ class Body(Source):
     def _read(self) -> Generator[JSON, None, None]:
         events = self._events()
         for chunk in self._bytes():
-            for piece in _pieces(chunk):
+            for piece in in_pieces(chunk):
                 yield from self._dicts(events.feed(piece))
                 if events.too_long:
-                    raise ProviderError(
-                        detail="The provider sent an event of more than "
-                        f"{self.most_event_bytes} bytes (STREAM_MAX_EVENT_BYTES)."
-                    )
+                    raise too_long(self.most_event_bytes)
         yield from self._dicts(events.end())
 
     def beginning(self) -> bytes:
@@ -83,15 +81,6 @@ class Body(Source):
         raise NotImplementedError
 
 
-def _pieces(chunk: bytes) -> Iterable[bytes]:
-    """What one read gave: a few compressed bytes may unfold to very many, and each copy counts."""
-    if len(chunk) <= _PIECE:
-        return (chunk,)
-    return (chunk[at : at + _PIECE] for at in range(0, len(chunk), _PIECE))
-
-
-_PIECE = 65_536
-
 # Of a body that is no stream.
 _MOST_BYTES = 65_536
 _MOST_SECONDS = 5.0
@@ -106,6 +95,7 @@ class OverHTTPX(Source):
 
     def _holds(self, response: Any) -> None:
         self._response = response
+        unpack_in_pieces(response)
         self._lent = Lent(response, "close", self._lock)
 
     def _shares_connection(self) -> bool:
@@ -157,6 +147,8 @@ class SDKItems(OverHTTPX):
         self.wire = _WIRE.get(self.provider or "")
 
     def _read(self) -> Generator[JSON, None, None]:
+        if self._response is not None and is_of_events(self.stream, self._response):
+            have_blocks(self._response, self.most_event_bytes)
         try:
             for item in self.items:
                 d = dict_of(item)
