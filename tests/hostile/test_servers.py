@@ -62,10 +62,10 @@ class Ask:
         return f"{self.behaviour}#{self.number}"
 
 
-def asks(count: int, *, with_silent: bool = True) -> Iterator[Ask]:
-    """So many, of all behaviours, and of each with other wires, sources and formats each time."""
+def asks(numbers: range, *, with_silent: bool = True) -> Iterator[Ask]:
+    """Of all behaviours, and of each with other wires, sources and formats each time."""
     names = [name for name, b in BEHAVIOURS.items() if with_silent or not b.silent]
-    for number in range(count):
+    for number in numbers:
         turn = number // len(names) + number
         yield Ask(
             names[number % len(names)],
@@ -162,7 +162,7 @@ def test_a_provider_that_means_harm_on_gevent(
     name: str, provider: HostileProvider, tmp_path: Path
 ) -> None:
     with running(name, provider.base, tmp_path, SETTINGS) as server:
-        found = carry_out(server, by_http_1, asks(len(BEHAVIOURS)))
+        found = carry_out(server, by_http_1, asks(range(len(BEHAVIOURS))))
         assert not found, "\n".join(["", *found])
         see_the_log(server, len(BEHAVIOURS))
 
@@ -174,7 +174,7 @@ def test_a_provider_that_means_harm_through_nginx_by_http_2(
     with running("gunicorn gthread", provider.base, tmp_path, SETTINGS) as server:
         with nginx(tmp_path, location.format(server.port), parameter="http2") as port:
             server.port = port
-            found = carry_out(server, by_http_2, asks(len(BEHAVIOURS)))
+            found = carry_out(server, by_http_2, asks(range(len(BEHAVIOURS))))
             server.port = server.direct_port
         assert not found, "\n".join(["", *found])
         see_the_log(server, len(BEHAVIOURS))
@@ -195,9 +195,9 @@ def test_nothing_is_left_of_2000_runs_with_a_provider_that_means_harm(
     arguments = ["--config=python:tests.servers.site_for_soak"]
     with running("gunicorn gthread", provider.base, tmp_path, SETTINGS, arguments) as server:
         warm = 2 * len(BEHAVIOURS)
-        found = carry_out(server, by_http_1, asks(warm))
+        found = carry_out(server, by_http_1, asks(range(warm)))
         before = at_rest(server)
-        found += carry_out(server, by_http_1, asks(RUNS, with_silent=False))
+        found += carry_out(server, by_http_1, asks(range(warm, warm + RUNS), with_silent=False))
         after = at_rest(server)
         assert after["pid"] == before["pid"]
         assert (before["parts"], after["parts"]) == ({}, {})
