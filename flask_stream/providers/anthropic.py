@@ -94,6 +94,7 @@ class _Reader:
     def block_start(self, d: JSON) -> Iterator[Event]:
         index = place(d.get("index")) or "0"
         given: JSON = d.get("content_block") or {}
+        self.turn.keep(given)
         block: JSON = mend_all(dict(given))
         if index in self.blocks:  # some proxies give every block the same index
             yield from self.block_stop({"index": index})
@@ -133,19 +134,25 @@ class _Reader:
                 yield from self.thought(index, delta.get("thinking"))
         elif kind == "input_json_delta":
             if index in self.calls:
-                yield from self.calls[index].delta(spoken(delta.get("partial_json")))
+                call, piece = self.calls[index], spoken(delta.get("partial_json"))
+                if not call.started:
+                    self.turn.keep(piece)
+                yield from call.delta(piece)
         elif index not in self.blocks:
             return
         elif kind == "signature_delta":
-            self.blocks[index]["signature"] = delta.get("signature")
+            block, signature = self.blocks[index], delta.get("signature")
+            self.turn.keep(signature, instead_of=block.get("signature"))
+            block["signature"] = signature
         elif kind == "citations_delta":
             block, citation = self.blocks[index], delta.get("citation") or {}
             if not isinstance(block.get("citations"), list):
                 block["citations"] = []
+            self.turn.keep(citation)
             block["citations"].append(mend_all(citation))
             yield from self.cited(citation)
         elif kind == "compaction_delta":
-            self.piece(index, delta.get("content"))
+            self.turn.keep(self.piece(index, delta.get("content")))
 
     def is_of(self, index: str, kind: str) -> bool:
         """Whether the block is of this type; one whose start never came may be of any."""
@@ -232,6 +239,7 @@ class _Reader:
         raw = self.raw_usage
         for key, value in mend_all(usage).items():
             if value is not None or key not in raw:
+                self.turn.keep({key: value}, instead_of={key: raw[key]} if key in raw else None)
                 raw[key] = value
         self.turn.raw_usage = raw
         read = count(raw, "cache_read_input_tokens")

@@ -89,6 +89,8 @@ class _Reader:
             delta = choice.get("message") or {}
         if isinstance(delta, dict) and delta:
             yield from understood(self.delta, delta)
+            if not _is_plain(delta):
+                self.turn.keep(delta)
             merge(self.message, delta)
         self.use(choice.get("usage"))  # Moonshot's place for it
         failure = failure_in(choice)
@@ -104,8 +106,8 @@ class _Reader:
 
     def delta(self, delta: JSON) -> Iterator[Event]:
         content = delta.get("content")
-        if isinstance(content, str) and delta.keys() <= _PLAIN:
-            yield from self.text(content)
+        if _is_plain(delta):
+            yield from self.text(delta["content"])
             return
         yield from self.reasoning(delta)
         if isinstance(content, str):
@@ -209,7 +211,9 @@ class _Reader:
         if not isinstance(usage, dict) or not usage:
             return
         raw = self.raw_usage
-        raw.update(mend_all(usage))
+        told: JSON = mend_all(usage)
+        self.turn.keep(told, instead_of={key: raw[key] for key in told if key in raw})
+        raw.update(told)
         self.turn.raw_usage = raw
         fresh, output = count(raw, "prompt_tokens"), count(raw, "completion_tokens")
         reasoning = count(raw, "completion_tokens_details", "reasoning_tokens")
@@ -256,3 +260,8 @@ class _Reader:
         if calls := self.calls.message():
             message["tool_calls"] = calls
         self.turn.message = mend_all(message)
+
+
+def _is_plain(delta: JSON) -> bool:
+    """Whether a delta brings a word, and nothing else: as nearly all do."""
+    return isinstance(delta.get("content"), str) and delta.keys() <= _PLAIN

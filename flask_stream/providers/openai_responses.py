@@ -248,6 +248,7 @@ class _Reader:
 
     def item_added(self, d: JSON) -> Iterator[Event]:
         item = d.get("item") or {}
+        self.turn.keep(item)
         self.output.begin(d, item)
         if is_call(item):
             yield from self.prose.aside()
@@ -258,6 +259,7 @@ class _Reader:
         given = d.get("item") or {}
         if not given:
             return
+        self.turn.keep(given)
         item = self.output.begin(d, given, is_done=True)
         self.calls.called = self.calls.called or given.get("type") in _OTHER_CLIENT_TOOLS
         for kind, at, text in list(self.output.unsaid(item)):

@@ -76,7 +76,9 @@ class Calls:
     def arguments_done(self, d: JSON) -> Iterator[Event]:
         call = self._open.get(_place(d))
         if call is not None:
-            call.given = only_text(d.get("arguments")) or only_text(d.get("input"))
+            given = only_text(d.get("arguments")) or only_text(d.get("input"))
+            self.turn.keep(given, instead_of=call.given)
+            call.given = given
         yield from ()
 
     def _begin(self, d: JSON, item: JSON) -> Iterator[Event]:

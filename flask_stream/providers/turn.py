@@ -28,6 +28,10 @@ PAUSE: JSON = {"flask_stream": "pause"}
 # Stands for Chat Completions' `data: [DONE]`, which is no JSON.
 DONE: JSON = {"flask_stream": "done"}
 
+# What may be kept of a provider's own that no event has told, in bytes of memory, more or less:
+# some pictures and found documents, but not whatever comes for as long as some words come with it.
+_MOST_KEPT = 128 * 2**20
+
 
 class Turn:
     """One relayed stream, as its reader has understood it so far.
@@ -47,6 +51,14 @@ class Turn:
         self.stop_reason: str | None = None
         self.provider_stop_reason: str | None = None
         self._sources: set[Source] = set()
+        self._kept = 0
+
+    def keep(self, value: Any, instead_of: Any = None) -> None:
+        """Count a JSON value that is kept for the provider's own turn, and is not told."""
+        self._kept += weight(value) - weight(instead_of)
+        if self._kept > _MOST_KEPT:
+            detail = f"it sent more than {_MOST_KEPT} bytes that belong to no word of its answer"
+            self.fail(ProviderError(detail=detail))
 
     def stop(self, word: str) -> None:
         """The provider says why it stopped; where that was an interruption, it has failed."""
@@ -96,6 +108,22 @@ def understood(handle: Handle, d: JSON) -> Iterator[Event]:
         yield from handle(d)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionError):
         logger.debug("Skipped what was not understood of %s", d, exc_info=True)
+
+
+def weight(value: Any) -> int:
+    """How many bytes of memory a JSON value takes, more or less."""
+    total, values = 0, [value]
+    while values:
+        value = values.pop()
+        if isinstance(value, str):
+            total += 50 + len(value)
+        elif isinstance(value, dict):
+            total += 64 + sum(map(len, value)) + 100 * len(value)
+            values.extend(value.values())
+        elif isinstance(value, list):
+            total += 64 + 8 * len(value)
+            values.extend(value)
+    return total
 
 
 def place(index: Any) -> str | None:

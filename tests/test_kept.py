@@ -1,0 +1,136 @@
+"""What a provider sends beside the words of its answer, and is kept for its own turn: bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+
+from flask_stream.providers import turn
+from flask_stream.providers.relay import relay_source
+from tests.transcripts.reading import Dicts, block, chat, chunk, collect, piece, read, start
+
+LONG = "x" * 10_000
+MOST = 1_000_000
+
+JSON = dict[str, Any]
+
+
+def anthropic(*dicts: JSON) -> list[JSON]:
+    """With a word of the answer's beside them."""
+    return [*dicts, *block(0, {"type": "text", "text": ""}, {"type": "text_delta", "text": "a"})]
+
+
+def open_block(at: int, content: JSON, *deltas: JSON) -> list[JSON]:
+    return block(at, content, *deltas)[:-1]
+
+
+def item(at: int, kind: str, end: str, **more: Any) -> JSON:
+    where = {"output_index": at, "item": {"id": f"i{at}", "type": kind, **more}}
+    return {"type": f"response.output_item.{end}", **where}
+
+
+def responses(*dicts: JSON) -> list[JSON]:
+    word = {"type": "response.output_text.delta", "output_index": 0, "content_index": 0}
+    return [*dicts, {**word, "delta": "a"}]
+
+
+def arguments_done(at: int) -> list[JSON]:
+    done = {"type": "response.function_call_arguments.done", "output_index": at}
+    call = item(at, "function_call", "added", call_id=f"c{at}", name="look", arguments="")
+    return responses(call, {**done, "arguments": LONG})
+
+
+SAME = {"type": "web_search_result_location", "url": "https://a.test/", "title": "a"}
+KEPT: dict[str, Callable[[int], list[JSON]]] = {
+    "anthropic: a block that nobody knows": lambda i: anthropic(*block(i, {"type": LONG})),
+    "anthropic: a signature": lambda i: anthropic(
+        *block(i, {"type": "thinking"}, {"type": "signature_delta", "signature": LONG})
+    ),
+    "anthropic: a source that was named before": lambda i: anthropic(
+        *open_block(
+            i,
+            {"type": "text", "text": ""},
+            {"type": "citations_delta", "citation": {**SAME, "encrypted_index": LONG}},
+        )
+    ),
+    "anthropic: a summary": lambda i: anthropic(
+        *block(i, {"type": "compaction"}, {"type": "compaction_delta", "content": LONG})
+    ),
+    "anthropic: a call without a name": lambda i: anthropic(
+        *open_block(
+            i, {"type": "tool_use", "id": "t"}, {"type": "input_json_delta", "partial_json": LONG}
+        )
+    ),
+    "anthropic: usage": lambda i: anthropic(
+        {"type": "message_delta", "delta": {}, "usage": {f"u{i}": LONG}}
+    ),
+    "openai_chat: a field that nobody knows": lambda i: [chunk({"content": "a", "audio": LONG})],
+    "openai_chat: a call without a name": lambda i: [
+        chunk({"content": "a", **piece(0, "t", None, LONG)})
+    ],
+    "openai_chat: what is beside a call": lambda i: [
+        chunk({"content": "a", "tool_calls": [{"index": 0, "id": "t", "signature": LONG}]})
+    ],
+    "openai_chat: usage": lambda i: [chunk({"content": "a"}, usage={f"u{i}": LONG})],
+    "openai_responses: an item": lambda i: responses(item(i, LONG, "added")),
+    "openai_responses: an item's end": lambda i: responses(item(i, LONG, "done")),
+    "openai_responses: arguments": arguments_done,
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_is_kept_and_told_to_nobody_has_an_end(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turn, "_MOST_KEPT", MOST)
+    taken = 0
+
+    def dicts() -> Iterator[JSON]:
+        nonlocal taken
+        yield from [start()] if name.startswith("anthropic") else []
+        for i in count(1):
+            for d in KEPT[name](i):
+                taken += 1
+                assert taken < 10 * MOST / len(LONG), "nothing stops it"
+                yield d
+
+    told, result = collect(relay_source(Dicts(dicts(), name.partition(":")[0])))
+    assert result.error is not None
+    assert result.error.code == "provider_error"
+    assert result.text.replace("\n", "").startswith("a" * 20)
+    assert told
+
+
+@pytest.mark.parametrize("usage", [{"prompt_tokens": 1}, {"details": {"note": LONG}}])
+def test_usage_that_comes_with_every_word_is_kept_once(
+    usage: JSON, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turn, "_MOST_KEPT", MOST)
+    chunks = [chunk({"content": "a"}, usage={**usage, "completion_tokens": i}) for i in range(300)]
+    result = chat(*chunks, chunk(finish="stop"))
+    assert result.error is None
+    assert result.usage is not None
+    assert result.usage.output_tokens == 299
+
+
+def test_words_are_bounded_by_the_apps_own_setting_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turn, "_MOST_KEPT", MOST)
+    word = {"type": "text_delta", "text": LONG}
+    _, result = read(start(), *block(0, {"type": "text", "text": ""}, *[word] * 200))
+    assert (result.error.code if result.error else "", len(result.text)) == (
+        "truncated",
+        200 * len(LONG),
+    )
+    assert len(chat(*[chunk({"content": LONG})] * 200, chunk(finish="stop")).text) == 2_000_000
+
+
+def test_all_that_providers_send_is_far_below_it() -> None:
+    """A picture of 6 MB in a delta, and a web search's pages."""
+    picture = {
+        "type": "image_url",
+        "image_url": {"url": "data:image/png;base64," + "A" * 6_000_000},
+    }
+    assert chat(*[chunk({"images": [picture]})] * 10, chunk(finish="stop")).error is None
