@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import count
 from typing import Any
 
 import pytest
@@ -86,16 +85,11 @@ def test_what_is_kept_and_told_to_nobody_has_an_end(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(turn, "_MOST_KEPT", MOST)
-    taken = 0
 
     def dicts() -> Iterator[JSON]:
-        nonlocal taken
         yield from [start()] if name.startswith("anthropic") else []
-        for i in count(1):
-            for d in KEPT[name](i):
-                taken += 1
-                assert taken < 10 * MOST / len(LONG), "nothing stops it"
-                yield d
+        for i in range(1, 10 * MOST // len(LONG)):
+            yield from KEPT[name](i)
 
     told, result = collect(relay_source(Dicts(dicts(), name.partition(":")[0])))
     assert result.error is not None
