@@ -91,9 +91,12 @@ class Result:
     def refusal(self) -> str:
         return "".join(self.pieces["refusal"])
 
-    def add(self, event: Event) -> None:
-        """Add one event up. Usage, stop reason and outcome are set by whoever knows them."""
-        self.size += size_of(event)
+    def add(self, event: Event, size: int) -> None:
+        """Add one event up. Usage, stop reason and outcome are set by whoever knows them.
+
+        :param size: the event's, see `size_of`.
+        """
+        self.size += size
         if isinstance(event, Words):
             self.pieces[event.kind].append(event.text)
         elif isinstance(event, Meta):

@@ -218,10 +218,10 @@ class Run:
         elif isinstance(event, Text) and result.first_text_seconds is None:
             result.first_text_seconds = time.monotonic() - self.began
             self._tell(stream_first_text)
-        most = self.relays.bounds.characters
-        if result.size + size_of(event) > most:
+        size, most = size_of(event), self.relays.bounds.characters
+        if result.size + size > most:
             raise TooLong(most)
-        result.add(event)
+        result.add(event, size)
         yield event
 
     def _add_usage(self, usage: Usage) -> Usage:

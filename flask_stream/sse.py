@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -60,8 +61,11 @@ class Lines:
             self.rest += chunk
             return []
         self._after_cr = end == len(chunk) and chunk.endswith(b"\r")
-        whole = self.rest + chunk[:end]
-        self.rest = bytearray(chunk[end:])
+        whole: bytes | bytearray = chunk[:end]
+        if self.rest:
+            whole = self.rest + whole
+            self.rest = bytearray()
+        self.rest += chunk[end:]
         text = self._decoded(whole)
         self._begun = True
         lines = _LINE_END.split(text) if "\r" in text else text.split("\n")
@@ -83,7 +87,7 @@ class Decoder:
 
     :param other: called with each line that has another field than the spec's, which is to be
         ignored; an event that it returns takes the line's place all the same.
-    :param most: how many bytes an event may have, and a line; None for no limit.
+    :param most: how many bytes an event may have, and a line.
     :ivar last_event_id: as it stands after the last blank line.
     :ivar retry: the last reconnection time in milliseconds that the stream set, or None.
     :ivar too_long: an event or a line has more than `most` bytes. Nothing is read any more.
@@ -92,7 +96,7 @@ class Decoder:
     def __init__(
         self,
         other: Callable[[str], ServerSentEvent | None] | None = None,
-        most: int | None = None,
+        most: float = math.inf,
     ) -> None:
         self.last_event_id = ""
         self.retry: int | None = None
@@ -114,7 +118,7 @@ class Decoder:
                 events.append(event)
             if self.too_long:
                 return events
-        self._has(len(self._lines.rest))
+        self.too_long = len(self._lines.rest) > self._most
         return events
 
     def end(self) -> list[ServerSentEvent]:
@@ -125,27 +129,16 @@ class Decoder:
         event = self._other(line)
         return [] if event is None else [event]
 
-    def _has(self, size: int) -> None:
-        """So many bytes are held."""
-        if self._most is not None and size > self._most:
-            self.too_long = True
-
     def _process(self, line: str) -> ServerSentEvent | None:
         """One whole line (section 9.2.6, «interpreting an event stream»)."""
         if not line:
             self._size = 0
             return self._dispatch()
         name, _, value = line.partition(":")
-        if name in FIELDS:
-            if name == "data":
-                self._size += size_of(line)
-                self._has(self._size)
-            self._field(name, value.removeprefix(" "))
-            return None
-        return None if self._other is None else self._other(line)
-
-    def _field(self, name: str, value: str) -> None:
+        value = value.removeprefix(" ")
         if name == "data":
+            self._size += 1 + (len(line) if line.isascii() else len(line.encode()))
+            self.too_long = self._size > self._most
             self._data.append(value)
         elif name == "event":
             self._type = value
@@ -155,6 +148,9 @@ class Decoder:
         elif name == "retry":
             if value.isascii() and value.isdigit() and len(value) < 16:
                 self.retry = int(value)
+        elif name and self._other is not None:  # a comment has an empty name
+            return self._other(line)
+        return None
 
     def _dispatch(self) -> ServerSentEvent | None:
         self.last_event_id = self._id
@@ -163,11 +159,6 @@ class Decoder:
         if not data:
             return None
         return ServerSentEvent(kind or "message", "\n".join(data), self.last_event_id)
-
-
-def size_of(line: str) -> int:
-    """In bytes of UTF-8, with its end."""
-    return 1 + (len(line) if line.isascii() else len(line.encode()))
 
 
 def field_of(line: str) -> str:

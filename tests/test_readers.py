@@ -85,7 +85,7 @@ def sdk_wrapped(provider: Provider, wire: str) -> Any:
         yield from stream
 
     items = wrapper()
-    source = adapt_items(items, items)
+    source = adapt_items(items, items, 2**23)
     assert isinstance(source, SDKItems)
     return relay_source(source)
 

@@ -29,27 +29,20 @@ _Pieces = Iterable[bytes]
 class Blocks(Decoder):
     """Cuts a body at its blank lines, and writes what stands between them again."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._fields: dict[str, list[str]] = {}
-
     def read(self, block: bytes) -> ServerSentEvent | None:
         """What a whole block says, its blank line with it."""
         raise NotImplementedError
 
-    def _field(self, name: str, value: str) -> None:
-        if name == "data":
-            self._fields.setdefault(name, []).append(value)
-        elif name:  # a comment has none; of the others, the last one counts
-            self._fields[name] = [value]
-
     def _dispatch(self) -> ServerSentEvent | None:
-        fields, self._fields = self._fields, {}
-        data = fields.get("data", [])
+        data, kind = self._data, self._type
+        self._data, self._type = [], ""
+        if not data:
+            return None
         if len(data) > _MOST_LINES:  # to JSON, a line's end between its parts is a space
-            fields["data"] = [" ".join(data)]
-        block = "".join(f"{name}: {value}\n" for name in fields for value in fields[name])
-        return self.read(f"{block}\n".encode()) if block else None
+            data = [" ".join(data)]
+        name = f"event: {kind}\n" if kind else ""
+        lines = "".join([f"data: {line}\n" for line in data])
+        return self.read(f"{name}{lines}\n".encode())
 
 
 class _Written(Blocks):

@@ -78,5 +78,5 @@ class Events(Blocks):
 
     def read(self, block: bytes) -> ServerSentEvent | None:
         for event in self._client(iter((block,))).events():
-            return ServerSentEvent(event.event, event.data, event.id or "")
+            return ServerSentEvent(event.event, event.data, "")
         return None

@@ -119,9 +119,10 @@ def _told(source: Source, turn: Turn, step: Result, among: Relays | None) -> Ite
     begun: set[str] = set()
     most = bounds().characters
     for event in mended(_read(source, turn)):
-        if step.size + size_of(event) > most:  # an app may keep all of it to itself
+        size = size_of(event)
+        if step.size + size > most:  # an app may keep all of it to itself
             raise TooLong(most)
-        step.add(event)
+        step.add(event, size)
         if isinstance(event, Usage):
             step.usage = event
         elif among is not None and isinstance(event, Text | Reasoning) and event.kind not in begun:

@@ -132,8 +132,10 @@ def place(index: Any) -> str | None:
     As text: whole numbers can be chosen so that their hashes are one (i * (2**61 - 1)), and a
     dict then compares each of them with all.
     """
+    if type(index) is int:  # as nearly always
+        return str(index)
     if isinstance(index, float) and index.is_integer():  # 1.0 is 1
-        index = int(index)
+        return str(int(index))
     return None if index is None else str(index)
 
 
