@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, NamedTuple
 
 from .errors import ConfigurationError
+from .providers.source import MOST_EVENT_BYTES
+from .result import MOST_CHARACTERS
 from .sites import are_origins
 
 
@@ -49,8 +51,8 @@ SETTINGS: Mapping[str, _Setting] = {
         f'{_COUNT}, None, or "auto"',
         lambda v: v in ("auto", None) or _is_count(v),
     ),
-    "STREAM_MAX_EVENT_BYTES": _Setting(8 * 2**20, _COUNT, _is_count),
-    "STREAM_MAX_CHARACTERS": _Setting(4_000_000, _COUNT, _is_count),
+    "STREAM_MAX_EVENT_BYTES": _Setting(MOST_EVENT_BYTES, _COUNT, _is_count),
+    "STREAM_MAX_CHARACTERS": _Setting(MOST_CHARACTERS, _COUNT, _is_count),
     "STREAM_TRUSTED_ORIGINS": _Setting(
         (),
         "a tuple or list of origins, each with a scheme, a host, a port where it is not the "

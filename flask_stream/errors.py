@@ -163,6 +163,18 @@ class RunError(FlaskStreamError, HTTPException):
         return others
 
 
+class TooLong(RunError):
+    """An answer has more characters than a run may have. What came before is kept."""
+
+    def __init__(self, most: float) -> None:
+        super().__init__(
+            SAFE_MESSAGES["too_long"],
+            error_code="too_long",
+            retryable=False,
+            detail=f"it has more than {most} characters (STREAM_MAX_CHARACTERS)",
+        )
+
+
 class ProviderError(RunError):
     """The provider refused, failed, fell silent, or ended without its end mark.
 

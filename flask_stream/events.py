@@ -325,7 +325,7 @@ VOCABULARY: frozenset[type[Event]] = frozenset(
 
 
 class _Flush(Event):
-    """No event of the vocabulary: «write now what is held back», see `wire.FLUSH`."""
+    """No event of the vocabulary: «write now what is held back»."""
 
     __slots__ = ()
     kind = ""

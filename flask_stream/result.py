@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+from .errors import TooLong
 from .events import (
     FLUSH,
     JSON,
@@ -19,19 +21,41 @@ from .events import (
     Words,
 )
 
+MOST_CHARACTERS = 4_000_000  # of a run, unless the app says otherwise
+# Of an id, which is sent with each piece of a call's arguments.
+_USUAL_ID = 100
+
 
 def size_of(event: Event) -> int:
     """How many characters an event brings, more or less: nothing that comes is for nothing."""
     if isinstance(event, Words):
         return len(event.text)
     if isinstance(event, ToolCallDelta):
-        return len(event.arguments)
-    return 0 if event is FLUSH else len(str(event.payload()))
+        return len(event.arguments) + max(0, len(event.id) - _USUAL_ID)
+    return 0 if event is FLUSH else _characters(event.payload())
+
+
+def _characters(value: Any) -> int:
+    """Of a JSON value."""
+    total, values = 0, [value]
+    while values:
+        value = values.pop()
+        if isinstance(value, str):
+            total += len(value)
+        elif isinstance(value, dict):
+            total += sum(map(len, value)) + len(value)
+            values.extend(value.values())
+        elif isinstance(value, list | tuple):
+            total += 1 + len(value)
+            values.extend(value)
+        else:
+            total += 1
+    return total
 
 
 def utf16_length(text: str) -> int:
     """In UTF-16 code units, as JavaScript counts."""
-    return len(text) + sum(1 for char in text if char > "\uffff")
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 class Result:
@@ -91,12 +115,15 @@ class Result:
     def refusal(self) -> str:
         return "".join(self.pieces["refusal"])
 
-    def add(self, event: Event, size: int) -> None:
+    def add(self, event: Event, most: float = math.inf) -> None:
         """Add one event up. Usage, stop reason and outcome are set by whoever knows them.
 
-        :param size: the event's, see `size_of`.
+        :raises TooLong: with it there are more than `most` characters. It is not added.
         """
-        self.size += size
+        size = self.size + size_of(event)
+        if size > most:
+            raise TooLong(most)
+        self.size = size
         if isinstance(event, Words):
             self.pieces[event.kind].append(event.text)
         elif isinstance(event, Meta):

@@ -17,9 +17,9 @@ from .errors import RunError
 from .events import FLUSH, Done, Event, Meta, Start, Text, Usage
 from .failed import failed_by
 from .providers.errors import SDK_CLIENTS, from_exception, untold_cause
-from .providers.relays import Relays, TooLong, apart, relays
+from .providers.relays import Relays, apart, relays
 from .providers.surrogates import Mender
-from .result import Result, size_of, utf16_length
+from .result import Result, utf16_length
 from .told import field, logger
 
 _signals = Namespace()
@@ -145,6 +145,8 @@ class Run:
                     for event in self._mender.feed(self._next):  # type: ignore[arg-type]
                         yield from self._pass_on(event)
                     self._wait()
+                for event in self._mender.end():
+                    yield from self._pass_on(event)
             except ClientLeft:
                 raise
             except Exception as error:
@@ -153,8 +155,6 @@ class Run:
                 if told is not None and told is not error:
                     told.__cause__ = error
                 self._fail(told or error)
-            for event in self._mender.end():
-                yield from self._pass_on(event)
             if self.ending is not None or self.result.error is not None:
                 self._close()  # before its callbacks, as where the client leaves
             self._settle("failed" if self.result.error else "complete")
@@ -218,10 +218,7 @@ class Run:
         elif isinstance(event, Text) and result.first_text_seconds is None:
             result.first_text_seconds = time.monotonic() - self.began
             self._tell(stream_first_text)
-        size, most = size_of(event), self.relays.bounds.characters
-        if result.size + size > most:
-            raise TooLong(most)
-        result.add(event, size)
+        result.add(event, self.relays.bounds.characters)
         yield event
 
     def _add_usage(self, usage: Usage) -> Usage:

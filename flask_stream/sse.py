@@ -90,7 +90,7 @@ class Decoder:
     :param most: how many bytes an event may have, and a line.
     :ivar last_event_id: as it stands after the last blank line.
     :ivar retry: the last reconnection time in milliseconds that the stream set, or None.
-    :ivar too_long: an event or a line has more than `most` bytes. Nothing is read any more.
+    :ivar too_long: an event or a line has more than `most` bytes: nothing is to be read any more.
     """
 
     def __init__(

@@ -7,16 +7,22 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from flask_stream import Data, ProviderError, Result, Source, Usage, relay
 from flask_stream.events import MOST_TOKENS
+from flask_stream.providers.adapt import adapt
 from flask_stream.providers.cut_json import partial_json
+from flask_stream.providers.relay import relay_source
+from flask_stream.providers.stray import Strays
+from flask_stream.result import size_of
 from flask_stream.sse import Decoder
 from tests.conftest import Site, said
+from tests.hostile.work import Counted, peak_of
 from tests.provider import TEXT, WORDS, Exchange, Provider, frames, told, word_by_word
 from tests.servers.client import DEADLINE
-from tests.transcripts.reading import block, chunk, delta, start
+from tests.transcripts.reading import block, chat, chunk, collect, delta, piece, read, start
 
 CHAT = "openai_chat"
 MOST = 5000
@@ -212,6 +218,41 @@ def test_an_app_that_never_ends_is_too_long_an_answer(site: Site, item: Any) -> 
     too_long(site)
 
 
+@pytest.mark.parametrize(
+    "items", [["abcd", "e\ud83d"], ["abcd\ud83d"], ["abcd", "\ud83d"]], ids=ascii
+)
+def test_half_a_character_above_the_limit_is_too_long_an_answer(
+    site: Site, items: list[str]
+) -> None:
+    site.app.config["STREAM_MAX_CHARACTERS"] = 4
+    site.view(lambda: iter(items))
+    assert too_long(site) == "abcd"
+
+
+def test_a_long_id_that_comes_with_each_piece_is_counted_each_time(
+    site: Site, provider: Provider
+) -> None:
+    site.app.config["STREAM_MAX_CHARACTERS"] = MOST
+    pieces = [chunk(piece(0, "x" * 1000, "look", "1")) for _ in range(20)]
+    provider.play(frames(*pieces))
+    site.view(lambda: provider.post(CHAT))
+    assert len(site.ask().get_data()) < 4 * MOST
+
+
+def test_what_an_event_brings_is_counted_by_its_characters_and_not_by_how_python_writes_them() -> (
+    None
+):
+    assert size_of(Data("note", "\u3000\n" * 100)) == 200
+    assert 200 < size_of(Data("note", {"a": ["🔦" * 100], "b": [1, None, "x" * 100]})) < 220
+    assert size_of(Data("note", [[]] * 100)) >= 100
+
+
+def test_a_stop_reason_is_as_long_as_a_word(site: Site, provider: Provider) -> None:
+    provider.play(frames(chunk({"content": "a"}), chunk(finish="x" * 10**6)))
+    site.view(lambda: provider.post(CHAT))
+    assert len(site.events()[-1][1]["provider_stop_reason"]) == 200
+
+
 def test_what_cannot_be_encoded_fails_its_run_and_not_its_server(site: Site) -> None:
     changed: list[Any] = ["fine"]
     results: list[Result] = []
@@ -227,6 +268,29 @@ def test_what_cannot_be_encoded_fails_its_run_and_not_its_server(site: Site) -> 
     events = site.events()
     assert (said(events), events[-1][1].get("code")) == ("before", "internal")
     assert [result.outcome for result in results] == ["failed"]
+
+
+def test_what_gives_no_event_ends_where_no_socket_can_be_shut_down() -> None:
+    """By HTTP/2 one connection carries other streams too: its reader is not woken, and looks."""
+    read_on: list[int] = []
+
+    def comments() -> Iterator[bytes]:
+        for at in range(1000):
+            if at == 10:
+                source.cancel()
+            read_on.append(at)
+            yield b": still here\n\ndata: ping\n\n"
+
+    response = httpx.Response(
+        200,
+        headers={"Content-Type": "text/event-stream"},
+        content=comments(),
+        extensions={"http_version": b"HTTP/2"},
+    )
+    source = adapt(response)
+    assert source is not None
+    collect(relay_source(source))
+    assert len(read_on) <= 12
 
 
 # -- numbers and nesting --------------------------------------------------------------------
@@ -285,6 +349,19 @@ def test_what_is_nested_too_deep_is_skipped(
     assert (said(events), events[-1][0]) == (TEXT, "done")
 
 
+@pytest.mark.parametrize("levels", [150, 300, 600])
+def test_what_is_nested_too_deep_is_skipped_where_an_sdk_reads(
+    site: Site, provider: Provider, levels: int
+) -> None:
+    deep: Any = 1
+    for _ in range(levels):
+        deep = {"a": deep}
+    provider.play(frames(chunk({"annotations": [deep]})) + told(CHAT))
+    site.view(lambda: provider.helper(CHAT))
+    events = site.events()
+    assert (said(events), events[-1][0]) == (TEXT, "done")
+
+
 @pytest.mark.parametrize("ask", [Provider.create, Provider.post, by_httpx])
 @pytest.mark.parametrize("levels", [150, 600, 8_000])
 def test_an_error_that_is_nested_deep_is_the_providers(
@@ -302,6 +379,34 @@ def test_an_error_that_is_nested_deep_is_the_providers(
     provider.run(refuse)
     site.view(lambda: ask(provider, CHAT))
     assert site.ask().status_code == 502
+
+
+def test_text_with_an_escape_at_each_place_takes_no_more_memory_than_it_is_long() -> None:
+    text = '{"a": "' + "\\n" * 100_000
+    assert peak_of(lambda: partial_json(text + '", "b": tru')) < 10 * len(text)
+    assert peak_of(lambda: Strays()(text)) < 10 * len(text)
+
+
+def test_addresses_whose_hashes_are_alike_cost_no_more_than_others(site: Site) -> None:
+    """In a set, each of them would be compared with all that are there."""
+    counted = [Counted(i * (2**61 - 1)) for i in range(1, 500)]
+    results = [{"url": url, "title": "a"} for url in counted]
+    Counted.compared = 0
+    chat(chunk({"content": "a"}, search_results=results), chunk(finish="stop"))
+    assert Counted.compared < 2 * len(counted)
+
+
+def test_a_choice_that_is_none_hides_no_other() -> None:
+    d = chunk({"content": "a"})
+    assert chat({**d, "choices": [0, None, *d["choices"]]}, chunk(finish="stop")).text == "a"
+
+
+def test_counts_that_add_up_to_more_than_a_page_can_count_cost_no_stop_reason() -> None:
+    usage = {"input_tokens": MOST_TOKENS, "cache_read_input_tokens": MOST_TOKENS}
+    _, result = read(start(), delta("max_tokens", usage=usage), {"type": "message_stop"})
+    assert result.stop_reason == "length"
+    assert result.usage is not None
+    assert result.usage.input_tokens == MOST_TOKENS
 
 
 def test_arguments_that_are_cut_off_deep_inside_cost_what_they_are_long() -> None:

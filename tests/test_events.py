@@ -208,7 +208,7 @@ def test_a_result_adds_the_events_up() -> None:
         *(ToolCallStart("t1", "f"), ToolCallDelta("t1", "{}"), mine, servers, answer),
         *(source, Source("https://a.example/"), Data("note", 1), Usage(1, 2), FLUSH),
     ):
-        result.add(event, 0)
+        result.add(event)
     assert (result.text, result.reasoning, result.refusal) == ("ab", "xy", "no")
     assert (result.provider, result.model, result.response_id) == ("openai", "m", "i")
     assert (result.tool_calls, result.server_tool_calls) == ([mine], [servers])

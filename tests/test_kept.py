@@ -98,6 +98,20 @@ def test_what_is_kept_and_told_to_nobody_has_an_end(
     assert told
 
 
+def test_what_tells_no_wire_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turn, "_MOST_KEPT", MOST)
+    _, result = collect(relay_source(Dicts([{"x": LONG}] * (2 * MOST // len(LONG)))))
+    assert result.error is not None
+    assert result.error.code == "provider_error"
+
+
+def test_what_is_too_large_to_be_kept_is_not_gone_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turn, "_MOST_KEPT", MOST)
+    result = chat(chunk({"content": "a"}), chunk({"content": "b", "x": [{"": {}}] * 10_000}))
+    assert (result.error.code if result.error else "", result.text) == ("provider_error", "a")
+    assert result.message["content"] == "a"
+
+
 @pytest.mark.parametrize("usage", [{"prompt_tokens": 1}, {"details": {"note": LONG}}])
 def test_usage_that_comes_with_every_word_is_kept_once(
     usage: JSON, monkeypatch: pytest.MonkeyPatch

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..events import Event, Meta, Refusal, ToolResult, Usage
+from ..events import MOST_TOKENS, Event, Meta, Refusal, ToolResult, Usage
 from .cut_json import partial_json
 from .digits import spoken
 from .errors import from_body
@@ -94,7 +94,8 @@ class _Reader:
     def block_start(self, d: JSON) -> Iterator[Event]:
         index = place(d.get("index")) or "0"
         given: JSON = d.get("content_block") or {}
-        self.turn.keep(given)
+        if not self.turn.keep(given):
+            return
         block: JSON = mend_all(dict(given))
         if index in self.blocks:  # some proxies give every block the same index
             yield from self.block_stop({"index": index})
@@ -245,8 +246,9 @@ class _Reader:
         read = count(raw, "cache_read_input_tokens")
         written = count(raw, "cache_creation_input_tokens")
         fresh = count(raw, "input_tokens")
+        every = (fresh or 0, read or 0, written or 0)
         self.turn.usage = Usage(
-            input_tokens=None if fresh is None else fresh + (read or 0) + (written or 0),
+            input_tokens=None if fresh is None else min(sum(every), MOST_TOKENS),
             output_tokens=count(raw, "output_tokens"),
             cache_read_tokens=read,
             cache_write_tokens=written,

@@ -9,8 +9,9 @@ from typing import Any
 
 from .digits import loads
 
-# A string, whole or cut off, or what JSON is nested and divided by.
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*("?)|[\[\]{},]', re.DOTALL)
+# A string, whole or cut off, or what JSON is nested and divided by. The quantifiers are
+# possessive: others remember each place that they have passed.
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+("?)|[\[\]{},]', re.DOTALL)
 # What closes the open arrays and objects, the innermost first.
 _Closing = tuple[str, "_Closing"] | None
 # So many of the last places are tried: where the first is in the middle of something, one of

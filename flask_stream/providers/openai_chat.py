@@ -76,21 +76,20 @@ class _Reader:
                 yield meta
         choices = d.get("choices")
         for choice in choices if isinstance(choices, list) else []:
-            if not choice.get("index"):
-                yield from understood(self.choice, choice)
+            yield from understood(self.choice, choice)
         self.use(d.get("usage") or (d.get("x_groq") or {}).get("usage"))
         yield from self.searched(d)
 
     def choice(self, choice: JSON) -> Iterator[Event]:
+        if choice.get("index"):
+            return
         delta = choice.get("delta") or {}
         if not delta and isinstance(choice.get("text"), str | int | float):  # /v1/completions
             delta = {"content": choice["text"]}
         elif not delta and not self.message:  # a whole message in place of its deltas
             delta = choice.get("message") or {}
-        if isinstance(delta, dict) and delta:
+        if isinstance(delta, dict) and delta and (_is_plain(delta) or self.turn.keep(delta)):
             yield from understood(self.delta, delta)
-            if not _is_plain(delta):
-                self.turn.keep(delta)
             merge(self.message, delta)
         self.use(choice.get("usage"))  # Moonshot's place for it
         failure = failure_in(choice)
@@ -202,7 +201,7 @@ class _Reader:
         results = lists[0] or []
         for result in results:
             yield from self.turn.new_source(result.get("url"), result.get("title"))
-        named = {result.get("url") for result in results}
+        named = {only_text(result.get("url")) for result in results}
         for url in lists[1] or []:
             if url not in named:
                 yield from self.turn.new_source(url)

@@ -248,7 +248,8 @@ class _Reader:
 
     def item_added(self, d: JSON) -> Iterator[Event]:
         item = d.get("item") or {}
-        self.turn.keep(item)
+        if not self.turn.keep(item):
+            return
         self.output.begin(d, item)
         if is_call(item):
             yield from self.prose.aside()
@@ -257,9 +258,8 @@ class _Reader:
     def item_done(self, d: JSON) -> Iterator[Event]:
         """What an item holds, where it did not come in pieces before."""
         given = d.get("item") or {}
-        if not given:
+        if not given or not self.turn.keep(given):
             return
-        self.turn.keep(given)
         item = self.output.begin(d, given, is_done=True)
         self.calls.called = self.calls.called or given.get("type") in _OTHER_CLIENT_TOOLS
         for kind, at, text in list(self.output.unsaid(item)):

@@ -7,15 +7,15 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from ..errors import ProviderError
+from ..errors import ProviderError, TooLong
 from ..events import FLUSH, Event, Failed, Meta, Reasoning, Text, Usage
-from ..result import Result, size_of
+from ..result import Result
 from . import anthropic, openai_chat, openai_responses
 from .adapt import adapt_relayed
 from .errors import from_exception
 from .failures import failure_of
 from .refused import discard
-from .relays import Relays, TooLong, bounds, relays
+from .relays import Relays, bounds, relays
 from .source import Source
 from .surrogates import mended
 from .turn import DONE, JSON, Turn
@@ -26,6 +26,9 @@ _READERS: dict[str, Callable[[Iterable[JSON], Turn], Iterator[Event]]] = {
     "openai_responses": openai_responses.read,
 }
 _PROVIDER = {"anthropic": "anthropic", "openai_chat": "openai", "openai_responses": "openai"}
+
+
+_MOST_WORD = 200  # characters
 
 
 def relay(stream: Any, *, wire: str | None = None) -> Generator[Event, None, Result]:
@@ -119,10 +122,7 @@ def _told(source: Source, turn: Turn, step: Result, among: Relays | None) -> Ite
     begun: set[str] = set()
     most = bounds().characters
     for event in mended(_read(source, turn)):
-        size = size_of(event)
-        if step.size + size > most:  # an app may keep all of it to itself
-            raise TooLong(most)
-        step.add(event, size)
+        step.add(event, most)  # an app may keep all of it to itself
         if isinstance(event, Usage):
             step.usage = event
         elif among is not None and isinstance(event, Text | Reasoning) and event.kind not in begun:
@@ -153,7 +153,9 @@ def _failed(step: Result, error: ProviderError) -> ProviderError:
 
 def _settle(step: Result, turn: Turn) -> None:
     step.message, step.usage, step.raw_usage = turn.message, turn.usage, turn.raw_usage
-    step.stop_reason, step.provider_stop_reason = turn.stop_reason, turn.provider_stop_reason
+    step.stop_reason = turn.stop_reason
+    word = turn.provider_stop_reason  # which the page and the log get as it is
+    step.provider_stop_reason = word if word is None else word[:_MOST_WORD]
 
 
 def _read(source: Source, turn: Turn) -> Iterator[Event]:
@@ -162,6 +164,7 @@ def _read(source: Source, turn: Turn) -> Iterator[Event]:
     before: list[JSON] = []
     if source.wire is None:
         for d in dicts:
+            turn.keep(d)
             before.append(d)
             source.wire = wire_of(d, source.provider)
             if source.wire is not None:

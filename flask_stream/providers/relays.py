@@ -13,11 +13,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ..errors import SAFE_MESSAGES, RunError
-from ..result import Result
+from ..result import MOST_CHARACTERS, Result
 from ..told import logger
 from .prose import gap
-from .source import Source
+from .source import MOST_EVENT_BYTES, Source
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -36,20 +35,8 @@ class Bounds:
     :ivar characters: of all that a run tells: STREAM_MAX_CHARACTERS.
     """
 
-    event_bytes: int = 8 * 2**20
-    characters: int = 4_000_000
-
-
-class TooLong(RunError):
-    """An answer has more characters than a run may have. What came before is kept."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__(
-            SAFE_MESSAGES["too_long"],
-            error_code="too_long",
-            retryable=False,
-            detail=f"it has more than {most} characters (STREAM_MAX_CHARACTERS)",
-        )
+    event_bytes: int = MOST_EVENT_BYTES
+    characters: int = MOST_CHARACTERS
 
 
 class Relays:

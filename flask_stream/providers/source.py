@@ -16,6 +16,8 @@ from .turn import JSON, Turn
 # body, which hands the connection back to the pool. Longer than that, it is closed instead.
 _DRAIN_SECONDS = 0.2
 
+MOST_EVENT_BYTES = 8 * 2**20  # unless the app says otherwise
+
 
 class Source:
     """One provider's stream. `dicts` and `close` belong to the thread that reads it.
@@ -41,7 +43,7 @@ class Source:
     joins = False
     more = False
     asked_at: float | None = None
-    most_event_bytes = 8 * 2**20
+    most_event_bytes = MOST_EVENT_BYTES
     begun = watched = False
     due: float | None = None
 

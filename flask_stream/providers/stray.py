@@ -15,8 +15,8 @@ from .digits import raw_decode
 # As much of a JSON text is kept, in characters: enough for an error.
 _MOST = 65_536
 
-# A JSON string, which may hold brackets of its own, or a bracket.
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]')
+# A JSON string, which may hold brackets of its own, or a bracket. Possessive: see `cut_json`.
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]')
 _DEPTH = {"{": 1, "[": 1, "}": -1, "]": -1}
 
 
@@ -39,7 +39,7 @@ class Strays:
                 return None
         self._lines.append(line)
         self._size += len(line)
-        self._depth += sum(_DEPTH.get(token, 0) for token in _TOKEN.findall(line))
+        self._depth += sum(_DEPTH.get(found[0], 0) for found in _TOKEN.finditer(line))
         if self._depth > 0 and self._size < _MOST:
             return None
         text = "\n".join(self._lines).strip()

@@ -30,7 +30,7 @@ DONE: JSON = {"flask_stream": "done"}
 
 # What may be kept of a provider's own that no event has told, in bytes of memory, more or less:
 # some pictures and found documents, but not whatever comes for as long as some words come with it.
-_MOST_KEPT = 128 * 2**20
+_MOST_KEPT = 64 * 2**20
 
 
 class Turn:
@@ -53,12 +53,17 @@ class Turn:
         self._sources: set[Source] = set()
         self._kept = 0
 
-    def keep(self, value: Any, instead_of: Any = None) -> None:
-        """Count a JSON value that is kept for the provider's own turn, and is not told."""
+    def keep(self, value: Any, instead_of: Any = None) -> bool:
+        """Count a JSON value that is kept for the provider's own turn, and is not told.
+
+        :returns: whether it is to be kept. Otherwise the stream has failed.
+        """
         self._kept += weight(value) - weight(instead_of)
-        if self._kept > _MOST_KEPT:
-            detail = f"it sent more than {_MOST_KEPT} bytes that belong to no word of its answer"
-            self.fail(ProviderError(detail=detail))
+        if self._kept <= _MOST_KEPT:
+            return True
+        detail = f"it sent more than {_MOST_KEPT} bytes that belong to no word of its answer"
+        self.fail(ProviderError(detail=detail))
+        return False
 
     def stop(self, word: str) -> None:
         """The provider says why it stopped; where that was an interruption, it has failed."""

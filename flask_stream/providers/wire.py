@@ -37,6 +37,8 @@ class Body(Source):
         events = self._events()
         for chunk in self._bytes():
             for piece in in_pieces(chunk):
+                if self._woken:  # on a connection that cannot be shut down
+                    return
                 yield from self._dicts(events.feed(piece))
                 if events.too_long:
                     raise too_long(self.most_event_bytes)
@@ -254,9 +256,12 @@ def dict_of(item: Any) -> JSON | None:
         if kind in _DERIVED or ("." in kind and not kind.startswith("response.")):
             return None
     exclude = {"snapshot"}  # the answer so far, on every delta of ResponseStream
-    d: JSON = item.model_dump(
-        mode="json", by_alias=True, exclude_unset=True, warnings=False, exclude=exclude
-    )
+    try:
+        d: JSON = item.model_dump(
+            mode="json", by_alias=True, exclude_unset=True, warnings=False, exclude=exclude
+        )
+    except ValueError:  # pydantic's own: it is nested too deep
+        return None
     if is_deep(d):
         return None
     if kind in ("response.completed", "response.incomplete"):

@@ -57,6 +57,13 @@ def many_pieces_of_one_call(s: Speech, n: int) -> Iterator[bytes]:
 
 
 @said()
+def many_pieces_of_a_call_with_a_long_id(s: Speech, n: int) -> Iterator[bytes]:
+    yield s.call(1, s.x * n, "look")
+    for _ in range(n):
+        yield s.arguments(1, "1")
+
+
+@said()
 def many_pieces_of_a_call_without_index(s: Speech, n: int) -> Iterator[bytes]:
     yield s.call(None, "t1", "look")
     for _ in range(n):

@@ -24,7 +24,7 @@ from tests.hostile.provider import SOURCES, HostileProvider
 from tests.hostile.registry import Behaviour, Wait, chunked
 from tests.hostile.speech import SPEECHES, Speech
 from tests.hostile.transport import error, whole
-from tests.hostile.work import Work, allocated_by, calls_of, peak_of
+from tests.hostile.work import Counted, Work, allocated_by, calls_of, peak_of
 from tests.in_memory import InMemory
 from tests.provider import WIRES
 from tests.servers.client import events_of
@@ -35,25 +35,29 @@ N_WIDE = 24
 WIDE = "x" * 4_000  # a word beside which all else that an event costs is little
 LINEAR = 2.1  # times as much for twice as much: what is quadratic costs up to four times as much
 
-# Those of which there may be any number; of a body that is framed in an odd way, requests' reader
-# is another.
-FLOODS = [
-    name
-    for name, behaviour in BEHAVIOURS.items()
-    if behaviour.body is not None and not behaviour.endless and " cap" not in name
-    if any(word in name.split() for word in ("many", "again", "turns", "never", "hashes", "words"))
-]
-FRAMED = [
-    *("comments without a blank line", "an event of many lines of data", "many line breaks"),
-    *("lines that end in every way", "many citations one each"),
-]
-CASES = [(name, "httpx") for name in FLOODS] + [(name, "requests") for name in FRAMED]
+IN_STREAM = [name for name, b in BEHAVIOURS.items() if b.body is not None and not b.endless]
 
 
 def pieces(behaviour: Behaviour, wire: str, n: int, word: str) -> list[bytes]:
     assert behaviour.body is not None
     speech = type(SPEECHES[wire])(wire, word)
     return [part for part in behaviour.body(speech, n) if isinstance(part, bytes)]
+
+
+def grows(behaviour: Behaviour) -> bool:
+    """Whether there is more of it the more there is to be."""
+    few, many = (pieces(behaviour, WIRES[0], n, "x") for n in (2, 20))
+    return sum(map(len, many)) > sum(map(len, few)) + 100
+
+
+# Those of which there may be any number; of a body that is framed in an odd way, requests' reader
+# is another.
+FLOODS = [name for name in IN_STREAM if grows(BEHAVIOURS[name])]
+FRAMED = [
+    *("comments without a blank line", "an event of many lines of data", "many line breaks"),
+    *("lines that end in every way", "many citations one each"),
+]
+CASES = [(name, "httpx") for name in FLOODS] + [(name, "requests") for name in FRAMED]
 
 
 pytestmark = pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
@@ -67,14 +71,16 @@ def opened(source: str, wire: str, body: list[bytes]) -> Any:
         return provider.post(wire)
 
 
-def run(events: Iterator[Event]) -> None:
-    """A run, as its events leave in the native format, and its result is kept."""
+def run(events: Iterator[Event]) -> int:
+    """A run, as its events leave in the native format, in bytes; its result is kept."""
+    sent = 0
     run, encode = Run(callbacks=[], sender=None), Native().encode
     run.open(events)
     for event in run.events():
         if isinstance(event, Event) and hasattr(event, "kind"):
-            encode(event)
+            sent += len(encode(event))
     run.result.to_dict()
+    return sent
 
 
 def work(name: str, wire: str, source: str, n: int) -> Work:
@@ -82,10 +88,12 @@ def work(name: str, wire: str, source: str, n: int) -> Work:
     short = pieces(BEHAVIOURS[name], wire, n, "x")
     long = pieces(BEHAVIOURS[name], wire, n * N_WIDE // N, WIDE)
 
-    def read(body: list[bytes]) -> None:
-        run(relay_source(adapt(opened(source, wire, body))))
+    sent: list[int] = []
 
-    return Work(calls_of(lambda: read(short)), allocated_by(lambda: read(long)))
+    def read(body: list[bytes]) -> None:
+        sent.append(run(relay_source(adapt(opened(source, wire, body)))))
+
+    return Work(calls_of(lambda: read(short)), allocated_by(lambda: read(long)), sent[-1])
 
 
 @pytest.mark.parametrize("wire", WIRES)
@@ -93,19 +101,6 @@ def work(name: str, wire: str, source: str, n: int) -> Work:
 def test_twice_as_much_of_a_flood_costs_twice_as_much(name: str, source: str, wire: str) -> None:
     one, two = work(name, wire, source, N), work(name, wire, source, 2 * N)
     assert two.over(one) < LINEAR, (one, two)
-
-
-class Counted(int):
-    """A number that counts how often it is compared with another one."""
-
-    compared = 0
-
-    def __eq__(self, other: object) -> bool:
-        Counted.compared += 1
-        return int(self) == other
-
-    def __hash__(self) -> int:
-        return int.__hash__(self)
 
 
 def compared(wire: str, n: int) -> int:
@@ -145,22 +140,22 @@ def test_indexes_whose_hashes_are_alike_cost_no_more_than_others(wire: str) -> N
 TIMES = 60
 BESIDE = 1_500_000  # bytes, whatever comes
 
-IN_STREAM = [name for name, b in BEHAVIOURS.items() if b.body is not None and not b.endless]
-
 
 def arguments_with_many_places_to_cut(s: Speech, n: int) -> bytes:
     return s.whole_call("[" * 900 + "1," * n)
 
 
-@pytest.mark.parametrize("name", IN_STREAM)
-def test_what_comes_in_takes_no_more_memory_than_it_is_long(name: str) -> None:
+def memory(name: str, wire: str, n: int) -> int:
+    body = pieces(BEHAVIOURS[name], wire, n, WIDE)
+    return peak_of(lambda: run(relay_source(adapt(opened("httpx", wire, body)))))
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_twice_as_much_of_a_flood_takes_twice_the_memory(name: str) -> None:
     for wire in WIRES:
-        body = pieces(BEHAVIOURS[name], wire, 200, "x")
-        size = sum(map(len, body))
-        peak = peak_of(
-            lambda body=body, wire=wire: run(relay_source(adapt(opened("httpx", wire, body))))
-        )
-        assert peak < TIMES * size + BESIDE, (wire, size, peak)
+        memory(name, wire, 2)
+        one, two = memory(name, wire, 2 * N_WIDE), memory(name, wire, 4 * N_WIDE)
+        assert two < LINEAR * one, (wire, one, two)
 
 
 @pytest.mark.parametrize("wire", WIRES)

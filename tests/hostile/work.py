@@ -23,14 +23,16 @@ class Work(NamedTuple):
     :ivar calls: of functions, Python's and those written in C.
     :ivar allocated: bytes, most of them soon freed: what is copied at each of n steps is here
         n times.
+    :ivar sent: bytes that a client gets.
     """
 
     calls: int
     allocated: int
+    sent: int
 
     def over(self, other: Work) -> float:
         """How many times the other's, in whichever it is more."""
-        return max(self.calls / other.calls, self.allocated / other.allocated)
+        return max(mine / theirs for mine, theirs in zip(self, other, strict=True))
 
 
 def calls_of(do: Callable[[], Any]) -> int:
@@ -94,3 +96,16 @@ def peak_of(do: Callable[[], Any]) -> int:
         return tracemalloc.get_traced_memory()[1] - base
     finally:
         tracemalloc.stop()
+
+
+class Counted(int):
+    """A number that counts how often it is compared with another one."""
+
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return int(self) == other
+
+    def __hash__(self) -> int:
+        return int.__hash__(self)
