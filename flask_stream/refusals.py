@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, after_this_request, current_app, request
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
-from .caches import keep_from_caches
+from .caches import is_refused, keep_from_caches
 from .call import Call
 from .errors import SAFE_MESSAGES, RunError, plain_class
 from .events import Failed
@@ -22,6 +22,7 @@ from .failed import cause_of, failed_by
 from .formats import prefers_html
 from .limits import Full
 from .providers.errors import from_exception
+from .sites import OtherSite
 from .told import logger, raised
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def as_http_error(error: Exception, call: Call) -> Exception:
         if told is not None and told is not error:
             told.__cause__ = error
             error = told
-        if isinstance(error, RunError) and not isinstance(error, Full):  # the watcher tells those
+        # Anybody can have those, as often as he likes: they are told once, or once a minute.
+        if isinstance(error, RunError) and not isinstance(error, Full | OtherSite):
             detail, cause = error.detail or error.message, raised(cause_of(error))
             logger.warning("%s: %s", error.error_code, detail, exc_info=cause)
         call.refused = error
@@ -52,6 +54,7 @@ def as_http_error(error: Exception, call: Call) -> Exception:
         if _REFUSED not in request.environ:
             after_this_request(_shape)
         request.environ[_REFUSED] = error
+        is_refused()
     return error
 
 
