@@ -77,6 +77,12 @@ def hello() -> str:
     return "hello"
 
 
+@app.get("/headers")
+def headers() -> dict[str, str]:
+    """What the request has come with."""
+    return dict(request.headers)
+
+
 @app.get("/state")
 def state() -> dict[str, Any]:
     """What this worker process holds; this request is among its requests, not torn down yet."""
