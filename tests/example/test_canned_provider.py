@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from example_app.canned_answers import HAIKU, LET_THROUGH, LONG_PARTS, answer_to
+from example_app.canned_log import Log
 from example_app.canned_provider import HOLD_AFTER, SLOW_START_DELAYS, CannedProvider
 from example_app.canned_wire import pieces
 from tests.example.said import first_half, whole
@@ -192,6 +193,15 @@ def test_the_log_is_served_and_kept_in_a_file(
 
 
 @pytest.mark.parametrize("key", [None, "", "canned", "ké"])
+def test_a_log_that_was_there_before_is_its_users_alone_too(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text("before\n")
+    path.chmod(0o644)
+    Log(str(path)).record(1, "asked")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_text().startswith("before\n")
+
+
 @pytest.mark.parametrize("path", ["/__log", "/__release", "/v1/messages", "/nothing"])
 def test_nobody_without_its_key_learns_or_does_anything(
     canned: CannedProvider, path: str, key: str | None
