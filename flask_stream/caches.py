@@ -33,6 +33,12 @@ def keep_from_caches(response: Response) -> None:
     _keep_apart(response)
 
 
+def keep_unless_told(response: Response) -> None:
+    """The same, but that what the app itself says in Cache-Control is left."""
+    response.headers.setdefault("Cache-Control", COMPLETE_HEADERS["Cache-Control"])
+    _keep_apart(response)
+
+
 def is_refused() -> None:
     """This request gets no answer of its view's: an exception left that, or we have refused."""
     request.environ[_REFUSED] = True
@@ -48,8 +54,7 @@ def keep_refusals_from_caches(response: Response) -> None:
     if status >= 400 or _REFUSED in request.environ:
         keep_from_caches(response)
     elif status == 204 or status >= 300:
-        response.headers.setdefault("Cache-Control", COMPLETE_HEADERS["Cache-Control"])
-        _keep_apart(response)
+        keep_unless_told(response)
 
 
 def _keep_apart(response: Response) -> None:
