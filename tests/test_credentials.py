@@ -210,5 +210,5 @@ def steps(text: str) -> float:
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_the_work_is_linear_whatever_is_looked_at(piece: str) -> None:
     """Ten times the text is ten times the work, and some; were it quadratic, a hundred times."""
-    text = piece * (200_000 // len(piece))
-    assert steps(text) < 40 * max(steps(text[:20_000]), 0.0005)
+    text = piece * (100_000 // len(piece))
+    assert steps(text) < 40 * max(steps(text[:10_000]), 0.0005)
