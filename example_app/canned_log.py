@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import threading
 import time
 from collections import deque
@@ -34,4 +35,7 @@ class Log:
 
 
 def _for_this_user(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)  # it has what people asked
+    file = os.open(path, flags, 0o600)  # it has what people asked
+    if stat.S_ISREG(os.fstat(file).st_mode):
+        os.fchmod(file, 0o600)  # also where it was there before
+    return file

@@ -30,7 +30,8 @@ OWN_NAMES = [".localhost", "127.0.0.1", socket.gethostname().lower()]
 def init_app(app: Flask) -> None:
     """Protect every view of the app."""
     more = app.config["TRUSTED_HOSTS"] or []  # EXAMPLE_TRUSTED_HOSTS=demo.example.org,example.org
-    app.config["TRUSTED_HOSTS"] = OWN_NAMES + (more.split(",") if isinstance(more, str) else more)
+    names = more.split(",") if isinstance(more, str) else more
+    app.config["TRUSTED_HOSTS"] = OWN_NAMES + [name.strip() for name in names if name.strip()]
     app.config.from_mapping(MAX_CONTENT_LENGTH=MOST_BYTES)
     # A chat stays open for longer than Flask-WTF's hour: a token is as good as its session.
     app.config.from_mapping(WTF_CSRF_TIME_LIMIT=None, SESSION_COOKIE_SAMESITE="Lax")
@@ -49,6 +50,7 @@ def _refuse(error: CSRFError) -> Any:
 
 def _refuse_size(error: RequestEntityTooLarge) -> Any:
     if request.accept_mimetypes.accept_html:
+        error.description = TOO_LONG
         return error
     return {"code": "too_long", "message": TOO_LONG, "retryable": False}, 413
 

@@ -106,6 +106,41 @@ def of_body() -> None:
     )
 
 
+def of_other_site(origin: str | None, host: str) -> None:
+    """About a request that the browser says comes from another site's page."""
+    once(
+        "other site",
+        "A page of another site (Origin: %s) asked for a stream at Host: %s, and was refused. If "
+        "it may ask, name it in STREAM_TRUSTED_ORIGINS, or put cross_site=True on the route.",
+        origin or "-",
+        host,
+    )
+
+
+def of_other_host(origin: str | None, host: str) -> None:
+    """About a request whose page is known by its Origin alone."""
+    once(
+        "other host",
+        "A page of another site (Origin: %s) asked for a stream at Host: %s, and was refused. If "
+        "that is the app's own page, a proxy changes the Host header: have it pass on the "
+        "browser's (nginx: proxy_set_header Host $host). If it is another that may ask, name it "
+        "in STREAM_TRUSTED_ORIGINS, or put cross_site=True on the route.",
+        origin or "-",
+        host,
+    )
+
+
+def of_null_origin(host: str) -> None:
+    """About a request whose page does not say whose it is."""
+    once(
+        "null origin",
+        "A page that does not say whose it is (Origin: null) asked for a stream at Host: %s, and "
+        "was refused. If that is the app's own form, its page has Referrer-Policy: no-referrer: "
+        "make that same-origin, or serve the app over https.",
+        host,
+    )
+
+
 def of_extensions(extensions: Mapping[str, Any]) -> None:
     """About the app's other extensions, when a stream begins: called in the app's context."""
     database = extensions.get("sqlalchemy")

@@ -7,24 +7,56 @@ everybody, a route that is dead. No page may have them taken for a script or a s
 
 from __future__ import annotations
 
-from flask import Response
+from flask import Response, request
+from werkzeug.http import parse_set_header
 
 #: All that decides about what a route answers: the format, whose page asks, and whether it is
 #: an EventSource that connects again. On each response, since each could have been another.
-VARY = ("Accept", "Sec-Fetch-Site", "Origin", "Last-Event-ID")
+_VARY = ("Accept", "Sec-Fetch-Site", "Origin", "Last-Event-ID")
 
 COMPLETE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
+_REFUSED = "flask_stream.is_refused"  # in the request's environ
+
+
+def vary(response: Response) -> None:
+    """Name what it hangs on, beside what the app has named, which may be in several lines."""
+    told = parse_set_header(", ".join(response.headers.getlist("Vary")))
+    told.update(_VARY)
+    response.headers["Vary"] = told.to_header()
+
 
 def keep_from_caches(response: Response) -> None:
-    """Tell caches nothing but what an app has not told them itself."""
-    for name, value in COMPLETE_HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.vary.update(VARY)
+    """Tell caches to keep none of it, whatever the app has told them."""
+    if not response.cache_control.no_store:
+        response.headers["Cache-Control"] = COMPLETE_HEADERS["Cache-Control"]
+    _keep_apart(response)
 
 
-def keep_refusals_from_caches(response: Response) -> Response:
-    """An after_this_request function, for errors and refusals, whoever has made them."""
-    if response.status_code == 204 or response.status_code >= 400:
+def keep_unless_told(response: Response) -> None:
+    """The same, but that what the app itself says in Cache-Control is left."""
+    response.headers.setdefault("Cache-Control", COMPLETE_HEADERS["Cache-Control"])
+    _keep_apart(response)
+
+
+def is_refused() -> None:
+    """This request gets no answer of its view's: an exception left that, or we have refused."""
+    request.environ[_REFUSED] = True
+
+
+def keep_refusals_from_caches(response: Response) -> None:
+    """Of a streaming route's responses, keep those from caches that are no answer.
+
+    An errorhandler may give an error any status, and a refusal is often a redirect. What a view
+    itself says of caches is left to it below 400.
+    """
+    status = response.status_code
+    if status >= 400 or _REFUSED in request.environ:
         keep_from_caches(response)
-    return response
+    elif status == 204 or status >= 300:
+        keep_unless_told(response)
+
+
+def _keep_apart(response: Response) -> None:
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    vary(response)

@@ -112,3 +112,8 @@ def current() -> Call | None:
     """The call that is under way, or whose run is."""
     call: Call | None = request.environ.get(_CALL) if request else None
     return call
+
+
+def called() -> bool:
+    """Whether this request has called a view that has the decorator."""
+    return _CALL in request.environ

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, current_app, request
 from werkzeug.datastructures import Headers
 
-from .caches import COMPLETE_HEADERS, keep_from_caches
+from .caches import COMPLETE_HEADERS, keep_unless_told
 from .errors import FlaskStreamError
 from .formats import Html, Json
 from .formats.json import status_of
@@ -46,7 +46,7 @@ def _page(no_js: NoJs, result: Result, call: Call) -> Response:
         raise
     if not _has_status(value):
         response.status_code = status_of(result)
-    keep_from_caches(response)
+    keep_unless_told(response)
     return response
 
 

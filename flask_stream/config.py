@@ -56,7 +56,9 @@ SETTINGS: Mapping[str, _Setting] = {
     "STREAM_TRUSTED_ORIGINS": _Setting(
         (),
         "a tuple or list of origins, each with a scheme, a host, a port where it is not the "
-        'scheme\'s own, and no path: ("https://app.example",)',
+        'scheme\'s own, and no path: ("https://app.example",). As browsers send them: what is no '
+        "ASCII in its xn-- form (Punycode). There are no wildcards: name each. Nor is null one: "
+        "who may ask without an origin may by @stream.response(cross_site=True) on the route",
         are_origins,
     ),
 }

@@ -12,7 +12,6 @@ from weakref import WeakSet
 from flask import (
     Flask,
     Response,
-    after_this_request,
     current_app,
     got_request_exception,
     request,
@@ -20,8 +19,8 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from . import config, web
-from .caches import keep_refusals_from_caches
-from .call import Call, current
+from .caches import is_refused, keep_refusals_from_caches
+from .call import Call, called, current
 from .errors import FlaskStreamError, SourceError
 from .formats import FORMATS, Format, choose
 from .refusals import as_http_error, telling_in_debug_mode
@@ -36,6 +35,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 C = TypeVar("C", bound=Callback)
 Streaming = Callable[P, ResponseReturnValue]
+
+_STREAMS = "flask_stream"  # an attribute of decorated views, which functools.wraps hands on
 
 
 class _Route(NamedTuple):
@@ -128,6 +129,7 @@ class FlaskStream:
         self._apps.add(app)
         web.register(app, app.config["STREAM_URL_PREFIX"])
         app.before_request(_check_views)
+        app.after_request(_keep_refusals_from_caches)  # the last one, where the app has others
         app.wsgi_app = telling_in_debug_mode(app)  # type: ignore[assignment]
         got_request_exception.connect(close_unsent, app)
 
@@ -203,6 +205,7 @@ class FlaskStream:
             def streaming(*args: Any, **kwargs: Any) -> Any:
                 return _dispatch(view, args, kwargs, route)
 
+            vars(streaming)[_STREAMS] = True
             return streaming
 
         return decorate if view is None else decorate(view)
@@ -254,6 +257,14 @@ def _check_views() -> None:
     state.checked = True
 
 
+def _keep_refusals_from_caches(response: Response) -> Response:
+    """Also where something else answers in the place of a streaming view: a login, a limit."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if called() or hasattr(view, _STREAMS):
+        keep_refusals_from_caches(response)
+    return response
+
+
 def _dispatch(
     view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], route: _Route
 ) -> Any:
@@ -265,12 +276,11 @@ def _dispatch(
     began = time.monotonic()
     with Call(route.no_js, cross_site=route.cross_site) as call:
         try:
-            if call.is_outermost:
-                after_this_request(keep_refusals_from_caches)
             if not call.cross_site:
                 refuse_other_sites()
             if "Last-Event-ID" in request.headers:
                 # EventSource reconnects by itself; the prompt must not run twice. 204 ends it.
+                is_refused()
                 return Response(status=204)
             format = choose(request.headers.get("Accept"), route.format)
             if request.method == "HEAD":

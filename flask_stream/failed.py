@@ -1,4 +1,7 @@
-"""What the client is told of an exception."""
+"""What the client is told of an exception, and the log.
+
+An exception may be of any class, and raise when it is looked at: a run ends as it should then, too.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from werkzeug.exceptions import HTTPException, Unauthorized
 
 from .errors import RETRYABLE, SAFE_MESSAGES, RunError
 from .events import Failed
-from .providers.errors import code_of_abort
-from .told import shown
+from .providers.errors import SDK_CLIENTS, code_of_abort, from_exception, untold_cause
+from .told import logger, raised, shown, text_of
 
 _SIGN_IN = "You are not signed in. Sign in, then ask again."
 
@@ -29,7 +32,45 @@ def failed_by(error: Exception, debug: bool) -> Failed:
         failed = Failed(code, message, code in RETRYABLE, status)
     else:
         failed = Failed("internal", SAFE_MESSAGES["internal"])
-        detail = f"{type(error).__name__}: {error}"
+        detail = f"{type(error).__name__}: {text_of(error)}"
     if debug and detail:
         return replace(failed, message=f"{failed.message} [debug: {shown(detail)}]")
     return failed
+
+
+def failed_run(id: str, error: Exception, debug: bool) -> Failed:
+    """The same for a run, once the log has it.
+
+    :param id: the run's.
+    """
+    try:
+        if isinstance(error, RunError):
+            told, cause = error.detail or error.message, raised(cause_of(error))
+            logger.warning("Run %s failed: %s: %s", id, error.error_code, told, exc_info=cause)
+        elif not isinstance(error, HTTPException):
+            logger.error("Run %s failed in the app's own code", id, exc_info=raised(error))
+        return failed_by(error, debug)
+    except Exception:
+        logger.error("Run %s failed by what cannot be looked at", id, exc_info=raised(error))
+        return Failed("internal", SAFE_MESSAGES["internal"])
+
+
+def of_provider(error: Exception) -> Exception:
+    """A `ProviderError` in the place of an SDK's own exception, which may come through the app's
+    code (a second turn that is refused); of any other, itself."""
+    try:
+        told = from_exception(error, begun=True, clients=SDK_CLIENTS)
+    except Exception:
+        return error
+    if told is None or told is error:
+        return error
+    told.__cause__ = error
+    return told
+
+
+def cause_of(error: RunError) -> BaseException | None:
+    """The exception behind `error`, where the log is told more by it."""
+    try:
+        return untold_cause(error)
+    except Exception:
+        return error.__cause__

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, after_this_request, current_app, request
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
-from .caches import keep_from_caches
+from .caches import is_refused, keep_from_caches
 from .call import Call
 from .errors import SAFE_MESSAGES, RunError, plain_class
 from .events import Failed
-from .failed import failed_by
+from .failed import cause_of, failed_by
 from .formats import prefers_html
 from .limits import Full
-from .providers.errors import from_exception, untold_cause
-from .told import logger
+from .providers.errors import from_exception
+from .sites import OtherSite
+from .told import logger, raised
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -41,8 +42,9 @@ def as_http_error(error: Exception, call: Call) -> Exception:
         if told is not None and told is not error:
             told.__cause__ = error
             error = told
-        if isinstance(error, RunError) and not isinstance(error, Full):  # the watcher tells those
-            detail, cause = error.detail or error.message, untold_cause(error)
+        # Anybody can have those, as often as he likes: they are told once, or once a minute.
+        if isinstance(error, RunError) and not isinstance(error, Full | OtherSite):
+            detail, cause = error.detail or error.message, raised(cause_of(error))
             logger.warning("%s: %s", error.error_code, detail, exc_info=cause)
         call.refused = error
     if call.is_outermost:
@@ -52,6 +54,7 @@ def as_http_error(error: Exception, call: Call) -> Exception:
         if _REFUSED not in request.environ:
             after_this_request(_shape)
         request.environ[_REFUSED] = error
+        is_refused()
     return error
 
 
@@ -121,7 +124,7 @@ def telling_in_debug_mode(app: Flask) -> WSGIApplication:
             if environ.get(_REFUSED) is not error or not _tells(app, environ):
                 raise
             path, method = environ.get("PATH_INFO"), environ.get("REQUEST_METHOD")
-            logger.error("Exception on %s [%s]", path, method, exc_info=error)
+            logger.error("Exception on %s [%s]", path, method, exc_info=raised(error))
             response = app.response_class(status=_status_of(error))
             _make_json(response, failed_by(error, debug=True))
             keep_from_caches(response)

@@ -13,7 +13,7 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Response as WSGIResponse
 
 from . import advice
-from .caches import COMPLETE_HEADERS, VARY
+from .caches import COMPLETE_HEADERS, vary
 from .call import Call
 from .complete import complete
 from .delivery import Delivery
@@ -167,7 +167,7 @@ def respond(value: Any, format: Format, call: Call, delivery: Delivery, timing: 
     except BaseException:
         run.close()
         raise
-    response.vary.update(VARY)
+    vary(response)
     return response
 
 
@@ -203,7 +203,7 @@ def head_response(format: Format) -> Response:
     headers = COMPLETE_HEADERS if isinstance(format, Json | Html) else STREAM_HEADERS
     response = current_app.response_class(mimetype=format.mimetype, headers=headers)
     response.automatically_set_content_length = False  # it is not known before the answer is
-    response.vary.update(VARY)
+    vary(response)
     return response
 
 

@@ -11,16 +11,14 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 
 from blinker import NamedSignal, Namespace
-from werkzeug.exceptions import HTTPException
 
 from .errors import RunError
 from .events import FLUSH, Done, Event, Meta, Start, Text, Usage
-from .failed import failed_by
-from .providers.errors import SDK_CLIENTS, from_exception, untold_cause
+from .failed import failed_run, of_provider
 from .providers.relays import Relays, apart, relays
 from .providers.surrogates import Mender
 from .result import Result, utf16_length
-from .told import field, logger
+from .told import Fields, logger
 
 _signals = Namespace()
 
@@ -150,11 +148,7 @@ class Run:
             except ClientLeft:
                 raise
             except Exception as error:
-                # An SDK's own may come through the app's code: a second turn that is refused.
-                told = from_exception(error, begun=True, clients=SDK_CLIENTS)
-                if told is not None and told is not error:
-                    told.__cause__ = error
-                self._fail(told or error)
+                self._fail(of_provider(error))
             if self.ending is not None or self.result.error is not None:
                 self._close()  # before its callbacks, as where the client leaves
             self._settle("failed" if self.result.error else "complete")
@@ -235,12 +229,7 @@ class Run:
         return Usage.total([*steps, *self._usages])
 
     def _fail(self, error: Exception) -> None:
-        if isinstance(error, RunError):
-            told, cause = error.detail or error.message, untold_cause(error)
-            logger.warning("Run %s failed: %s: %s", self.id, error.error_code, told, exc_info=cause)
-        elif not isinstance(error, HTTPException):
-            logger.error("Run %s failed in the app's own code", self.id, exc_info=error)
-        self.result.error = failed_by(error, self._debug)
+        self.result.error = failed_run(self.id, error, self._debug)
 
     def _settle(self, outcome: str) -> None:
         """Make the result whole and tell everybody who asked; once."""
@@ -295,8 +284,7 @@ class Run:
             "input_tokens": usage.get("input_tokens"),
             "output_tokens": usage.get("output_tokens"),
         }
-        fields = " ".join(field(key, value) for key, value in told.items())
-        logger.info("Run %s ended: %s", self.id, fields)
+        logger.info("Run %s ended: %s", self.id, Fields(told))
 
     def _tell(self, signal: NamedSignal) -> None:
         """Send a signal; a receiver that fails costs the answer nothing."""

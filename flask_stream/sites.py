@@ -6,10 +6,15 @@ import re
 from typing import NamedTuple
 
 from flask import current_app, request
-from werkzeug.exceptions import Forbidden
 
-# As browsers write one (RFC 6454, section 6.1): no path, and no character but ASCII's.
-_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?")
+from . import advice
+from .errors import StreamFailed
+
+# As browsers write one (RFC 6454, section 6.1): no path, and no character but ASCII's. Beside
+# letters a host may have what is no separator (RFC 3986, section 3.2.2); `*` would be a wildcard.
+_ORIGIN = re.compile(
+    r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()+;=-]+)(?::([0-9]{1,5}))?"
+)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # What `Sec-Fetch-Site` says of requests that are let through. same-site: a page of a sibling
@@ -26,6 +31,20 @@ _BEHIND_A_PROXY = (
     " If it was the app's own page, a proxy changes the Host header: have it pass on the "
     "browser's (nginx: proxy_set_header Host $host)."
 )
+_OF_NOBODY = (
+    "The page that asked for this does not say whose it is (Origin: null), so it was refused: it "
+    "would spend your tokens. If it was the app's own form, its page has Referrer-Policy: "
+    "no-referrer: make that same-origin, or serve the app over https. A sandboxed frame and a "
+    "local file ask like this too: for those there is @stream.response(cross_site=True)."
+)
+
+_ASKED = "flask_stream.other_site"  # in the request's environ, once it has been refused
+
+
+class OtherSite(StreamFailed):
+    """A page of another site has asked. The app knows it as what it stands for."""
+
+    stands_for = StreamFailed
 
 
 class _Origin(NamedTuple):
@@ -53,20 +72,43 @@ def refuse_other_sites() -> None:
     `Origin: null` (a sandboxed frame, a file) is nobody's. A request with neither header is let
     through: a program's, an old browser's GET, and what no header tells, as an image over http.
 
-    :raises Forbidden: the request comes from another site.
+    Once refused, a request is not asked again: its errorhandler may answer by a stream.
+
+    :raises StreamFailed: the request comes from another site: 403, code `cross_site`.
     """
-    origin = request.headers.get("Origin")
-    site = request.headers.get("Sec-Fetch-Site", "").strip().lower()
-    if site in _OWN:
+    if _ASKED in request.environ:
+        return
+    origin, host = request.headers.get("Origin"), _host()
+    # A proxy may join two of them by a comma, or send its own behind the browser's.
+    told = {each.strip().lower() for each in request.headers.get("Sec-Fetch-Site", "").split(",")}
+    if told <= _OWN:
         return
     asking = _read(origin) if origin else None
-    if site != "cross-site":
-        own = _read(f"{request.scheme}://{request.host}")
+    is_cross_site = "cross-site" in told
+    if not is_cross_site:
+        own = _read(f"{request.scheme}://{host}")
         if not origin or (asking and own and asking.host == own.host):
             return
     trusted = (_read(each) for each in current_app.config["STREAM_TRUSTED_ORIGINS"])
-    if asking is None or asking not in trusted:
-        raise Forbidden(_REFUSED if site == "cross-site" else _REFUSED + _BEHIND_A_PROXY)
+    if asking is not None and asking in trusted:
+        return
+    request.environ[_ASKED] = True
+    if is_cross_site:
+        advice.of_other_site(origin, host)
+        message = _REFUSED
+    elif origin == "null":
+        advice.of_null_origin(host)
+        message = _OF_NOBODY
+    else:
+        advice.of_other_host(origin, host)
+        message = _REFUSED + _BEHIND_A_PROXY
+    raise OtherSite(message, error_code="cross_site", status=403)
+
+
+def _host() -> str:
+    """As the browser, or ProxyFix, has it: Werkzeug's own takes names with a `_` for none."""
+    environ = request.environ
+    return str(environ.get("HTTP_HOST") or environ.get("SERVER_NAME") or "")
 
 
 def _read(origin: str) -> _Origin | None:
@@ -74,5 +116,8 @@ def _read(origin: str) -> _Origin | None:
     if match is None:
         return None
     scheme, host, port = match.groups()
+    host = host.removesuffix(".")  # of the root (RFC 1034, section 3.1), which nginx drops
     number = int(port) if port else _DEFAULT_PORTS.get(scheme)
-    return _Origin(scheme, host, number) if number is None or number < 65536 else None
+    if not host or (number is not None and number >= 65536):
+        return None
+    return _Origin(scheme, host, number)

@@ -11,42 +11,24 @@ import json
 import logging
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
+from types import TracebackType
 from typing import Any
+
+from .credentials import without_credentials
 
 logger = logging.getLogger("flask_stream")
 
 _MOST = 2000  # characters of one value
 _MOST_OF_FIELD = 200
-_LONGEST_SECRET = 1000  # one that begins among the characters shown is looked for so far beyond
 
 # A traceback's. Each is far above what an ordinary one has.
-_MOST_ERRORS = 5  # one raised from another
+_MOST_ERRORS = 5  # one raised from another, or in one group
+_MOST_GROUPS = 5  # one in another
+_MOST_NOTES = 5
 _FIRST_FRAMES, _LAST_FRAMES = 10, 20
 _MOST_LINES = 400
-
-# What looks like a credential: the group is what stands before it. By its place in a URL, by the
-# name before it, or by its own shape; whatever has none of these is not known for one.
-_SECRETS = re.compile(
-    r"""
-      (://) [^\s/?#"'<>]{1,300} @                                         # user:password@host
-    | (\b[\w.%+-]{1,64}:) [^\s/?#@:"'<>]{1,300} (?=@[\w\[])               # the same without ://
-    | ([?&;](?:key|sig|auth|pass)=) [^\s&"'<>]+                           # ?key=
-    | ((?:api[-_]?key|authorization)\\{0,4}["']?\s{0,3}[=:]\s{0,3}(?:(?:basic|bearer)\s+)?)
-      (?:\\{0,4}"[^"]{1,900}"?|\\{0,4}'[^']{1,900}'?|[^\s&"'<>,;)}]+)     # api_key=, x-api-key:
-    | ((?:token|secret|passw(?:or)?d|signature|credential)=)
-      (?:"[^"]{1,900}"?|'[^']{1,900}'?|[^\s&"'<>,;)}]+)                   # access_token=
-    | ((?:token|secret|passw(?:or)?d|api\ key(?:\ provided)?)\\{0,4}["']?:\s{0,3})
-      (?:\\{0,4}"[^"]{1,900}"?|\\{0,4}'[^']{1,900}'?|[\w.+/=*-]{12,})     # "token": "…"
-    | (\bbearer\s+) (?=[\w.~+/-]{0,300}\d) [\w.~+/=-]{8,}                 # Bearer …
-    | (\b(?:sk|pk|rk|gsk|ghp|hf|r8|xai|pplx)[-_]) (?=[\w-]{0,300}\d) [\w-]{12,}  # sk-…
-    | (\bAIza) [\w-]{30,}                                                 # Google's
-    | (\beyJ) [\w-]{8,} \. [\w-]+ \. [\w-]*                               # a JSON web token
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
-_HIDDEN = "***"
 
 _PLAIN = re.compile(r"""[^\s"'=\\]+""")
 
@@ -59,8 +41,8 @@ def shown(value: object, most: int = _MOST) -> str:
     direction of text, half a surrogate pair) is escaped as Python does; what looks like a
     credential is `***`. That is told by its looks alone, so a secret without such is shown.
     """
-    text = _text(value)
-    line = "".join(_escaped(char) for char in _without_secrets(text, most))
+    text = text_of(value)
+    line = "".join(_escaped(char) for char in without_credentials(text, most))
     if len(text) <= most and len(line) <= most:
         return line
     return f"{line[:most]}… ({len(text)} characters)"
@@ -80,31 +62,44 @@ def field(key: str, value: object) -> str:
     return f"{key}={text}"
 
 
-def _text(value: object) -> str:
+class Fields:
+    """The `key=value`s of a log's line: each is made fit for it by itself.
+
+    What looks like the beginning of a credential in one of them hides nothing of the next.
+    """
+
+    def __init__(self, fields: Mapping[str, object]) -> None:
+        self._fields = fields
+
+    def __str__(self) -> str:
+        return " ".join(field(key, value) for key, value in self._fields.items())
+
+
+def text_of(value: object) -> str:
+    """As `str` has it; what raises there is its type."""
     try:
         return str(value)
     except Exception:  # of its own class, or for its depth: the run is worth more than its line
         return f"({type(value).__name__} that cannot be shown)"
 
 
-def _without_secrets(text: str, most: int) -> str:
-    kept: list[str] = []
-    at = 0
-    for found in _SECRETS.finditer(text, 0, most + _LONGEST_SECRET):
-        if found.start() >= most:
-            break
-        kept += [text[at : found.start()], found[found.lastindex or 0], _HIDDEN]
-        at = found.end()
-    kept.append(text[at:most])
-    return "".join(kept)
-
-
 def _escaped(char: str) -> str:
     return char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
 
 
+def raised(error: BaseException | None) -> _Raised | None:
+    """`exc_info` for the logger, which would ask the exception for its traceback."""
+    return None if error is None else (type(error), error, _own(error, "__traceback__"))
+
+
+_Raised = tuple[type[BaseException], BaseException, TracebackType | None]
+
+
 class _Told(logging.Filter):
-    """Makes a record fit for the log. What is no text of ours comes as an argument of its own."""
+    """Makes a record fit for the log. What is no text of ours comes as an argument of its own.
+
+    It never raises: a run ends as it should, whatever is to be told of it.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         # A dict that is the only argument comes without its tuple (logging.LogRecord).
@@ -112,7 +107,7 @@ class _Told(logging.Filter):
         record.args = tuple(map(_argument, arguments)) if record.args else ()
         if record.exc_info and record.exc_info[1] is not None:
             # A formatter takes this for what it has made of `exc_info` (logging.Formatter.format).
-            record.exc_text = "\n".join(islice(_traceback(record.exc_info[1]), _MOST_LINES))
+            record.exc_text = _traceback_of(record.exc_info[1])
         return True
 
 
@@ -120,13 +115,25 @@ logger.addFilter(_Told())
 
 
 def _argument(value: Any) -> Any:
-    return value if value is None or isinstance(value, int | float) else shown(value)
+    if value is None or issubclass(type(value), int | float):
+        return value
+    return str(value) if type(value) is Fields else shown(value)
 
 
-def _traceback(error: BaseException) -> Iterator[str]:
+def _traceback_of(error: BaseException) -> str:
+    try:
+        return "\n".join(islice(_traceback(error), _MOST_LINES))
+    except Exception:  # it may be of any class, and have any frames
+        return "  (a traceback that cannot be shown)"
+
+
+def _traceback(error: BaseException, groups: int = 0) -> Iterator[str]:
     """As Python tells it, the first cause first, but that each line has its bound, what an
     exception says is one line, and all lines are indented: whatever stands at the beginning of a
-    line is an entry of the log."""
+    line is an entry of the log.
+
+    :param groups: how many exception groups it is in.
+    """
     chain = [error]
     while (before := _before(chain[-1])) is not None and not any(before is e for e in chain):
         if len(chain) == _MOST_ERRORS:
@@ -136,22 +143,54 @@ def _traceback(error: BaseException) -> Iterator[str]:
     for each in reversed(chain):
         yield "  Traceback (most recent call last):"
         yield from _frames(each)
-        said = "".join(traceback.format_exception_only(each)).rstrip("\n")
-        yield f"  {shown(said)}"
-        for part in getattr(each, "exceptions", ())[:_MOST_ERRORS]:  # an ExceptionGroup's
-            yield from (f"  {line}" for line in _traceback(part))
+        yield f"  {shown(_said(each))}"
+        for part in _parts(each) if groups < _MOST_GROUPS else ():
+            yield from (f"  {line}" for line in _traceback(part, groups + 1))
         if each is not error:
             yield "  Which led to:"
 
 
+def _own(error: BaseException, name: str) -> Any:
+    """What every exception has. Its class may have something else by that name, or raise."""
+    return getattr(BaseException, name).__get__(error)
+
+
 def _before(error: BaseException) -> BaseException | None:
-    if error.__cause__ is not None or error.__suppress_context__:
-        return error.__cause__
-    return error.__context__
+    cause: BaseException | None = _own(error, "__cause__")
+    if cause is not None or _own(error, "__suppress_context__"):
+        return cause
+    context: BaseException | None = _own(error, "__context__")
+    return context
+
+
+def _parts(error: BaseException) -> tuple[BaseException, ...]:
+    """Of an exception group, some. Others may have an attribute of that name, which is theirs."""
+    if not issubclass(type(error), BaseExceptionGroup):
+        return ()
+    parts: tuple[BaseException, ...] = BaseExceptionGroup.exceptions.__get__(error)
+    return parts[:_MOST_ERRORS]
+
+
+def _said(error: BaseException) -> str:
+    """Its own line, without what it is made of (as traceback has it), and its notes."""
+    cls = type(error)
+    name = cls.__qualname__
+    if cls.__module__ not in ("builtins", "__main__"):
+        name = f"{cls.__module__}.{name}"
+    text = text_of(error)
+    return "\n".join([f"{name}: {text}" if text else name, *_notes(error)])
+
+
+def _notes(error: BaseException) -> list[str]:
+    try:
+        notes = error.__notes__
+    except Exception:  # there are none, or its class has an end of its own for asking
+        return []
+    return [text_of(note) for note in notes[:_MOST_NOTES]] if type(notes) is list else []
 
 
 def _frames(error: BaseException) -> Iterator[str]:
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = traceback.extract_tb(_own(error, "__traceback__"))
     first, last = frames[:_FIRST_FRAMES], frames[_FIRST_FRAMES:][-_LAST_FRAMES:]
     left_out = len(frames) - len(first) - len(last)
     for part in (first, last):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
-from flask import Blueprint, Flask, Response, send_from_directory, url_for
+from flask import Blueprint, Flask, Response, current_app, request, url_for
 from markupsafe import Markup
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
+
+from .caches import COMPLETE_HEADERS
 
 _STATIC = Path(__file__).parent / "static"
 _YEAR = 365 * 24 * 3600  # seconds
@@ -27,6 +32,22 @@ _FILES = {
 Nonce = str | Callable[[], str] | None
 
 
+class _File(NamedTuple):
+    content: bytes
+    modified: datetime
+
+
+@cache
+def _files() -> Mapping[str, _File]:
+    """All of them, as they are when this process first asks: what is served is what was hashed,
+    though a new version may have come into their place since."""
+    return {name: _read(_STATIC / name) for name in _FILES}
+
+
+def _read(path: Path) -> _File:
+    return _File(path.read_bytes(), datetime.fromtimestamp(path.stat().st_mtime, UTC))
+
+
 @cache
 def digest() -> str:
     """What stands for the content of all client files in their URLs.
@@ -34,8 +55,8 @@ def digest() -> str:
     One for all, so that one file may import another by its relative URL.
     """
     content = hashlib.sha256()
-    for name in _FILES:
-        content.update(name.encode() + b"\0" + (_STATIC / name).read_bytes())
+    for name, file in _files().items():
+        content.update(name.encode() + b"\0" + file.content)
     return content.hexdigest()[:16]
 
 
@@ -54,15 +75,29 @@ def _blueprint() -> Blueprint:
 
 
 def _client_file(version: str, filename: str) -> Response:
-    mimetype = _FILES.get(filename)
-    if mimetype is None or version != digest():
+    file = _files().get(filename)
+    if file is None or version != digest():
         # A page from before a deploy: its files fit each other, and today's may not fit them.
-        headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-        return Response("There is no such file, or another version by now.", 404, headers)
-    response = send_from_directory(_STATIC, filename, mimetype=mimetype, max_age=_YEAR)
-    response.cache_control.immutable = True
+        return _refusal(404, "There is no such file, or another version by now.")
+    response = current_app.response_class(file.content, mimetype=_FILES[filename])
+    response.set_etag(version)
+    response.last_modified = file.modified
+    response.cache_control.public = response.cache_control.immutable = True
+    response.cache_control.max_age = _YEAR
     response.headers["X-Content-Type-Options"] = "nosniff"
+    length = len(file.content)
+    try:
+        response.make_conditional(request, accept_ranges=True, complete_length=length)
+    except RequestedRangeNotSatisfiable:
+        response = _refusal(416, "The file is shorter than that.")
+        response.headers["Content-Range"] = f"bytes */{length}"  # RFC 9110, section 15.5.17
+    if response.status_code == 412:  # RFC 9110, section 13.1.1
+        return _refusal(412, "The file is another one.")
     return response
+
+
+def _refusal(status: int, words: str) -> Response:
+    return current_app.response_class(words, status, COMPLETE_HEADERS, "text/plain")
 
 
 def stream_url(filename: str = "flask-stream.js") -> str:

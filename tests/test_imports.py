@@ -23,6 +23,7 @@ ORDER = [
     "events",
     "result",
     "sse",
+    "credentials",
     "told",
     "providers.names",
     "providers.depth",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
 from typing import Any
 
 import pytest
-from flask import Flask, Response, abort
+from flask import Flask, Response, abort, redirect
 from flask_cors import CORS
 from werkzeug.exceptions import Forbidden
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_stream import ConfigurationError, FlaskStream
+from flask_stream import ConfigurationError, FlaskStream, ProviderError, StreamFailed, advice
 from tests.conftest import Site, events_of, said
 from tests.test_formats import CHROME, HTML, JSON, NATIVE, PLAIN, VARY
 
@@ -55,7 +56,10 @@ def ask(
         # No browser writes it like that, and no page can: it may as well be understood.
         *((" Cross-Site ", 403), ("SAME-ORIGIN", 200)),
         # What the standard does not have is ignored, and nothing else tells.
-        *(("", 200), ("elsewhere", 200), ("same-origin, cross-site", 200)),
+        *(("", 200), ("elsewhere", 200), ("same-origin, elsewhere", 200)),
+        # Twice, as a proxy may send it.
+        *(("cross-site,cross-site", 403), ("same-origin,cross-site", 403)),
+        *(("cross-site, same-origin", 403), ("none , Cross-Site", 403), ("none,none", 200)),
     ],
 )
 def test_sec_fetch_site_tells_whose_page_asks(
@@ -110,12 +114,22 @@ def test_cross_site_is_believed_though_the_origin_looks_like_the_apps_own(
         ("http://[::1]:5000", "[::1]:5000", 200),
         ("http://[2001:DB8::1]", "[2001:db8::1]:80", 200),
         ("http://xn--bcher-kva.example", "xn--bcher-kva.example", 200),
+        # What Werkzeug takes for no host, and browsers for one.
+        ("http://my_app:8000", "my_app:8000", 200),
+        ("http://my_app", "My_App", 200),
+        ("http://a~b$c.example", "a~b$c.example:8000", 200),
+        ("http://other_app:8000", "my_app:8000", 403),
+        # nginx's $host has no dot at its end.
+        ("http://app.example.", "app.example", 200),
+        ("http://app.example", "app.example.", 200),
+        ("http://app.example.:8000", "app.example.", 200),
+        ("http://app.example..", "app.example", 403),
+        ("http://.", "app.example", 403),
         # Others.
         ("http://stranger.example", "app.example", 403),
         ("http://app.example.stranger.example", "app.example", 403),
         ("http://www.app.example", "app.example", 403),  # no header tells that it is no stranger
         ("http://example", "app.example", 403),
-        ("http://app.example", "app.example.", 403),
         ("http://[::2]:5000", "[::1]:5000", 403),
         ("http://app.example@stranger.example", "app.example", 403),
         ("http://stranger.example#@app.example", "app.example", 403),
@@ -161,6 +175,13 @@ def test_the_host_is_the_one_that_proxy_fix_has_found(site: Site, view: Any) -> 
     assert ask(site, {**forwarded, "Origin": STRANGER}, host="127.0.0.1:8000") == 403
     inner = {**forwarded, "Origin": "http://127.0.0.1:8000"}
     assert ask(site, inner, host="127.0.0.1:8000") == 403
+
+
+def test_the_host_that_proxy_fix_has_found_may_have_any_name(site: Site, view: Any) -> None:
+    site.view(view)
+    site.app.wsgi_app = ProxyFix(site.app.wsgi_app, x_host=1)  # type: ignore[method-assign]
+    headers = {"X-Forwarded-Host": "My_App.", "Origin": "http://my_app:8000"}
+    assert ask(site, headers, host="127.0.0.1:8000") == 200
 
 
 def test_a_request_without_a_host_has_no_page_of_its_own(site: Site, view: Any) -> None:
@@ -231,6 +252,7 @@ def test_cross_site_that_is_no_bool_is_refused(site: Site, value: Any) -> None:
         ["https://page.example/path"],
         ["https://page.example?"],
         ["https://*.page.example"],
+        ["https://."],
         ["https://user@page.example"],
         ["https://page.example:port"],
         ["https://page.example:65536"],
@@ -251,6 +273,22 @@ def test_trusted_origins_that_are_none_fail_at_start_up(value: Any) -> None:
         FlaskStream(app)
 
 
+@pytest.mark.parametrize(
+    ("origin", "advice"),
+    [
+        ("https://müller.example", "xn-- form (Punycode)"),
+        ("https://*.example", "no wildcards: name each"),
+        ("null", "@stream.response(cross_site=True) on the route"),
+    ],
+)
+def test_who_gives_what_is_nearly_an_origin_is_told_what_to_do(origin: str, advice: str) -> None:
+    app = Flask(__name__)
+    app.config["STREAM_TRUSTED_ORIGINS"] = [origin]
+    with pytest.raises(ConfigurationError) as caught:
+        FlaskStream(app)
+    assert advice in str(caught.value)
+
+
 # -- when, and what is said -------------------------------------------------------------------
 
 
@@ -266,7 +304,62 @@ def test_a_refusal_says_what_happened_and_the_two_ways_out(
         assert words in message
     assert ("proxy_set_header Host $host" in message) == ("Origin" in headers)
     assert STRANGER not in response.text
-    assert (response.json["code"], response.json["retryable"]) == ("auth", False)
+    assert (response.json["code"], response.json["retryable"]) == ("cross_site", False)
+
+
+def test_a_page_that_does_not_say_whose_it_is_is_told_that(site: Site, view: Any) -> None:
+    site.view(view)
+    message = site.ask(headers={"Origin": "null"}).json["message"]
+    assert "Origin: null" in message
+    assert "Referrer-Policy" in message
+    assert "cross_site=True" in message
+    assert "proxy" not in message
+    assert "proxy" not in site.ask(headers={**CROSS, "Origin": "null"}).json["message"]
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    """What the log was told of so far, in a process that has said nothing before."""
+    monkeypatch.setattr("flask_stream.advice._said", set())
+    return lambda: [record.getMessage() for record in caplog.records]
+
+
+HOSTILE = STRANGER + "\nERROR:flask_stream:forged api_key=s3cret\x1b[2J"
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        (CROSS, ["Origin: -", "STREAM_TRUSTED_ORIGINS"]),
+        ({**CROSS, "Origin": STRANGER}, [f"Origin: {STRANGER}", "STREAM_TRUSTED_ORIGINS"]),
+        ({"Origin": STRANGER}, [f"Origin: {STRANGER}", "proxy_set_header Host $host"]),
+        ({"Origin": "null"}, ["Origin: null", "Referrer-Policy: no-referrer"]),
+    ],
+)
+def test_a_refusal_is_told_in_the_log_once(
+    site: Site, view: Any, log: Callable[[], Any], headers: dict[str, str], words: list[str]
+) -> None:
+    site.view(view)
+    assert [ask(site, headers, host=f"app{n}.example") for n in range(3)] == [403] * 3
+    [message] = log()
+    assert "Host: app0.example" in message
+    assert all(each in message for each in words)
+
+
+def test_a_client_that_means_harm_makes_the_log_no_longer(
+    site: Site, view: Any, log: Callable[[], Any]
+) -> None:
+    site.view(view)
+    for n in range(50):
+        for more in ({}, CROSS):
+            environ = {"HTTP_ORIGIN": f"{HOSTILE}{n}", "HTTP_HOST": f"{n}\x1b[2J" + "x" * 9000}
+            with site.ask(headers=more, environ_overrides=environ) as response:
+                assert response.status_code == 403
+    assert len(log()) == len(advice._said) == 2
+    for message in log():
+        assert message.isprintable()
+        assert "s3cret" not in message
+        assert len(message) < 5000
 
 
 def test_a_browser_that_asks_for_a_page_gets_the_refusal_as_one(site: Site, view: Any) -> None:
@@ -282,6 +375,20 @@ def test_an_errorhandler_of_the_app_may_shape_the_refusal(site: Site, view: Any)
     response = site.ask(headers=CROSS)
     assert (response.status_code, response.text) == (403, "Go away.")
     assert response.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("handled", [403, Forbidden, StreamFailed])
+def test_an_errorhandler_may_answer_the_refusal_by_a_stream(
+    site: Site, view: Any, calls: Calls, handled: Any
+) -> None:
+    site.view(view)
+    site.app.register_error_handler(handled, site.stream.response(lambda _: ["Go ", "away."]))
+    for headers in (CROSS, {"Origin": STRANGER}, {"Origin": "null"}):
+        with site.ask(headers=headers) as response:
+            assert response.status_code == 200
+            assert said(events_of(response.response)) == "Go away."
+            assert response.cache_control.no_store
+    assert calls == []
 
 
 def test_another_sites_page_is_refused_before_anything_else_is_looked_at(
@@ -402,9 +509,110 @@ def test_what_a_view_refuses_by_is_kept_by_no_cache(site: Site, refusal: Any, ac
     of_all(site.ask(headers={"Accept": accept}))
 
 
-def test_what_a_view_says_of_caches_itself_is_left_to_it(site: Site) -> None:
-    site.view(lambda: ("Gone.", 410, {"Cache-Control": "max-age=60"}))
+@pytest.mark.parametrize("status", [200, 204, 301, 302, 308, 399])
+def test_what_a_view_says_of_caches_itself_is_left_to_it(site: Site, status: int) -> None:
+    site.view(lambda: ("", status, {"Cache-Control": "max-age=60", "Location": "/x"}))
     assert site.ask().headers["Cache-Control"] == "max-age=60"
+
+
+@pytest.mark.parametrize("status", [400, 404, 410, 503])
+def test_an_error_is_kept_by_no_cache_whatever_the_view_says(site: Site, status: int) -> None:
+    site.view(lambda: ("Gone.", status, {"Cache-Control": "max-age=60"}))
+    of_all(site.ask())
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_where_a_view_sends_one_reader_no_cache_sends_others(site: Site, code: int) -> None:
+    site.view(lambda: redirect("/login", code))
+    of_all(site.ask())
+
+
+REFUSALS: dict[str, tuple[dict[str, str], Callable[[], Any]]] = {
+    "another site": (CROSS, list),
+    "a format that there is not": ({"Accept": "image/png"}, list),
+    "the provider": ({}, lambda: raising(ProviderError("overloaded"))),
+    "the app": ({}, lambda: raising(StreamFailed("No."))),
+    "abort": ({}, lambda: abort(404)),
+    "a bug": ({}, lambda: 1 / 0),
+}
+
+
+def raising(error: Exception) -> Any:
+    raise error
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+@pytest.mark.parametrize("status", [200, 204, 302, 404])
+@pytest.mark.parametrize("told", [{}, {"Cache-Control": "public, max-age=3600"}])
+def test_an_errorhandlers_answer_is_kept_by_no_cache_whatever_its_status(
+    site: Site, refusal: str, status: int, told: dict[str, str]
+) -> None:
+    headers, view = REFUSALS[refusal]
+    site.view(view)
+    site.app.register_error_handler(
+        Exception, lambda _: ("Sorry.", status, {"Location": "/sorry", **told})
+    )
+    response = site.ask(headers=headers)
+    assert response.status_code == status
+    of_all(response)
+
+
+@pytest.mark.parametrize("headers", [CROSS, {"Last-Event-ID": "x"}])
+def test_what_an_app_says_of_all_its_responses_is_not_said_of_refusals(
+    site: Site, view: Any, headers: dict[str, str]
+) -> None:
+    site.view(view)
+
+    @site.app.after_request
+    def keep(response: Response) -> Response:
+        response.headers["Cache-Control"] = "public, max-age=3600"
+        return response
+
+    of_all(site.ask(headers=headers))
+
+
+@pytest.mark.parametrize("status", [302, 401, 429])
+@pytest.mark.parametrize("where", ["a decorator", "before_request"])
+def test_what_refuses_before_the_view_is_kept_by_no_cache_either(
+    site: Site, view: Any, calls: Calls, status: int, where: str
+) -> None:
+    """As Flask-Login, Flask-Limiter and Flask-WTF do."""
+
+    def refuse() -> Any:
+        return "", status, {"Location": "/login"}
+
+    streaming = site.stream.response(view)
+    if where == "a decorator":
+        site.app.add_url_rule("/guarded", "guarded", wraps(streaming)(refuse))
+    else:
+        site.app.add_url_rule("/guarded", "guarded", streaming)
+        site.app.before_request(refuse)
+    response = site.app.test_client().get("/guarded")
+    assert response.status_code == status
+    of_all(response)
+    assert calls == []
+
+
+def test_the_apps_other_routes_are_left_alone(site: Site) -> None:
+    site.app.add_url_rule("/other", "other", lambda: redirect("/"))
+    for path in ("/other", "/nothing"):
+        response = site.app.test_client().get(path)
+        assert not {"Cache-Control", "Vary"} & {*response.headers.keys()}
+
+
+def several_vary(response: Response) -> Response:
+    response.headers.add("Vary", "Cookie")
+    response.headers.add("Vary", "accept, X-Tenant")
+    return response
+
+
+@pytest.mark.parametrize("accept", [NATIVE, PLAIN, JSON, HTML])
+def test_no_vary_header_of_the_apps_is_lost(site: Site, accept: str) -> None:
+    site.view(lambda: several_vary(Response("No.", 403)))
+    site.app.after_request(several_vary)
+    response = site.ask(headers={"Accept": accept})
+    assert len(response.headers.getlist("Vary")) == 1
+    assert response.vary.as_set() == VARY | {"cookie", "x-tenant"}
 
 
 @pytest.mark.parametrize("value", ["words", {"a": 1}, Response("words")])

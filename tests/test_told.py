@@ -6,6 +6,7 @@ import ast
 import io
 import logging
 import re
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from flask import Response
 from flask_stream import ProviderError, StreamFailed, after_this_stream, relay, stream_finished
 from flask_stream.providers.turn import understood
 from flask_stream.told import field, logger, shown
+from flask_stream.watch import Watcher
 from tests.conftest import ROOT, Site
 from tests.provider import KEY, Exchange, Provider, frames
 
@@ -103,71 +105,6 @@ def test_a_value_that_cannot_be_shown_is_its_type(value: object, log: Logged) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        # in a URL
-        ("https://anna:p@ss:w0rd@host/x", "https://***host/x"),
-        (
-            "url: /v1/models?alt=sse&key=AIzaSy0 (Caused by",
-            "url: /v1/models?alt=sse&key=*** (Caused by",
-        ),
-        ("https://h/p?access_token=t0k&x=2#y", "https://h/p?access_token=***&x=2#y"),
-        ("redis://:s3cret@cache:6379/0", "redis://***cache:6379/0"),
-        ("cannot reach anna:s3cret@db", "cannot reach anna:***@db"),
-        # by its name
-        ("api_key=s3cret, model=m", "api_key=***, model=m"),
-        ("Client(api_key='s3 cret', n=1)", "Client(api_key=***, n=1)"),
-        ("{'x-api-key': 's3cret', 'a': 1}", "{'x-api-key': ***, 'a': 1}"),
-        ('{"apiKey": "s3cret"}', '{"apiKey": ***}'),
-        (r'"{\"api_key\": \"s3cret\"}"', r'"{\"api_key\": ***}"'),
-        ("X-Api-Key: s3cret", "X-Api-Key: ***"),
-        ("token=s3cret", "token=***"),
-        ('"client_secret": "s3cret"', '"client_secret": ***'),
-        ("password=hunter2;x", "password=***;x"),
-        # a header
-        ("Authorization: Bearer s3cret", "Authorization: Bearer ***"),
-        ("authorization: Basic YTpi", "authorization: Basic ***"),
-        ("{'Authorization': 'Bearer s3cret'}", "{'Authorization': ***}"),
-        ("sent bearer a1b2c3d4e5", "sent bearer ***"),
-        # by its own shape
-        ("key sk-proj-Abc123_def456, no", "key sk-***, no"),
-        ("sk-" + "ant-api03-x1y2z3w4v5", "sk-***"),
-        ("gsk_a1b2c3d4e5f6g7h8", "gsk_***"),
-        ("AIzaSyA1234567890abcdefghijklmnopqrstuv", "AIza***"),
-        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.s1gn", "eyJ***"),
-    ],
-)
-def test_what_looks_like_a_credential_is_hidden(text: str, expected: str) -> None:
-    assert shown(text) == expected
-    assert shown(expected) == expected
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "max_tokens: 4096, input_tokens=31",
-        "Unexpected token: < in JSON at position 0",
-        "the bearer token is missing",
-        "Bearer authentication failed",
-        "write to anna@example.org, http://127.0.0.1:8000/a@b",
-        "sk-learn-is-no-key-of-ours",
-        "key=value",  # no URL's
-    ],
-)
-def test_what_only_speaks_of_credentials_is_left(text: str) -> None:
-    assert shown(text) == text
-
-
-@pytest.mark.parametrize("length", range(1970, 2010, 3))
-def test_a_credential_that_the_cut_goes_through_is_hidden(length: int) -> None:
-    for secret in ("https://anna:s3cretword@host", "api_key=s3cretword"):
-        for before in ("", "api_key=" + "k" * 900 + " "):
-            said = shown(before + "x" * (length - len(before)) + " " + secret + " " + "y" * MANY)
-            assert "s3c" not in said
-            assert "kk" not in said
-
-
-@pytest.mark.parametrize(
     ("value", "expected"),
     [
         (None, "model=-"),
@@ -240,6 +177,20 @@ def test_a_run_is_one_line_whatever_the_model_is_called(
     assert len(re.findall(" outcome=", bare)) == 1
     assert " outcome=complete error=- " in bare
     assert re.search(" characters=3 input_tokens=- output_tokens=-$", bare)
+
+
+@pytest.mark.parametrize(
+    "model", ["api_key=", "authorization:", "token:", "x-api-key: '", "Cookie: a", 'password=\\"']
+)
+def test_what_a_model_is_called_hides_nothing_of_what_comes_behind(
+    site: Site, provider: Provider, log: Logged, model: str
+) -> None:
+    provider.play(said_by_the_model(model))
+    site.view(lambda: provider.create("openai_chat"))
+    assert site.events()[-1][0] == "done"
+    [line] = log.entries
+    behind = r" outcome=complete error=- first_text=\S+ seconds=\S+ characters=3 input_tokens=-"
+    assert re.search(behind, line), line
 
 
 WORDS = ["No." + FORGED, "No.\u2028\x85\x1b[2J", f"Bad key {KEY}: api_key={KEY}", "No. " * MANY]
@@ -350,7 +301,201 @@ def a_circle() -> None:
     raise first
 
 
-@pytest.mark.parametrize("fails", [recursing, lambda: a_long_chain(300), a_group, a_circle])
+def a_deep_group() -> None:
+    """Whose tree has 5 ** 12 leaves, and whose trunk is 2,000 long."""
+    error: Exception = Bug("leaf")
+    for level in range(2000):
+        error = ExceptionGroup(f"level {level}", [error] * (5 if level < 12 else 1))
+    raise error
+
+
+def counted_group(told: list[str]) -> None:
+    class Counted(Exception):
+        def __str__(self) -> str:
+            told.append("asked")
+            return "counted"
+
+    error: Exception = Counted()
+    for _ in range(12):
+        error = ExceptionGroup("g", [error] * 5)
+    raise error
+
+
+def test_of_a_group_no_more_is_looked_at_than_is_told(site: Site, log: Logged) -> None:
+    told: list[str] = []
+
+    @site.view
+    def view() -> Iterator[str]:
+        yield "one"
+        counted_group(told)
+
+    assert site.events()[-1][0] == "failed"
+    assert len(log.text.splitlines()) <= 410
+    assert len(told) <= 10
+
+
+def test_a_groups_members_are_told_behind_it(site: Site, log: Logged) -> None:
+    @site.view
+    def view() -> Iterator[str]:
+        yield "one"
+        raise ExceptionGroup("both", [Bug("first"), ExceptionGroup("in it", [Bug("second")])])
+
+    site.events()
+    told = [line.strip() for line in log.text.splitlines()]
+    said = [line for line in told if "sub-exception" in line or "Bug: " in line]
+    assert said == [
+        "ExceptionGroup: both (2 sub-exceptions)",
+        "tests.test_told.Bug: first",
+        "ExceptionGroup: in it (1 sub-exception)",
+        "tests.test_told.Bug: second",
+    ]
+
+
+# -- an exception that means harm -------------------------------------------------------------
+
+
+class Untouchable(Exception):
+    """Whatever is asked of it raises."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise LookupError(name)
+
+    def __str__(self) -> str:
+        raise LookupError
+
+    __repr__ = __str__
+
+
+def having(**attributes: Any) -> Exception:
+    error: Exception = type("Having", (Bug,), attributes)("words")
+    return error
+
+
+HARMFUL = {
+    "raises": Untouchable,
+    "raises in a chain": lambda: caused_by(Bug("x"), Untouchable()),
+    "raises in a group": lambda: ExceptionGroup("g", [Untouchable()]),
+    "causes the app's own failure": lambda: caused_by(StreamFailed("No."), Untouchable()),
+    "causes the provider's": lambda: caused_by(ProviderError(detail="d"), Untouchable()),
+    **{
+        f"exceptions are {value!r}": lambda value=value: having(exceptions=value)
+        for value in (None, {"a": 1}, ["a", "b"], 5)
+    },
+    "exceptions raise": lambda: having(exceptions=property(lambda _: 1 / 0)),
+    "notes are none": lambda: having(__notes__=5),
+    "notes raise": lambda: having(__notes__=property(lambda _: 1 / 0)),
+    "cause is none": lambda: having(__cause__="x", __context__=[], __suppress_context__=None),
+    "traceback is none": lambda: having(__traceback__="x"),
+    "its module is none": lambda: having(__module__=None),
+}
+
+
+def caused_by(error: Exception, cause: BaseException) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.fixture(params=HARMFUL)
+def harmful(request: pytest.FixtureRequest) -> Exception:
+    made: Exception = HARMFUL[request.param]()
+    return made
+
+
+def test_a_run_fails_as_it_should_whatever_its_exception_is_like(
+    site: Site, log: Logged, harmful: Exception
+) -> None:
+    results: list[Any] = []
+
+    @site.view(on_finish=results.append)
+    def view() -> Iterator[str]:
+        yield "one"
+        raise harmful
+
+    code = {StreamFailed: "failed", ProviderError: "provider_error"}.get(type(harmful), "internal")
+    last = site.events()[-1]
+    assert (last[0], last[1]["code"]) == ("failed", code)
+    assert [result.error.code for result in results] == [code]
+    levels = [entry.partition(":")[0] for entry in log.entries]
+    assert levels == ["ERROR" if code == "internal" else "WARNING", "INFO"]
+    assert "Traceback" in log.text
+
+
+def test_a_callback_fails_the_run_whatever_its_exception_is_like(
+    site: Site, log: Logged, harmful: Exception
+) -> None:
+    @site.view
+    def view() -> Iterator[str]:
+        @after_this_stream
+        def save(_: object) -> None:
+            raise harmful
+
+        yield "one"
+
+    assert site.events()[-1][0] == "failed"
+    assert len(log.entries) == 2
+
+
+def test_a_run_that_has_failed_ends_though_callbacks_and_receivers_fail_too(
+    site: Site, log: Logged
+) -> None:
+    @site.view
+    def view() -> Iterator[str]:
+        for _ in range(2):
+            after_this_stream(lambda _: raising(Untouchable()))
+        yield "one"
+        raise Untouchable
+
+    def receive(*_: object, **__: object) -> None:
+        raise Untouchable
+
+    with stream_finished.connected_to(receive, site.app):
+        assert site.events()[-1][0] == "failed"
+    assert [entry.partition(":")[0] for entry in log.entries] == ["ERROR"] * 4 + ["INFO"]
+
+
+def test_before_the_first_word_it_is_an_http_error_whatever_causes_it(
+    site: Site, log: Logged
+) -> None:
+    site.view(lambda: raising(caused_by(StreamFailed("No.", status=402), Untouchable())))
+    assert site.ask().status_code == 402
+    assert len(log.entries) == 1
+
+
+def test_the_watcher_survives_what_it_cannot_tell(log: Logged) -> None:
+    watcher = Watcher()
+    ticks: list[int] = []
+    twice = threading.Event()
+
+    def tick(_: object) -> None:
+        ticks.append(1)
+        if len(ticks) > 1:
+            twice.set()
+        raise Untouchable
+
+    watcher._tick = tick  # type: ignore[method-assign]
+    assert watcher.attend({}, None)
+    assert twice.wait(9)
+    del watcher._tick
+    thread = watcher._thread
+    watcher.dismiss()
+    assert thread is not None
+    thread.join(9)
+    assert not thread.is_alive()
+    assert all("watcher failed" in entry for entry in log.entries)
+
+
+def test_a_traceback_that_cannot_be_told_says_so(
+    log: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("traceback.extract_tb", lambda _: 1 / 0)
+    logger.error("It failed", exc_info=Bug("x"))
+    assert log.text == "ERROR:flask_stream:It failed\n  (a traceback that cannot be shown)\n"
+
+
+TRACEBACKS = [recursing, lambda: a_long_chain(300), a_group, a_deep_group, a_circle]
+
+
+@pytest.mark.parametrize("fails", TRACEBACKS)
 def test_a_traceback_has_an_end(site: Site, log: Logged, fails: Callable[[], None]) -> None:
     @site.view
     def view() -> Iterator[str]:

@@ -146,6 +146,12 @@ def test_the_address_is_the_files_own_wherever_the_page_is() -> None:
 # -- files ------------------------------------------------------------------------------
 
 
+def forget() -> None:
+    """As a process is that has not been asked yet."""
+    web._files.cache_clear()
+    digest.cache_clear()
+
+
 def fetch(url: str, method: str = "GET", **headers: str) -> TestResponse:
     fields = {name.replace("_", "-"): value for name, value in headers.items()}
     return make_app().test_client().open(url, method=method, headers=fields, buffered=True)
@@ -253,6 +259,64 @@ def test_a_browser_that_has_the_file_is_told_so() -> None:
     assert fetch(address(), If_None_Match='"another"').status_code == 200
 
 
+@pytest.mark.parametrize("filename", FILES)
+def test_what_is_served_for_a_year_is_what_was_hashed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filename: str
+) -> None:
+    """A new version may be put in the files' place while the process goes on."""
+    copied = shutil.copytree(STATIC, tmp_path / "static")
+    monkeypatch.setattr(web, "_STATIC", copied)
+    forget()
+    try:
+        url = address(filename)
+        (copied / filename).write_text("of another version")
+        (copied / "flask-stream.css").unlink()
+        response = fetch(url)
+        assert (response.status_code, response.data) == (200, (STATIC / filename).read_bytes())
+    finally:
+        forget()
+
+
+def test_a_part_of_a_file_is_served() -> None:
+    whole = (STATIC / "flask-stream.js").read_bytes()
+    for asked, part in {"0-9": whole[:10], "10-": whole[10:], "-5": whole[-5:]}.items():
+        response = fetch(address(), Range=f"bytes={asked}")
+        assert (response.status_code, response.data) == (206, part)
+        assert response.content_length == len(part)
+        assert response.content_range.length == len(whole)
+        assert response.content_type == "text/javascript; charset=utf-8"
+    stale = {"Range": "bytes=0-9", "If_Range": '"another"'}
+    assert fetch(address(), **stale).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Range": "bytes=9999999-"}, 416),
+        ({"Range": "pages=1-2"}, 416),
+        ({"If_Match": '"another"'}, 412),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_refused_condition_or_range_is_kept_by_no_cache(
+    method: str, headers: dict[str, str], status: int
+) -> None:
+    response = fetch(address(), method, **headers)
+    assert response.status_code == status
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert "ETag" not in response.headers
+    assert b"function" not in response.data
+    if status == 416:
+        length = (STATIC / "flask-stream.js").stat().st_size
+        assert response.headers["Content-Range"] == f"bytes */{length}"
+
+
+def test_a_condition_that_holds_changes_nothing() -> None:
+    headers = {"If_Match": fetch(address()).headers["ETag"]}
+    assert fetch(address(), **headers).status_code == 200
+
+
 def test_files_leave_the_session_and_its_cookie_alone() -> None:
     app = make_app(SECRET_KEY="k")
     client = app.test_client()
@@ -273,9 +337,9 @@ def test_the_hash_is_that_of_the_files_content(
         with (tmp_path / "flask-stream.js").open("ab") as file:
             file.write(change)
         monkeypatch.setattr(web, "_STATIC", tmp_path)
-        digest.cache_clear()
+        forget()
         hashes.append(digest())
     monkeypatch.undo()
-    digest.cache_clear()
+    forget()
     assert hashes[0] == hashes[1] != hashes[2]
     assert digest() == digest()

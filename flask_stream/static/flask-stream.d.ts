@@ -76,7 +76,7 @@ export interface StreamError extends Error {
    * "cut": the connection ended before the answer did; "network": the server could not be reached;
    * "bad_response": it sent something else, or an event of more than 8 MiB; "no_content": it does not run this
    * request again; "auth": nobody is signed in, or so a redirect looks; "http": another HTTP error. Or the
-   * server's own.
+   * server's own, as "cross_site", where it takes this page for another site's.
    */
   readonly code: string;
   /** Fit to be shown to the reader. */
@@ -96,8 +96,8 @@ export interface StreamOptions extends Omit<RequestInit, "headers"> {
   /** The token for `X-CSRFToken`, where neither the form nor `<meta name="csrf-token">` has it. */
   csrf?: string | null | undefined;
   /**
-   * Otherwise "follow" for a GET, and "manual" for what may change something: its body and its token are not
-   * taken to wherever a redirect leads, and the run fails with "auth".
+   * Otherwise "follow" for a GET without `headers`, and "manual" for what has some, or may change something:
+   * they, its body and its token are not taken to wherever a redirect leads, and the run fails with "auth".
    */
   redirect?: RequestRedirect;
   /**

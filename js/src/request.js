@@ -5,8 +5,9 @@
 const SAFE_METHODS = /^(GET|HEAD|OPTIONS)$/;
 
 /**
- * What may change something carries the question and the token. fetch would take both along to wherever a
- * redirect leads, so none is followed, unless the page says so: `redirect: "follow"`.
+ * What may change something carries the question and the token, and headers that the page gave may have a key.
+ * fetch would take all of it along to wherever a redirect leads, so none is followed then, unless the page says
+ * so: `redirect: "follow"`.
  *
  * @param {string | URL} url
  * @param {StreamOptions} options
@@ -18,7 +19,7 @@ export function prepare(url, { headers: given, csrf, ...init }) {
     ...init,
     headers: typeof given === "function" ? given() : given,
     method,
-    redirect: init.redirect ?? (SAFE_METHODS.test(method) ? "follow" : "manual"),
+    redirect: init.redirect ?? (SAFE_METHODS.test(method) && !given ? "follow" : "manual"),
   });
   const { headers } = request;
   if (!headers.has("Accept")) headers.set("Accept", "text/event-stream");

@@ -392,6 +392,31 @@ describe("a failure", () => {
     });
   }
 
+  test("is a redirect of a GET that has headers of the page's, which gets none of them: auth", async (t) => {
+    const stranger = await serve(t, streaming(...ANSWER));
+    const { url, requests } = await serve(t, (_request, response) => {
+      response.writeHead(307, { Location: stranger.url.replace("127.0.0.1", "localhost") }).end();
+    });
+    const given = { "X-Api-Key": "k" };
+    for (const headers of [given, new Headers(given), () => given]) {
+      const error = await failureOf(stream(url, { headers }));
+      assert.deepEqual([error.code, error.retryable, error.status], ["auth", false, 307]);
+    }
+    assert.deepEqual(requests.map((request) => request.headers["x-api-key"]), ["k", "k", "k"]);
+    assert.equal(stranger.requests.length, 0);
+    await stream(url, { headers: given, redirect: "follow" }).done;
+    assert.equal(stranger.requests.length, 1);
+  });
+
+  test("is a page of another site, as the server has it: cross_site", async (t) => {
+    const { url } = await serve(t, (_request, response) => {
+      response.writeHead(403, { "Content-Type": "application/json" });
+      response.end(JSON.stringify({ code: "cross_site", message: "No.", retryable: false }));
+    });
+    const error = await failureOf(stream(url));
+    assert.deepEqual([error.code, error.message, error.retryable, error.status], ["cross_site", "No.", false, 403]);
+  });
+
   test("is a redirect that ended at something else: bad_response", async (t) => {
     const { url } = await serve(t, (request, response) => {
       if (request.url === "/there") response.writeHead(200, { "Content-Type": "text/plain" }).end("hi");

@@ -33,7 +33,9 @@ class Thief:
                 self.send_response(200)
                 self.send_header("Access-Control-Allow-Origin", self.headers.get("Origin", "*"))
                 self.send_header("Access-Control-Allow-Credentials", "true")
-                self.send_header("Access-Control-Allow-Headers", "x-csrftoken, content-type")
+                self.send_header(
+                    "Access-Control-Allow-Headers", "x-csrftoken, x-api-key, content-type"
+                )
                 self.send_header("Content-Type", "text/event-stream")
                 self.end_headers()
                 answer = frame("start", id="run") + frame("text", text="thanks")
@@ -111,3 +113,17 @@ def test_a_get_follows_a_redirect_to_another_origin_without_a_token(
     [told] = thief.told
     assert told.startswith("GET /take\n")
     assert "the-token" not in told
+
+
+def test_a_get_with_a_key_in_its_headers_takes_it_nowhere_else(
+    page: Page, site: Site, thief: Thief
+) -> None:
+    page.goto(site.page("<flask-stream></flask-stream>", csp="default-src 'self' *"))
+    element(page).evaluate("e => { e.start('/answer', { headers: { 'X-Api-Key': 'the-key' } }); }")
+    asked = site.request("/answer")
+    assert asked.headers["X-Api-Key"] == "the-key"
+    asked.begin(307, Location=thief.url, Access_Control_Allow_Origin="*").end()
+    expect_state(page, "failed")
+    [error] = seen(page, "error")
+    assert (error["code"], error["status"], error["retryable"]) == ("auth", None, False)
+    assert thief.told == []

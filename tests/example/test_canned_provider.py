@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from example_app.canned_answers import HAIKU, LET_THROUGH, LONG_PARTS, answer_to
+from example_app.canned_log import Log
 from example_app.canned_provider import HOLD_AFTER, SLOW_START_DELAYS, CannedProvider
 from example_app.canned_wire import pieces
 from tests.example.said import first_half, whole
@@ -189,6 +190,15 @@ def test_the_log_is_served_and_kept_in_a_file(
     assert served == written == canned.log.entries()
     assert written[0]["prompt"] == "a haiku"
     assert (tmp_path / "canned.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_log_that_was_there_before_is_its_users_alone_too(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text("before\n")
+    path.chmod(0o644)
+    Log(str(path)).record(1, "asked")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_text().startswith("before\n")
 
 
 @pytest.mark.parametrize("key", [None, "", "canned", "ké"])

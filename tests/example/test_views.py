@@ -126,6 +126,18 @@ def test_a_question_that_is_too_long_is_refused_with_words_to_show(
     assert canned.log.entries() == []
 
 
+@pytest.mark.parametrize("url", ["/chat", "/race/run", "/tools/run"])
+@pytest.mark.parametrize("characters", [8001, 100_000, 1_000_000])
+def test_without_javascript_too_a_question_that_is_too_long_is_refused_with_those_words(
+    canned: CannedProvider, client: FlaskClient, url: str, characters: int
+) -> None:
+    response = post(client, url, "?" * characters, accept=BY_A_BROWSER)
+
+    assert (response.status_code, response.mimetype) == (413, "text/html")
+    assert f"<p>{TOO_LONG}</p>" in response.text
+    assert canned.log.entries() == []
+
+
 def test_the_longest_question_is_answered_in_any_script(app: Flask, client: FlaskClient) -> None:
     listener = Listener(app, ["Hello."])
 
@@ -202,7 +214,9 @@ def test_the_app_answers_to_the_machines_own_names(client: FlaskClient, host: st
     assert client.get("/", headers={"Host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("given", ["a.example,.b.example", '["a.example", ".b.example"]'])
+@pytest.mark.parametrize(
+    "given", ["a.example,.b.example", " a.example , .b.example,", '["a.example", " .b.example"]']
+)
 def test_the_environment_says_to_which_names_it_answers_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
 ) -> None:

@@ -22,8 +22,10 @@ def site(
 ) -> Iterator[Site]:
     with running(request.param, speaking.base, tmp_path_factory.mktemp("site")) as site:
         yield site
-        # Nothing that it does is a mistake.
-        assert site.warnings == []
+        # Nothing that it does is a mistake; of other sites, which are refused, the log tells once.
+        told = [line for line in site.warnings if "A page of another site" not in line]
+        assert told == []
+        assert len(site.warnings) <= 2
         assert "Traceback" not in site.log
 
 

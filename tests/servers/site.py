@@ -20,7 +20,7 @@ from typing import Any
 import anthropic
 import openai
 import requests
-from flask import Flask, g, request
+from flask import Flask, g, redirect, request
 
 from flask_stream import Event, FlaskStream, ProviderError, Result, after_this_stream, relay
 
@@ -75,6 +75,12 @@ def tear_down(error: BaseException | None) -> None:
 @app.get("/hello")
 def hello() -> str:
     return "hello"
+
+
+@app.get("/headers")
+def headers() -> dict[str, str]:
+    """What the request has come with."""
+    return dict(request.headers)
 
 
 @app.get("/state")
@@ -136,6 +142,24 @@ def answer_to_body(prompt: str) -> Any:
     return answer(prompt)
 
 
+class Fails(Exception):
+    """The app says sorry for it, as if that were an answer."""
+
+
+@app.errorhandler(Fails)
+def say_sorry(error: Fails) -> Any:
+    return "Sorry.", int(str(error)), {"Location": "/hello"}
+
+
+def answer_or_fail(prompt: str) -> Any:
+    """What a request's own header says: its error's status, or where its reader is sent."""
+    if "Fails" in request.headers:
+        raise Fails(request.headers["Fails"])
+    if "Sent-Away" in request.headers:
+        return redirect("/hello", int(request.headers["Sent-Away"]))
+    return answer(prompt)
+
+
 def add(rule: str, view: Any, **options: Any) -> None:
     """The endpoint is the rule's first word; views that share it are one."""
     endpoint = rule.split("/")[1]
@@ -145,6 +169,7 @@ def add(rule: str, view: Any, **options: Any) -> None:
 
 
 add("/chat/<prompt>", answer)
+add("/fails/<prompt>", answer_or_fail)
 add("/body/<prompt>", answer_to_body)
 add("/sdk/<wire>/<prompt>", answer)
 add("/helper/<wire>/<prompt>", answer_by_helper)

@@ -136,6 +136,21 @@ def test_what_fails_once_does_not_stay_so(heeding: int, speaking: Provider, path
     is_answered(heeding, path)
 
 
+@pytest.mark.parametrize(
+    "headers", [{"Fails": "200"}, {"Fails": "302"}, {"Fails": "404"}, {"Sent-Away": "302"}]
+)
+def test_what_fails_for_one_by_any_status_does_not_for_others(
+    heeding: int, speaking: Provider, path: str, headers: dict[str, str]
+) -> None:
+    """An errorhandler's answer, and a view's redirect: this cache keeps every status it may."""
+    speaking.run(answers)
+    path = path.replace("/chat/", "/fails/")
+    status = int(next(iter(headers.values())))
+    for _ in range(2):
+        assert ask(heeding, path, headers) == (status, "MISS")
+    is_answered(heeding, path)
+
+
 def test_a_full_server_is_not_full_for_ever(heeding: int, speaking: Provider, path: str) -> None:
     go_on = threading.Event()
 

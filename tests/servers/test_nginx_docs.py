@@ -158,15 +158,21 @@ def also(directive: str) -> dict[str, str]:
 class Reader:
     """One request to nginx, and all the bytes that have come for it."""
 
-    def __init__(self, at: Path, path: str = "/chat/held", tls: ssl.SSLContext | None = None):
+    def __init__(
+        self,
+        at: Path,
+        path: str = "/chat/held",
+        tls: ssl.SSLContext | None = None,
+        more: str = "",
+    ) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(DEADLINE)
         self.socket.connect(str(at))
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self.got = b""
-        method = "GET" if path in ("/hello", "/state") else "POST"
-        head = f"{method} {path} HTTP/1.1\r\nHost: t\r\nAccept-Encoding: gzip\r\n"
+        method = "GET" if path in ("/hello", "/headers", "/state") else "POST"
+        head = f"{method} {path} HTTP/1.1\r\nHost: t\r\nAccept-Encoding: gzip\r\n{more}"
         self.socket.sendall(f"{head}Content-Length: 0\r\n\r\n".encode())
 
     def __enter__(self) -> Reader:
@@ -227,6 +233,20 @@ def test_the_snippet_to_start_from_passes_each_word_at_once_with_tls_and_offers_
         trusting.set_alpn_protocols(["h2", "http/1.1"])
         with Reader(at, tls=trusting) as other:
             assert other.socket.selected_alpn_protocol() == "h2"
+
+
+def test_the_snippet_to_start_from_passes_on_no_host_of_the_clients_own(
+    proxy: Proxy, app: Server, folder: Path
+) -> None:
+    """ProxyFix with x_host=1 believes it, and so does what tells the app's pages from others'."""
+    trusting, _ = certificate(folder)
+    forged = "X-Forwarded-Host: stranger.test\r\nX-Forwarded-Proto: gopher\r\n"
+    with proxy(START) as at, Reader(at, "/headers", trusting, forged) as reader:
+        got = reader.until(b"}")
+    assert b'"X-Forwarded-Host":"t"' in got
+    assert b'"Host":"t"' in got
+    assert b"stranger.test" not in got
+    assert b"gopher" not in got
 
 
 # As nginx before 1.29.7 asks by itself; a later one lets words through that it was to hold.
