@@ -155,7 +155,7 @@ def test_twice_as_much_of_a_flood_takes_twice_the_memory(name: str) -> None:
     for wire in WIRES:
         memory(name, wire, 2)
         one, two = memory(name, wire, 2 * N_WIDE), memory(name, wire, 4 * N_WIDE)
-        assert two < LINEAR * one, (wire, one, two)
+        assert two < LINEAR * one + 100_000, (wire, one, two)
 
 
 @pytest.mark.parametrize("wire", WIRES)
