@@ -23,6 +23,7 @@ import requests
 from flask import Flask, g, redirect, request
 
 from flask_stream import Event, FlaskStream, ProviderError, Result, after_this_stream, relay
+from flask_stream.watch import watcher
 
 PROVIDER = os.environ["PROVIDER"]
 METHODS = ["GET", "POST"]
@@ -31,6 +32,7 @@ logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
 logging.getLogger("flask_stream").setLevel(logging.INFO)
 
 app = Flask(__name__)
+app.config["STREAM_MAX_CHARACTERS"] = 10**9  # for `flood`
 app.config.update(json.loads(os.environ.get("STREAM_SETTINGS", "{}")))
 stream = FlaskStream(app)
 claude = anthropic.Anthropic(base_url=PROVIDER, api_key="none", max_retries=0)
@@ -100,6 +102,7 @@ def state() -> dict[str, Any]:
         else 0,
         "files": len(os.listdir("/proc/self/fd")),
         "resident": pages * os.sysconf("SC_PAGESIZE"),
+        "places": watcher().attended,
         "requests": len(_begun),
         "torn_down": len(_torn_down),
         "torn_down_twice": [n for n, times in _torn_down.items() if times > 1],

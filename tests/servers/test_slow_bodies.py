@@ -54,7 +54,8 @@ def test_straight_to_gunicorn_slow_bodies_take_the_places_of_streams_but_not_all
         four_threads("gunicorn gthread", speaking, tmp_path) as server,
         slow_clients(server, PLACES) as clients,
     ):
-        until(lambda: is_refused(server), "slow bodies take no place")
+        until(lambda: server.state()["places"] == PLACES, "slow bodies take no place")
+        assert is_refused(server)
         with server.connect() as client:
             assert client.ask("GET", "/hello").whole() == b"hello"
         for client in clients:
