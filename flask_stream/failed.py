@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, Unauthorized
 from .errors import RETRYABLE, SAFE_MESSAGES, RunError
 from .events import Failed
 from .providers.errors import SDK_CLIENTS, code_of_abort, from_exception, untold_cause
-from .told import logger, raised, shown, text_of
+from .told import logger, one_line, raised, text_of
 
 _SIGN_IN = "You are not signed in. Sign in, then ask again."
 
@@ -34,7 +34,7 @@ def failed_by(error: Exception, debug: bool) -> Failed:
         failed = Failed("internal", SAFE_MESSAGES["internal"])
         detail = f"{type(error).__name__}: {text_of(error)}"
     if debug and detail:
-        return replace(failed, message=f"{failed.message} [debug: {shown(detail)}]")
+        return replace(failed, message=f"{failed.message} [debug: {one_line(detail)}]")
     return failed
 
 

@@ -33,7 +33,7 @@ _MOST_LINES = 400
 _PLAIN = re.compile(r"""[^\s"'=\\]+""")
 
 
-def shown(value: object, most: int = _MOST) -> str:
+def one_line(value: object, most: int = _MOST) -> str:
     """What a log, or a page in debug mode, may show of what somebody else wrote.
 
     One line of at most `most` characters, and behind them how many there were; whatever is no
@@ -56,7 +56,7 @@ def field(key: str, value: object) -> str:
     """
     if value is None:
         return f"{key}=-"
-    text = shown(value, _MOST_OF_FIELD)
+    text = one_line(value, _MOST_OF_FIELD)
     if text == "-" or not _PLAIN.fullmatch(text):
         text = json.dumps(text, ensure_ascii=False)
     return f"{key}={text}"
@@ -117,7 +117,7 @@ logger.addFilter(_Told())
 def _argument(value: Any) -> Any:
     if value is None or issubclass(type(value), int | float):
         return value
-    return str(value) if type(value) is Fields else shown(value)
+    return str(value) if type(value) is Fields else one_line(value)
 
 
 def _traceback_of(error: BaseException) -> str:
@@ -143,7 +143,7 @@ def _traceback(error: BaseException, groups: int = 0) -> Iterator[str]:
     for each in reversed(chain):
         yield "  Traceback (most recent call last):"
         yield from _frames(each)
-        yield f"  {shown(_said(each))}"
+        yield f"  {one_line(_said(each))}"
         for part in _parts(each) if groups < _MOST_GROUPS else ():
             yield from (f"  {line}" for line in _traceback(part, groups + 1))
         if each is not error:
@@ -197,4 +197,4 @@ def _frames(error: BaseException) -> Iterator[str]:
         if part is last and left_out:
             yield f"    ({left_out} frames left out)"
         for text in traceback.format_list(part):
-            yield from (f"  {shown(line, _MOST_OF_FIELD)}" for line in text.splitlines())
+            yield from (f"  {one_line(line, _MOST_OF_FIELD)}" for line in text.splitlines())

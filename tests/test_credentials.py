@@ -7,7 +7,7 @@ import time
 import pytest
 
 from flask_stream import credentials
-from flask_stream.told import shown
+from flask_stream.told import one_line
 
 MANY = 5_000_000
 
@@ -94,8 +94,8 @@ MANY = 5_000_000
     ],
 )
 def test_what_looks_like_a_credential_is_hidden(text: str, expected: str) -> None:
-    assert shown(text) == expected
-    assert shown(expected) == expected
+    assert one_line(text) == expected
+    assert one_line(expected) == expected
 
 
 @pytest.mark.parametrize(
@@ -119,20 +119,20 @@ def test_what_looks_like_a_credential_is_hidden(text: str, expected: str) -> Non
     ],
 )
 def test_what_only_speaks_of_credentials_is_left(text: str) -> None:
-    assert shown(text) == text
+    assert one_line(text) == text
 
 
 @pytest.mark.parametrize("length", range(1970, 2010, 3))
 def test_a_credential_that_the_cut_goes_through_is_hidden(length: int) -> None:
     for secret in ("https://anna:s3cretword@host", "api_key=s3cretword"):
         for before in ("", "api_key=" + "k" * 900 + " "):
-            said = shown(before + "x" * (length - len(before)) + " " + secret + " " + "y" * MANY)
+            said = one_line(before + "x" * (length - len(before)) + " " + secret + " " + "y" * MANY)
             assert "s3c" not in said
             assert "kk" not in said
 
 
 def test_a_credential_without_an_end_is_hidden_to_the_end() -> None:
-    assert shown('{"api_key": "' + "s3cret" * 500).startswith('{"api_key": ***… (')
+    assert one_line('{"api_key": "' + "s3cret" * 500).startswith('{"api_key": ***… (')
 
 
 # -- the work ---------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from flask import Response
 
 from flask_stream import ProviderError, StreamFailed, after_this_stream, relay, stream_finished
 from flask_stream.providers.turn import understood
-from flask_stream.told import field, logger, shown
+from flask_stream.told import field, logger, one_line
 from flask_stream.watch import Watcher
 from tests.conftest import ROOT, Site
 from tests.provider import KEY, Exchange, Provider, frames
@@ -75,14 +75,14 @@ def log() -> Iterator[Logged]:
     ],
 )
 def test_what_is_no_printable_character_is_escaped(text: str, expected: str) -> None:
-    assert shown(text) == expected
+    assert one_line(text) == expected
 
 
 def test_a_long_value_is_cut_and_its_length_told() -> None:
-    said = shown("x" * MANY)
+    said = one_line("x" * MANY)
     assert said == "x" * 2000 + f"… ({MANY} characters)"
-    assert shown("\x00" * MANY).startswith(r"\x00" * 500 + "… (")
-    assert shown("x" * 2000) == "x" * 2000
+    assert one_line("\x00" * MANY).startswith(r"\x00" * 500 + "… (")
+    assert one_line("x" * 2000) == "x" * 2000
 
 
 class Unspeakable:
