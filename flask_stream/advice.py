@@ -1,9 +1,11 @@
-"""What an app or its server has that gets in a stream's way: each said once a process."""
+"""What gets in a stream's way: an app's or its server's once a process, a page's by the minute."""
 
 from __future__ import annotations
 
 import logging
+import math
 import os
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -12,6 +14,9 @@ from .server import Connection, Environ, serves_one_at_a_time, worker_of
 from .told import logger
 
 _said: set[tuple[int, str]] = set()
+# When it was logged, and how many there were since.
+_told: dict[tuple[int, str], tuple[float, int]] = {}
+_MINUTE = 60.0  # seconds
 
 
 def once(what: str, message: str, *args: object, level: int = logging.WARNING) -> None:
@@ -20,6 +25,18 @@ def once(what: str, message: str, *args: object, level: int = logging.WARNING) -
     if key not in _said:
         _said.add(key)
         logger.log(level, message, *args)
+
+
+def each_minute(what: str, message: str, *args: object) -> None:
+    """Log `message`; one about the same `what` that comes within a minute is only counted."""
+    key, now = (os.getpid(), what), time.monotonic()
+    told_at, more = _told.get(key, (-math.inf, 0))
+    if now - told_at < _MINUTE:
+        _told[key] = (told_at, more + 1)
+        return
+    _told[key] = (now, 0)
+    since = f" ({more} more like it since the last such line.)" if more else ""
+    logger.warning(message + since, *args)
 
 
 def of_server(environ: Environ, connection: Connection, heartbeat: float) -> None:
@@ -106,38 +123,18 @@ def of_body() -> None:
     )
 
 
-def of_other_site(origin: str | None, host: str) -> None:
-    """About a request that the browser says comes from another site's page."""
-    once(
-        "other site",
-        "A page of another site (Origin: %s) asked for a stream at Host: %s, and was refused. If "
-        "it may ask, name it in STREAM_TRUSTED_ORIGINS, or put cross_site=True on the route.",
+def of_refused_page(why: str, endpoint: str | None, origin: str | None, host: str) -> None:
+    """About a request of a page that may be another site's.
+
+    :param why: what its client is told, which says what to do.
+    """
+    each_minute(
+        why,
+        "Refused: %s at Host: %s, for a page of Origin: %s. %s",
+        endpoint,
+        host,
         origin or "-",
-        host,
-    )
-
-
-def of_other_host(origin: str | None, host: str) -> None:
-    """About a request whose page is known by its Origin alone."""
-    once(
-        "other host",
-        "A page of another site (Origin: %s) asked for a stream at Host: %s, and was refused. If "
-        "that is the app's own page, a proxy changes the Host header: have it pass on the "
-        "browser's (nginx: proxy_set_header Host $host). If it is another that may ask, name it "
-        "in STREAM_TRUSTED_ORIGINS, or put cross_site=True on the route.",
-        origin or "-",
-        host,
-    )
-
-
-def of_null_origin(host: str) -> None:
-    """About a request whose page does not say whose it is."""
-    once(
-        "null origin",
-        "A page that does not say whose it is (Origin: null) asked for a stream at Host: %s, and "
-        "was refused. If that is the app's own form, its page has Referrer-Policy: no-referrer: "
-        "make that same-origin, or serve the app over https.",
-        host,
+        why,
     )
 
 

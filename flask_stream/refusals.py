@@ -45,7 +45,8 @@ def as_http_error(error: Exception, call: Call) -> Exception:
         # Anybody can have those, as often as he likes: they are told once, or once a minute.
         if isinstance(error, RunError) and not isinstance(error, Full | OtherSite):
             detail, cause = error.detail or error.message, raised(cause_of(error))
-            logger.warning("%s: %s", error.error_code, detail, exc_info=cause)
+            where = request.endpoint
+            logger.warning("%s in %s: %s", error.error_code, where, detail, exc_info=cause)
         call.refused = error
     if call.is_outermost:
         if isinstance(error, RunError) and error.code in default_exceptions:

@@ -31,6 +31,12 @@ _BEHIND_A_PROXY = (
     " If it was the app's own page, a proxy changes the Host header: have it pass on the "
     "browser's (nginx: proxy_set_header Host $host)."
 )
+_WITHOUT_ORIGIN = (
+    "A link, an image or a frame on a page of another site asked for this, so it was refused: it "
+    "would spend your tokens. No Origin comes with those, so STREAM_TRUSTED_ORIGINS cannot name "
+    "it. Have it lead to a page of the app, which then asks, or put "
+    "@stream.response(cross_site=True) on the route."
+)
 _OF_NOBODY = (
     "The page that asked for this does not say whose it is (Origin: null), so it was refused: it "
     "would spend your tokens. If it was the app's own form, its page has Referrer-Policy: "
@@ -94,15 +100,11 @@ def refuse_other_sites() -> None:
         return
     request.environ[_ASKED] = True
     if is_cross_site:
-        advice.of_other_site(origin, host)
-        message = _REFUSED
-    elif origin == "null":
-        advice.of_null_origin(host)
-        message = _OF_NOBODY
+        why = _REFUSED if origin else _WITHOUT_ORIGIN
     else:
-        advice.of_other_host(origin, host)
-        message = _REFUSED + _BEHIND_A_PROXY
-    raise OtherSite(message, error_code="cross_site", status=403)
+        why = _OF_NOBODY if origin == "null" else _REFUSED + _BEHIND_A_PROXY
+    advice.of_refused_page(why, request.endpoint, origin, host)
+    raise OtherSite(why, error_code="cross_site", status=403)
 
 
 def _host() -> str:

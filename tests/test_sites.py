@@ -292,7 +292,7 @@ def test_who_gives_what_is_nearly_an_origin_is_told_what_to_do(origin: str, advi
 # -- when, and what is said -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("headers", [CROSS, {"Origin": STRANGER}])
+@pytest.mark.parametrize("headers", [{**CROSS, "Origin": STRANGER}, {"Origin": STRANGER}])
 def test_a_refusal_says_what_happened_and_the_two_ways_out(
     site: Site, view: Any, headers: dict[str, str]
 ) -> None:
@@ -302,7 +302,7 @@ def test_a_refusal_says_what_happened_and_the_two_ways_out(
     message = response.json["message"]
     for words in ("another site", "Flask-CORS", "STREAM_TRUSTED_ORIGINS", "cross_site=True"):
         assert words in message
-    assert ("proxy_set_header Host $host" in message) == ("Origin" in headers)
+    assert ("proxy_set_header Host $host" in message) == ("Sec-Fetch-Site" not in headers)
     assert STRANGER not in response.text
     assert (response.json["code"], response.json["retryable"]) == ("cross_site", False)
 
@@ -321,6 +321,7 @@ def test_a_page_that_does_not_say_whose_it_is_is_told_that(site: Site, view: Any
 def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
     """What the log was told of so far, in a process that has said nothing before."""
     monkeypatch.setattr("flask_stream.advice._said", set())
+    monkeypatch.setattr("flask_stream.advice._told", {})
     return lambda: [record.getMessage() for record in caplog.records]
 
 
@@ -330,20 +331,29 @@ HOSTILE = STRANGER + "\nERROR:flask_stream:forged api_key=s3cret\x1b[2J"
 @pytest.mark.parametrize(
     ("headers", "words"),
     [
-        (CROSS, ["Origin: -", "STREAM_TRUSTED_ORIGINS"]),
+        (CROSS, ["Origin: -", "Have it lead to a page of the app"]),
         ({**CROSS, "Origin": STRANGER}, [f"Origin: {STRANGER}", "STREAM_TRUSTED_ORIGINS"]),
         ({"Origin": STRANGER}, [f"Origin: {STRANGER}", "proxy_set_header Host $host"]),
         ({"Origin": "null"}, ["Origin: null", "Referrer-Policy: no-referrer"]),
     ],
 )
-def test_a_refusal_is_told_in_the_log_once(
-    site: Site, view: Any, log: Callable[[], Any], headers: dict[str, str], words: list[str]
+def test_a_refusal_is_told_in_the_log_once_a_minute(
+    site: Site,
+    view: Any,
+    log: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+    headers: dict[str, str],
+    words: list[str],
 ) -> None:
     site.view(view)
     assert [ask(site, headers, host=f"app{n}.example") for n in range(3)] == [403] * 3
     [message] = log()
     assert "Host: app0.example" in message
     assert all(each in message for each in words)
+    monkeypatch.setattr(advice, "_MINUTE", 0)
+    assert ask(site, headers, host="app3.example") == 403
+    assert "(2 more like it since the last such line.)" in log()[-1]
+    assert "Host: app3.example" in log()[-1]
 
 
 def test_a_client_that_means_harm_makes_the_log_no_longer(
@@ -355,7 +365,7 @@ def test_a_client_that_means_harm_makes_the_log_no_longer(
             environ = {"HTTP_ORIGIN": f"{HOSTILE}{n}", "HTTP_HOST": f"{n}\x1b[2J" + "x" * 9000}
             with site.ask(headers=more, environ_overrides=environ) as response:
                 assert response.status_code == 403
-    assert len(log()) == len(advice._said) == 2
+    assert len(log()) == len(advice._told) == 2
     for message in log():
         assert message.isprintable()
         assert "s3cret" not in message

@@ -269,6 +269,8 @@ def from_status(status: int, body: object, response: Any, detail: str) -> Provid
     :param response: the response, for its Retry-After.
     """
     retry_after = _retry_after(response)
+    if 300 <= status < 400:
+        detail = f"a redirect, which was not followed: {detail}"
     inner = body.get("error", body) if isinstance(body, Mapping) else body
     told = from_body(inner) if inner and isinstance(inner, Mapping | list) else None
     if told is None or told.error_code == "provider_error":

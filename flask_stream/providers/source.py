@@ -146,9 +146,10 @@ class Source:
         """The end of the dicts: the body's own (None), or an exception's."""
         if turn.error is not None or turn.complete:
             return  # a complete answer only lost its connection
-        if self._woken:
+        if self._woken:  # whatever the reader met then, it was we who cut the connection
             turn.error = self._blamed
-        elif error is not None:
+            return
+        if error is not None:
             # Neither the SDK's nor its HTTP client's: the SDKs' own accumulation breaks on
             # some dialects with whatever it meets.
             turn.error = from_exception(error, begun=True) or ProviderError(
