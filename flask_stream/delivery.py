@@ -17,6 +17,9 @@ from .formats.text import Unterminated
 from .run import ClientLeft, Run
 from .server import Connection
 
+# Bytes: what came in one read leaves in one write, unless it comes to more.
+_MOST_HELD = 65_536
+
 
 class Delivery:
     """A run on its way to one client.
@@ -51,7 +54,7 @@ class Delivery:
 
         :raises Unterminated: the run failed, and the format has no word for that.
         """
-        run, events, held = self.run, self.run.events(), list[bytes]()
+        run, events, held, size = self.run, self.run.events(), list[bytes](), 0
         try:
             yield b""
             event: Event | None = next(events)
@@ -61,16 +64,19 @@ class Delivery:
                     event = replace(event, heartbeat=self.heartbeat)
                 if event is not FLUSH:
                     try:
-                        held.append(format.encode(event))
+                        encoded = format.encode(event)
+                        size += len(encoded)
+                        held.append(encoded)
                     except Unterminated as error:
                         unterminated = error  # what came with it is sent first
                     except Exception as error:  # of an app's own event, changed since it was made
                         event = events.throw(error)
                         continue
-                if unterminated or not run.more:
+                if unterminated or size > _MOST_HELD or not run.more:
                     written = b"".join(held)
                     if written or isinstance(event, Start):
                         held.clear()
+                        size = 0
                         self._take_lock()
                         self.sent_at = None
                         yield written

@@ -23,7 +23,7 @@ from .events import (
 
 MOST_CHARACTERS = 4_000_000  # of a run, unless the app says otherwise
 # Of an id, which is sent with each piece of a call's arguments.
-_USUAL_ID = 100
+_USUAL_ID = 40
 
 
 def size_of(event: Event) -> int:

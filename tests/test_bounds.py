@@ -16,8 +16,10 @@ from flask_stream.providers.adapt import adapt
 from flask_stream.providers.cut_json import partial_json
 from flask_stream.providers.relay import relay_source
 from flask_stream.providers.stray import Strays
+from flask_stream.providers.wire import dict_of
 from flask_stream.result import size_of
 from flask_stream.sse import Decoder
+from tests import aws
 from tests.conftest import Site, said
 from tests.hostile.work import Counted, peak_of
 from tests.provider import TEXT, WORDS, Exchange, Provider, frames, told, word_by_word
@@ -82,6 +84,45 @@ def test_an_event_without_an_end_fails_and_keeps_what_came_before_it(
     site.view(lambda: ask(provider, CHAT))
     events = site.events()
     assert (said(events), events[-1][1].get("code")) == (WORDS[0], "provider_error")
+
+
+@pytest.mark.parametrize("kind", [aws.CONTENT_TYPE, "application/json", "text/plain"])
+@pytest.mark.parametrize("ask", [Provider.create, Provider.helper])
+def test_no_content_type_takes_the_bound_away_from_what_an_sdk_decodes(
+    site: Site, provider: Provider, ask: Ask, kind: str
+) -> None:
+    site.app.config["STREAM_MAX_EVENT_BYTES"] = MOST
+
+    def script(exchange: Exchange) -> None:
+        exchange.start(kind)
+        exchange.send(frames(chunk({"content": "a"}), chunk({"content": "x" * 2 * MOST})))
+        exchange.send(told(CHAT))
+        exchange.end()
+
+    provider.run(script)
+    results: list[Result] = []
+    site.view(on_finish=results.append)(lambda: ask(provider, CHAT))
+    assert site.events()[-1][1]["code"] == "provider_error"
+
+
+def test_what_an_sdk_has_put_together_is_not_read_at_each_end(provider: Provider) -> None:
+    provider.play(told("anthropic"))
+    with provider.helper("anthropic") as stream:
+        read = [dict_of(item) for item in stream]
+    ends = [d for d in read if d is not None and str(d["type"]).endswith("_stop")]
+    assert [d["type"] for d in ends] == ["content_block_stop", "message_stop"]
+    assert all("content_block" not in d and "message" not in d for d in ends)
+
+
+def test_what_one_read_brings_leaves_in_writes_of_a_bounded_size(
+    site: Site, provider: Provider
+) -> None:
+    pieces = [piece(0, "t" * 40, "look", "x")["tool_calls"][0] for _ in range(5_000)]
+    provider.play(frames(chunk({"tool_calls": pieces}), chunk({"content": "a"})) + told(CHAT))
+    site.view(lambda: provider.post(CHAT))
+    writes = [len(data) for data in site.ask(buffered=False).response]
+    assert sum(writes) > 400_000
+    assert max(writes) < 70_000
 
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])

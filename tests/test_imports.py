@@ -48,6 +48,7 @@ ORDER = [
     "providers.responses_calls",
     "providers.openai_responses",
     "providers.stray",
+    "providers.unpack",
     "providers.blocks",
     "providers.wire",
     "providers.over_requests",

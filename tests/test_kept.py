@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 
+from flask_stream import relay
 from flask_stream.providers import turn
+from flask_stream.providers.digits import loads
 from flask_stream.providers.relay import relay_source
+from tests.hostile.work import peak_of
+from tests.provider import frames
 from tests.transcripts.reading import Dicts, block, chat, chunk, collect, piece, read, start
 
 LONG = "x" * 10_000
 MOST = 1_000_000
+EVENTS = {"Content-Type": "text/event-stream"}
 
 JSON = dict[str, Any]
 
@@ -107,9 +114,61 @@ def test_what_tells_no_wire_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_too_large_to_be_kept_is_not_gone_through(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turn, "_MOST_KEPT", MOST)
-    result = chat(chunk({"content": "a"}), chunk({"content": "b", "x": [{"": {}}] * 10_000}))
+    large = chunk({"content": "b", "x": [{"": {}}] * 20_000})
+    body = frames(chunk({"content": "a"}), large)
+    response = httpx.Response(200, headers=EVENTS, content=iter([body]))
+    _, result = collect(relay(response))
     assert (result.error.code if result.error else "", result.text) == ("provider_error", "a")
     assert result.message["content"] == "a"
+
+
+WORD = {"role": "assistant", "content": "word"}
+THOUGHT = {"type": "reasoning.text", "text": "word", "format": None, "index": 0}
+HONEST = {
+    "OpenRouter's": {
+        **WORD,
+        "content": "",
+        "reasoning": "word",
+        "reasoning_details": [THOUGHT],
+    },
+    "with nulls": {
+        **WORD,
+        **dict.fromkeys(("reasoning_content", "tool_calls", "refusal", "function_call", "audio")),
+    },
+    "a call's": piece(0, None, None, "word"),
+}
+
+
+@pytest.mark.parametrize("delta", HONEST.values(), ids=list(HONEST))
+def test_a_long_honest_answer_is_far_below_it(delta: JSON, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with 200,000 such deltas, which is more than any model says at once."""
+    monkeypatch.setattr(turn, "_MOST_KEPT", turn._MOST_KEPT // 20)
+    call = piece(0, "t1", "look", "")
+    result = chat(chunk(call), *[chunk(delta)] * 10_000, chunk(finish="stop"))
+    assert result.error is None
+
+
+VALUES = {
+    "one long number": "1" * 100_000,
+    "numbers with digits of their own": f"[{','.join(['1.00'] * 10_000)}]",
+    "long numbers": f"[{','.join(['9' * 298] * 1_000)}]",
+    "a text above the BMP": json.dumps("🔦" * 30_000, ensure_ascii=False),
+    "lists": f"[{','.join(['[]'] * 10_000)}]",
+}
+
+
+@pytest.mark.parametrize("text", VALUES.values(), ids=list(VALUES))
+def test_what_a_value_weighs_is_what_it_takes(text: str) -> None:
+    parsed: list[Any] = []
+    taken = peak_of(lambda: parsed.append(loads(text)))
+    assert turn.weight(parsed[0]) > taken / 3
+
+
+def test_a_place_with_a_long_name_is_kept_by_its_beginning() -> None:
+    assert turn.place("x" * 10**6) == "x" * 100
+    assert (turn.place(1), turn.place(1.0), turn.place("1"), turn.place(None)) == ("1",) * 3 + (
+        None,
+    )
 
 
 @pytest.mark.parametrize("usage", [{"prompt_tokens": 1}, {"details": {"note": LONG}}])

@@ -24,11 +24,13 @@ MESSAGES: Any = [{"role": "user", "content": "Hello?"}]
 DICTS = [json.loads(event.data) for event in sse.decode([told("anthropic")])]
 
 
-def in_chunks(*more: bytes, dicts: list[Any] = DICTS) -> Script:
+def in_chunks(
+    *more: bytes, dicts: list[Any] = DICTS, content_type: str = aws.CONTENT_TYPE
+) -> Script:
     """Bedrock's answer: the `anthropic_text` stream in AWS's encoding, and what comes then."""
 
     def script(exchange: Exchange) -> None:
-        exchange.start(aws.CONTENT_TYPE)
+        exchange.start(content_type)
         for d in dicts:
             exchange.send(aws.chunk(d))
         for message in more:
@@ -69,6 +71,16 @@ def test_bedrock_says_what_anthropic_says(
     [ours], plain = results, collect(relay(provider.create("anthropic")))[1]
     assert (ours.message, ours.usage) == (plain.message, plain.usage)
     assert (ours.model, ours.response_id) == (plain.model, plain.response_id)
+
+
+@each_way
+@pytest.mark.parametrize("content_type", ["application/octet-stream", "text/event-stream"])
+def test_what_bedrocks_client_decodes_is_left_to_it_whatever_it_is_called(
+    provider: Provider, bedrock: Any, ask: Callable[[Any], Any], content_type: str
+) -> None:
+    provider.run(in_chunks(content_type=content_type))
+    _, result = collect(relay(ask(bedrock)))
+    assert (result.outcome, result.text) == ("complete", TEXT)
 
 
 @pytest.mark.parametrize(

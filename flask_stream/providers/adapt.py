@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import SourceError
 from ..events import Event
 from . import plain, shapes
-from .blocks import have_blocks
+from .blocks import take_over
 from .errors import is_misuse
 from .names import class_names
 from .refused import CLOSED, discard, no_stream
@@ -44,11 +44,16 @@ def adapt(obj: Any) -> Source | None:
         return SDKManager(obj)
     if shapes.is_iterated(obj):
         refuse_read(obj)
-        if shapes.is_stream(obj) and shapes.is_plain(obj) and not shapes.is_watched(obj):
+        if shapes.is_stream(obj) and _is_ours(obj):
             return SDKStream(obj)
         return SDKItems(obj)
     _refuse_whole(obj, kind)
     return None
+
+
+def _is_ours(stream: Any) -> bool:
+    """Whether we read an SDK's stream ourselves."""
+    return shapes.is_of_events(stream, stream.response) and not shapes.is_watched(stream)
 
 
 def adapt_relayed(obj: Any) -> Source:
@@ -80,7 +85,7 @@ def adapt_items(
     if (response := shapes.response_of(items)) is not None:
         refuse_read(items)
         if shapes.is_of_events(items, response):
-            have_blocks(response, most_event_bytes)
+            take_over(response, most_event_bytes)
     try:
         first = next(iterator)
     except StopIteration:

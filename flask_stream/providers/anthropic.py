@@ -77,6 +77,7 @@ class _Reader:
 
     def message_start(self, d: JSON) -> Iterator[Event]:
         message = d.get("message") or {}
+        self.turn.complete = False  # behind another message's stop reason, too
         # A provider that starts over counts its blocks from 0 again; what it had shown stays.
         yield from self.close_all()
         yield from self.prose.aside()

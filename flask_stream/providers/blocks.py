@@ -7,20 +7,23 @@ of its lines. So they are given whole blocks, written again, of a bounded size a
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
-from weakref import WeakMethod
+from weakref import ref
 
 from ..errors import ProviderError
 from ..sse import Decoder, ServerSentEvent
+from .unpack import OURS, coding_of, unpacked
 
 # sseclient (1.9) and anthropic (0.84) copy what they have of a block at each of its lines.
 _MOST_LINES = 100
 
 # Of what one read gave, at a time: each copy of it counts.
 _PIECE = 65_536
-# Of compressed bytes, of which httpx unpacks all that one read gave; gzip's thousandfold.
+# Of what is packed in another way than ours, of which httpx unpacks all that one read gave.
 _PACKED_PIECE = 256
 
 _Pieces = Iterable[bytes]
@@ -56,6 +59,25 @@ class _Written(Blocks):
         self.bytes += block
 
 
+class Breath:
+    """Called between reads, it lets others have the processor now and then.
+
+    On gevent a socket that always has bytes ready never hands over, so one provider would stop
+    all other requests, and whoever looks after the time.
+    """
+
+    _SECONDS = 0.02
+
+    def __init__(self) -> None:
+        self._at = time.monotonic()
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        if now - self._at > self._SECONDS:
+            time.sleep(0)  # gevent's own, where it has patched it
+            self._at = time.monotonic()
+
+
 def too_long(most: int) -> ProviderError:
     """What an event of more than `most` bytes is."""
     return ProviderError(
@@ -70,28 +92,63 @@ def in_pieces(chunk: bytes, size: int = _PIECE) -> _Pieces:
     return (chunk[at : at + size] for at in range(0, len(chunk), size))
 
 
-def unpack_in_pieces(response: Any) -> None:
-    """Have an httpx response unpack a few bytes at a time, whoever reads it."""
-    if response is not None and response.headers.get("content-encoding", "identity") != "identity":
-        _replace(response, "iter_raw", _packed)
+def take_over(response: Any, most: int | None = None) -> None:
+    """Have whoever reads an httpx response read what we make of its bytes.
 
+    They are unpacked here. It may be called again, with `most`.
 
-def have_blocks(response: Any, most: int) -> None:
-    """Have whoever reads an httpx response of events read whole blocks of at most `most` bytes.
-
-    Its reader meets a ProviderError where one is longer.
+    :param most: it is of server-sent events: whole blocks of at most so many bytes. Its reader
+        meets a ProviderError where one has more.
+    :raises ProviderError: it is packed more than once. It is closed.
     """
-    _replace(response, "iter_bytes", lambda chunks: _blocks(chunks, most))
+    try:
+        coding = coding_of(response.headers.get("content-encoding"))
+    except ProviderError:
+        response.close()
+        raise
+    current = getattr(response, "iter_bytes", None)
+    is_ours = isinstance(current, partial) and current.func is _iter_bytes
+    if (most is None and not coding) or not (is_ours or inspect.ismethod(current)):
+        return
+    # By weak references: a cycle would leave a stream that is dropped to the collector.
+    with suppress(AttributeError, TypeError):  # it has slots
+        response.iter_bytes = partial(_iter_bytes, ref(response), coding, most)
+        if coding and coding not in OURS:
+            response.iter_raw = partial(_iter_raw, ref(response))
 
 
-def _packed(chunks: _Pieces) -> Iterator[bytes]:
-    for chunk in chunks:
-        yield from in_pieces(chunk, _PACKED_PIECE)
+def _iter_bytes(
+    weak: ref[Any], coding: str, most: int | None, *args: Any, **kwargs: Any
+) -> Iterator[bytes]:
+    response = weak()
+    if response is None:
+        return
+    if coding in OURS and not _is_in_memory(response):
+        chunks = unpacked(response.iter_raw(), coding)
+    else:
+        chunks = type(response).iter_bytes(response, *args, **kwargs)
+    yield from chunks if most is None else _blocks(chunks, most)
+
+
+def _iter_raw(weak: ref[Any], *args: Any, **kwargs: Any) -> Iterator[bytes]:
+    response = weak()
+    if response is not None:
+        for chunk in type(response).iter_raw(response, *args, **kwargs):
+            yield from in_pieces(chunk, _PACKED_PIECE)
+
+
+def _is_in_memory(response: Any) -> bool:
+    """Whether it has been read, and so unpacked: the mock transports of people's tests do that."""
+    try:
+        return response.content is not None
+    except Exception:  # httpx's ResponseNotRead
+        return False
 
 
 def _blocks(chunks: _Pieces, most: int) -> Iterator[bytes]:
-    written = _Written(most)
+    written, breathe = _Written(most), Breath()
     for chunk in chunks:
+        breathe()
         for piece in in_pieces(chunk):
             written.feed(piece)
             if written.bytes:
@@ -99,17 +156,3 @@ def _blocks(chunks: _Pieces, most: int) -> Iterator[bytes]:
                 written.bytes.clear()
             if written.too_long:
                 raise too_long(most)
-
-
-def _replace(response: Any, name: str, wrap: Callable[[_Pieces], Iterator[bytes]]) -> None:
-    method = getattr(response, name, None)
-    if not inspect.ismethod(method):  # it is replaced already, or not made like httpx's
-        return
-    weak = WeakMethod(method)  # a cycle would leave a stream that is dropped to the collector
-
-    def replaced(*args: Any, **kwargs: Any) -> Iterator[bytes]:
-        method = weak()
-        return wrap(method(*args, **kwargs)) if method is not None else iter(())
-
-    with suppress(AttributeError):  # it has slots, or is read-only
-        setattr(response, name, replaced)

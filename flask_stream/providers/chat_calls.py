@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from ..events import Event
-from .chat_message import merged, settled
+from .chat_message import Keep, merged, settled
 from .digits import Digits
 from .surrogates import mend_all
 from .turn import JSON, OpenCall, only_text, place, understood
@@ -22,7 +22,8 @@ class Calls:
     :ivar waiting: the call that has a name, and was not told yet.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keep: Keep) -> None:
+        self._keep = keep
         self.all: list[ChatCall] = []
         self._current: dict[str | None, ChatCall] = {}  # the open call of each index
         self._by_id: dict[str, ChatCall] = {}
@@ -69,11 +70,13 @@ class Calls:
         if name and not call.started:
             call.add_name(name)
             self.waiting = call
-        call.keep(d, is_custom=function is d.get("custom"))
+        call.put_beside(d, self._keep, is_custom=function is d.get("custom"))
         call.chunk = self._chunk
         if arguments and call.name:
             self.waiting = None if self.waiting is call else self.waiting
             yield from call.start()
+        if not call.started:
+            self._keep(arguments)
         yield from call.delta(arguments)
 
     def _of(self, d: JSON) -> ChatCall | None:
@@ -87,6 +90,7 @@ class Calls:
         id = told = only_text(d.get("id"))
         if id in self._by_id:  # an answer to the call must name one of them
             id = f"{id}_{len(self.all)}"
+        self._keep({id: told})
         call = ChatCall(id or f"call_{len(self.all)}")
         call.told_id = told
         call.is_anonymous = not id
@@ -149,13 +153,14 @@ class ChatCall(OpenCall):
         if len(self.name) < _MOST_NAME:
             self.name = piece if piece.startswith(self.name) else self.name + piece
 
-    def keep(self, d: JSON, *, is_custom: bool) -> None:
+    def put_beside(self, d: JSON, keep: Keep, *, is_custom: bool) -> None:
         """What else the provider put beside it, such as Gemini's thought signatures."""
         for key, value in d.items():
             if key == "type" and value:
+                keep(value, self.beside.get(key))
                 self.beside[key] = value
             elif key not in ("index", "id", "type", "function", "custom"):
-                self.beside[key] = merged(self.beside.get(key), value, key)
+                self.beside[key] = merged(self.beside.get(key), value, key, keep)
         self.is_custom = self.is_custom or is_custom
 
     def is_whole(self) -> bool:

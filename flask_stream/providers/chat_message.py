@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .digits import spoken
 from .turn import JSON, only_text, place
+
+# Counts a value that is kept, in the place of another: see `Turn.keep`.
+Keep = Callable[..., object]
 
 # Fields of a delta, and of the parts in its lists, that hold what is read: a number is text there.
 _TEXTS = {
@@ -16,20 +20,27 @@ _TEXTS = {
 _CONSTANT = {"index", "type", "id", "format"}
 
 
-def merge(message: JSON, delta: JSON) -> None:
+def merge(message: JSON, delta: JSON, keep: Keep) -> None:
     """Add a delta to the message; its tool calls are added up elsewhere."""
     for key, value in delta.items():
         if key not in ("tool_calls", "index", "role"):
             old = message.get(key)
             if isinstance(old, _Pieces) and isinstance(value, str):
                 old.append(value)
+                if key != "content":  # which is always told
+                    keep(value)
             else:
-                message[key] = merged(old, value, key)
+                if key not in message:
+                    keep({key: None})
+                message[key] = merged(old, value, key, keep)
     message.setdefault("role", delta.get("role") or "assistant")
 
 
-def merged(old: Any, new: Any, key: str = "") -> Any:
-    """A delta's field, added to what was there: texts grow, lists go by their `index`."""
+def merged(old: Any, new: Any, key: str, keep: Keep) -> Any:
+    """A delta's field, added to what was there: texts grow, lists go by their `index`.
+
+    :param keep: called with whatever takes memory from now on.
+    """
     if key in _TEXTS and isinstance(new, int | float):
         new = spoken(new) or None
     if new is None:
@@ -37,30 +48,39 @@ def merged(old: Any, new: Any, key: str = "") -> Any:
     if key == "content" and isinstance(new, dict):
         text = new.get("text")
         is_text = new.keys() <= {"type", "text"} and new.get("type", "text") == "text"
-        return merged(old, text if is_text else [new], key)
+        return merged(old, text if is_text else [new], key, keep)
     if isinstance(new, str):
+        if isinstance(old, list) and not isinstance(old, _Pieces):
+            # List content that goes on as plain text.
+            return merged(old, [{"type": "text", "text": new}] if new else [], "", keep)
+        keep(new)
         if isinstance(old, _Pieces):
             old.append(new)
             return old
-        if isinstance(old, list):  # list content that goes on as plain text
-            return merged(old, [{"type": "text", "text": new}] if new else [])
         return _Pieces([new])
     if isinstance(new, list):
         if not isinstance(old, _Items):
             text = "".join(old) if isinstance(old, _Pieces) else ""
             old = _Items()
             if text:
-                old.add({"type": "text", "text": text})
+                old.add({"type": "text", "text": text}, keep)
         for item in new:
             is_number = key in _TEXTS and isinstance(item, int | float)
-            old.add(spoken(item) if is_number else item)
+            old.add(spoken(item) if is_number else item, keep)
         return old
     if isinstance(new, dict):
         target = old if isinstance(old, dict) else {}
         for name, value in new.items():
-            constant = name in _CONSTANT
-            target[name] = value if constant else merged(target.get(name), value, name)
+            was = target.get(name)
+            if name not in target:
+                keep({name: None})
+            if name in _CONSTANT:
+                keep(value, was)
+                target[name] = value
+            else:
+                target[name] = merged(was, value, name, keep)
         return target
+    keep(new, old)
     return new
 
 
@@ -86,15 +106,17 @@ class _Items(list[Any]):
         super().__init__()
         self._places: dict[tuple[str | None, str], JSON] = {}
 
-    def add(self, item: Any) -> None:
+    def add(self, item: Any, keep: Keep) -> None:
         if isinstance(item, dict):
             known = self._known(item)
             if known is not None:
-                merged(known, item)
+                merged(known, item, "", keep)
                 return
-            item = merged({}, item)
+            item = merged({}, item, "", keep)
             if "index" in item:
                 self._places[_place(item)] = item
+        else:
+            keep(item)
         self.append(item)
 
     def _known(self, item: JSON) -> JSON | None:

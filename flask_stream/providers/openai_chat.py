@@ -49,7 +49,7 @@ class _Reader:
         self.turn = turn
         self.meta: Meta | None = None
         self.message: JSON = {}
-        self.calls = Calls()
+        self.calls = Calls(turn.keep)
         self.prose = Prose()
         self.has_refusal = False
         self.raw_usage: JSON = {}
@@ -88,9 +88,9 @@ class _Reader:
             delta = {"content": choice["text"]}
         elif not delta and not self.message:  # a whole message in place of its deltas
             delta = choice.get("message") or {}
-        if isinstance(delta, dict) and delta and (_is_plain(delta) or self.turn.keep(delta)):
+        if isinstance(delta, dict) and delta:
             yield from understood(self.delta, delta)
-            merge(self.message, delta)
+            merge(self.message, delta, self.turn.keep)
         self.use(choice.get("usage"))  # Moonshot's place for it
         failure = failure_in(choice)
         if failure is None and isinstance(delta, dict):
@@ -105,8 +105,10 @@ class _Reader:
 
     def delta(self, delta: JSON) -> Iterator[Event]:
         content = delta.get("content")
-        if _is_plain(delta):
-            yield from self.text(delta["content"])
+        if self.turn.complete and (content or delta.get("tool_calls")):
+            self.turn.complete = False  # it goes on behind a stop reason: a gateway with tools
+        if isinstance(content, str) and delta.keys() <= _PLAIN:
+            yield from self.text(content)
             return
         yield from self.reasoning(delta)
         if isinstance(content, str):
@@ -259,8 +261,3 @@ class _Reader:
         if calls := self.calls.message():
             message["tool_calls"] = calls
         self.turn.message = mend_all(message)
-
-
-def _is_plain(delta: JSON) -> bool:
-    """Whether a delta brings a word, and nothing else: as nearly all do."""
-    return isinstance(delta.get("content"), str) and delta.keys() <= _PLAIN

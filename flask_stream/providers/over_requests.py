@@ -11,6 +11,7 @@ from ..sse import Decoder, ServerSentEvent
 from .blocks import Blocks
 from .lent import Lent
 from .stray import Strays
+from .unpack import OURS, coding_of, unpacked
 from .wire import Body
 
 # At most so many bytes are unpacked at once, whatever a few compressed ones unfold to (urllib3
@@ -38,11 +39,16 @@ class RequestsStream(Body):
 
         Without chunked framing `requests` itself waits until a whole block is full.
         """
+        coding = coding_of(self.response.headers.get("Content-Encoding"))
+        chunks = self._chunks(decode_content=coding not in OURS)
+        return unpacked(chunks, coding) if coding in OURS else chunks
+
+    def _chunks(self, *, decode_content: bool) -> Iterator[bytes]:
         raw = self.response.raw
         if getattr(raw, "chunked", False):
-            yield from raw.stream(_READ, decode_content=True)
+            yield from raw.stream(_READ, decode_content=decode_content)
             return
-        while chunk := raw.read1(_READ, decode_content=True):
+        while chunk := raw.read1(_READ, decode_content=decode_content):
             yield chunk
 
     def _wake(self) -> None:

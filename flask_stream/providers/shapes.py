@@ -19,6 +19,10 @@ _MANAGERS = {f"{name}Manager" for name in _HELPERS}
 _STREAMS = {"Stream", "EventStream"}  # the second is Mistral's
 _ANSWERS = {"Message", "BetaMessage", "ChatCompletion", "Response", "Completion"}
 
+# Where an SDK's helper, and LiteLLM's wrapper, keep the stream that they read.
+_INNER = ("_raw_stream", "completion_stream")
+_OTHER_TYPES = ("vnd.amazon.eventstream", "ndjson", "jsonl")
+
 # The methods by which an SDK's stream is read.
 _READING = ("__iter__", "__next__", "__stream__", "_iter_events")
 
@@ -95,31 +99,18 @@ def is_langchains(obj: object) -> bool:
     return "BaseMessage" in class_names(obj, "langchain_core")
 
 
-def is_plain(stream: Any) -> bool:
-    """Whether an SDK's stream is decoded as server-sent events, so that we may do so, too.
+def is_of_events(stream: Any, response: Any) -> bool:
+    """Whether what its reader decodes are server-sent events, so that we may do so, too.
 
     Bedrock's body, for one, is AWS's binary event stream, which its client has a decoder for.
+    Where that can be seen it tells: a provider may call its body anything.
     """
-    decoder = getattr(stream, "_decoder", None)
-    if decoder is not None and "SSE" not in type(decoder).__name__:
-        return False
-    return not _is_amazons(stream.response)
-
-
-def is_of_events(stream: Any, response: Any) -> bool:
-    """Whether what its reader decodes are server-sent events, whatever it is."""
-    if sdk_of(stream) is not None:  # its decoder takes whatever comes for them
-        return not _is_amazons(response)
-    return "text/event-stream" in _content_type(response)
-
-
-def _is_amazons(response: Any) -> bool:
-    return "vnd.amazon.eventstream" in _content_type(response)
-
-
-def _content_type(response: Any) -> str:
-    content_type: str = response.headers.get("content-type", "")
-    return content_type.lower()
+    for each in (stream, *(getattr(stream, name, None) for name in _INNER)):
+        decoder = getattr(each, "_decoder", None)
+        if decoder is not None:
+            return "SSE" in type(decoder).__name__
+    content_type = response.headers.get("content-type", "").lower()
+    return not any(name in content_type for name in _OTHER_TYPES)
 
 
 def is_watched(stream: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from .digits import Digits
 
 _DATA_URL = (  # compiled once it is needed, which is seldom
-    r"(data:[^,;\s\"'\\]{0,80}(?:;[^,;\s\"'\\]{1,80}){0,4}?;base64,)[A-Za-z0-9+/=_%-]+"
+    r"(data:[^:,;\s\"'\\]{0,80}(?:;[^,;\s\"'\\]{1,80}){0,4}?;base64,)[A-Za-z0-9+/=_%-]+"
 )
 # Where a block of base64 stands: Anthropic's sources, MCP's contents and resources, OpenAI's.
 _BASE64 = {

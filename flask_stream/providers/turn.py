@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from sys import getsizeof
 from typing import Any
 
 from ..errors import ProviderError
@@ -18,6 +19,7 @@ from ..events import (
     Usage,
 )
 from ..told import logger
+from .digits import Digits
 from .stops import interruption, reason
 
 JSON = dict[str, Any]
@@ -120,15 +122,26 @@ def weight(value: Any) -> int:
     total, values = 0, [value]
     while values:
         value = values.pop()
-        if isinstance(value, str):
-            total += 50 + len(value)
-        elif isinstance(value, dict):
+        if isinstance(value, dict):
             total += 64 + sum(map(len, value)) + 100 * len(value)
             values.extend(value.values())
         elif isinstance(value, list):
             total += 64 + 8 * len(value)
             values.extend(value)
+        else:
+            total += getsizeof(value)
+            if isinstance(value, Digits):
+                total += len(value.digits)
     return total
+
+
+def check_weight(d: JSON) -> None:
+    """:raises ProviderError: one event takes more memory than all that may be kept."""
+    if weight(d) > _MOST_KEPT:
+        raise ProviderError(detail=f"it sent an event that takes more than {_MOST_KEPT} bytes")
+
+
+_LONGEST_PLACE = 100  # characters
 
 
 def place(index: Any) -> str | None:
@@ -140,8 +153,8 @@ def place(index: Any) -> str | None:
     if type(index) is int:  # as nearly always
         return str(index)
     if isinstance(index, float) and index.is_integer():  # 1.0 is 1
-        return str(int(index))
-    return None if index is None else str(index)
+        index = int(index)
+    return None if index is None else str(index)[:_LONGEST_PLACE]
 
 
 def only_text(value: object) -> str:

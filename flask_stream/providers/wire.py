@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import ProviderError, SourceError
 from ..sse import Decoder, ServerSentEvent
-from .blocks import have_blocks, in_pieces, too_long, unpack_in_pieces
+from .blocks import Breath, in_pieces, take_over, too_long
 from .depth import is_deep, is_deep_json
 from .digits import loads, parsed
 from .failures import error_in
@@ -25,7 +25,7 @@ from .refused import discard, no_stream
 from .shapes import is_item, is_of_events, response_of, sdk_of
 from .source import Source
 from .stray import Strays
-from .turn import DONE, JSON, PAUSE
+from .turn import DONE, JSON, PAUSE, check_weight
 
 _WIRE = {"anthropic": "anthropic"}  # OpenAI's has two, which the first dict tells apart
 
@@ -34,8 +34,9 @@ class Body(Source):
     """A body of server-sent events that we read ourselves, as its bytes come."""
 
     def _read(self) -> Generator[JSON, None, None]:
-        events = self._events()
+        events, breathe = self._events(), Breath()
         for chunk in self._bytes():
+            breathe()
             for piece in in_pieces(chunk):
                 if self._woken:  # on a connection that cannot be shut down
                     return
@@ -97,7 +98,8 @@ class OverHTTPX(Source):
 
     def _holds(self, response: Any) -> None:
         self._response = response
-        unpack_in_pieces(response)
+        if response is not None:
+            take_over(response)
         self._lent = Lent(response, "close", self._lock)
 
     def _shares_connection(self) -> bool:
@@ -150,7 +152,7 @@ class SDKItems(OverHTTPX):
 
     def _read(self) -> Generator[JSON, None, None]:
         if self._response is not None and is_of_events(self.stream, self._response):
-            have_blocks(self._response, self.most_event_bytes)
+            take_over(self._response, self.most_event_bytes)
         try:
             for item in self.items:
                 d = dict_of(item)
@@ -217,7 +219,11 @@ def parse(data: str, kind: str = "message") -> JSON | None:
         except ValueError as error:
             detail = f"The provider sent an event that is no JSON: {error}: {data[:200]!r}"
             raise ProviderError(detail=detail) from error
-        return d if isinstance(d, dict) and not is_deep_json(data, d) else None
+        if not isinstance(d, dict) or is_deep_json(data, d):
+            return None
+        if len(data) > _LARGE:
+            check_weight(d)
+        return d
     if data.startswith("[DONE]"):
         return DONE
     value = parsed(data)
@@ -229,6 +235,8 @@ def parse(data: str, kind: str = "message") -> JSON | None:
     return _error(data) if is_failure else None
 
 
+_LARGE = 100_000  # characters; with fewer, an event is no weight
+
 _FAILING = re.compile(r"\b(?:error|exception|failed|failure|crashed)\b", re.IGNORECASE)
 
 
@@ -238,6 +246,8 @@ def _error(data: str) -> JSON:
         return d  # as the wires have it
     return {"type": "error", "error": error_in(d) or d or {"message": data}}
 
+
+_WHOLES = {"content_block_stop": ("content_block",), "message_stop": ("message",)}
 
 # The events that the SDKs' helpers derive from the raw ones, beside which they come.
 _DERIVED = {"text", "thinking", "signature", "citation", "input_json", "compaction"}
@@ -255,7 +265,9 @@ def dict_of(item: Any) -> JSON | None:
     elif isinstance(kind, str):
         if kind in _DERIVED or ("." in kind and not kind.startswith("response.")):
             return None
-    exclude = {"snapshot"}  # the answer so far, on every delta of ResponseStream
+    # What an SDK has put together, beside what came: on every delta of ResponseStream, and at the
+    # ends of MessageStream.
+    exclude = {"snapshot", *_WHOLES.get(kind, ())} if isinstance(kind, str) else {"snapshot"}
     try:
         d: JSON = item.model_dump(
             mode="json", by_alias=True, exclude_unset=True, warnings=False, exclude=exclude
@@ -264,6 +276,7 @@ def dict_of(item: Any) -> JSON | None:
         return None
     if is_deep(d):
         return None
+    check_weight(d)
     if kind in ("response.completed", "response.incomplete"):
         _strip_parsed(d)
     return d

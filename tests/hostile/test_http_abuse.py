@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -36,6 +37,13 @@ def flood(s: Speech, n: int) -> Iterator[bytes | Wait]:
     yield s.tail
 
 
+def nothing(s: Speech, n: int) -> Iterator[bytes | Wait]:
+    """What gives no event, as fast as it is taken."""
+    while True:
+        yield b"data: {}\n\n" * 8_192
+
+
+NOTHING = Behaviour("nothing", lambda s, n: chunked(nothing(s, n)), endless=True, silent=True)
 WHOLE = Behaviour("whole", lambda s, n: chunked([whole(s)]))
 FLOOD = Behaviour("flood", lambda s, n: chunked(flood(s, n)))
 
@@ -292,6 +300,28 @@ def test_clients_that_never_read_are_given_up(server: Server, provider: HostileP
             client.send("POST", STREAM + "unread")
         until(lambda: busy(server)["runs"] == PLACES, "the runs have not begun")
         until(lambda: busy(server)["runs"] == 0, lambda: f"{busy(server)}, {server.log[-2_000:]}")
+
+
+@pytest.mark.parametrize("fast", [NOTHING, FLOOD], ids=["nothing", "words"])
+def test_a_provider_that_always_has_more_to_say_stops_no_other_request(
+    server: Server, provider: HostileProvider, fast: Behaviour
+) -> None:
+    """On gevent, a socket that is ready never hands over by itself."""
+    provider.behave = fast
+    before = len(provider.answers)
+    with server.connect() as client:
+        client.send("POST", STREAM + "fast")
+        reading = threading.Thread(target=lambda: [*iter(lambda: client.socket.recv(65_536), b"")])
+        reading.start()
+        until(lambda: len(provider.answers) > before, "nobody has asked the provider")
+        for _ in range(5):
+            with server.connect() as other:
+                assert other.ask("GET", "/hello").whole() == b"hello"
+        if fast is NOTHING:  # the idle limit has yet to come
+            assert busy(server)["runs"] == 1
+        until(lambda: busy(server)["runs"] == 0, lambda: str(busy(server)))
+        client.socket.shutdown(socket.SHUT_RDWR)
+        reading.join(DEADLINE)
 
 
 def test_one_more_than_there_are_places_is_told_to_come_back(
