@@ -21,8 +21,8 @@ from .unpack import OURS, coding_of, unpacked
 # sseclient (1.9) and anthropic (0.84) copy what they have of a block at each of its lines.
 _MOST_LINES = 100
 
-# Of what one read gave, at a time: each copy of it counts.
-_PIECE = 65_536
+# Bytes of what one read gave, at a time: each copy of it counts, and others wait meanwhile.
+_PIECE = 16_384
 # Of what is packed in another way than ours, of which httpx unpacks all that one read gave.
 _PACKED_PIECE = 256
 
@@ -60,13 +60,13 @@ class _Written(Blocks):
 
 
 class Breath:
-    """Called between reads, it lets others have the processor now and then.
+    """Called again and again, it lets others have the processor now and then.
 
     On gevent a socket that always has bytes ready never hands over, so one provider would stop
     all other requests, and whoever looks after the time.
     """
 
-    _SECONDS = 0.02
+    _SECONDS = 0.005
 
     def __init__(self) -> None:
         self._at = time.monotonic()
@@ -148,8 +148,8 @@ def _is_in_memory(response: Any) -> bool:
 def _blocks(chunks: _Pieces, most: int) -> Iterator[bytes]:
     written, breathe = _Written(most), Breath()
     for chunk in chunks:
-        breathe()
         for piece in in_pieces(chunk):
+            breathe()
             written.feed(piece)
             if written.bytes:
                 yield bytes(written.bytes)

@@ -36,8 +36,8 @@ class Body(Source):
     def _read(self) -> Generator[JSON, None, None]:
         events, breathe = self._events(), Breath()
         for chunk in self._bytes():
-            breathe()
             for piece in in_pieces(chunk):
+                breathe()
                 if self._woken:  # on a connection that cannot be shut down
                     return
                 yield from self._dicts(events.feed(piece))
