@@ -5,6 +5,7 @@ import { ending, isOfAnswer } from "./ending.js";
 import { badResponse } from "./errors.js";
 import { submission } from "./form.js";
 import { markdown, more } from "./load.js";
+import { pause } from "./render.js";
 import { slots } from "./slots.js";
 import { plainText } from "./text.js";
 import { beginTurn } from "./turn.js";
@@ -22,6 +23,9 @@ import { beginTurn } from "./turn.js";
 const Base = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (/** @type {unknown} */ (Object));
 
 const RUNNING = /ing$/; // connecting, waiting, streaming, reconnecting
+
+/** After so many events the page may do something else, such as to hear of a click on Stop. */
+const MANY = 200;
 
 /**
  * Attributes: `src` (streamed with GET as soon as it is in the page) or `form` (the id of a form whose
@@ -279,6 +283,7 @@ export class FlaskStreamElement extends Base {
     let last = null;
     let error = null;
     let isEmpty = true;
+    let count = 0;
     try {
       for await (const event of run) {
         last = event.data;
@@ -286,6 +291,7 @@ export class FlaskStreamElement extends Base {
         // Of an answer that had to wait for a file, another run may have taken the place.
         const loading = (run !== this.#run || this.#emit("stream:event", event)) && turn.show(event);
         if (loading) await loading;
+        if (++count % MANY === 0 && !document.hidden) await pause();
       }
     } catch (thrown) {
       error = /** @type {StreamError} */ (thrown);

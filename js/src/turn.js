@@ -18,9 +18,9 @@ const EMPTY_LINES = /^([^\S\r\n]*[\r\n])+/;
  * @typedef {object} TurnToPaint
  * @property {(kind: string, text: string) => string} opening
  * @property {(kind: string, make?: () => Renderer) => void} begin
- * @property {(tag: string, name: string, parent?: Element) => HTMLElement} part
  * @property {(text: string) => void} write for the part that has begun
- * @property {(paint: () => void) => void} around is handed what makes the turn grow
+ * @property {(stroke: () => void) => void} add is handed what changes the page, for when it is painted
+ * @property {(tag: string, name: string, parent?: Element) => HTMLElement} part to be called then
  */
 
 /**
@@ -40,14 +40,35 @@ export function beginTurn(output, looks) {
   const element = document.createElement("div");
   element.dataset.turn = "";
   output.append(element);
-  const around =
+  const follow =
     looks.follow === "off"
       ? (/** @type {() => void} */ paint) => paint()
       : follower(element, output.parentElement ?? output, looks.follow === "anywhere");
-  const { flush, turnTo, write } = painter(around);
+  let isPainting = false;
+  let isRemoved = false;
+  let back = 0;
+  const { add, drained, flush, turnTo, write } = painter(around);
   /** @type {import("./pace.js").Pace | undefined} */
   let pace;
   let kind = "";
+
+  /**
+   * Paints what makes the turn grow, and follows. To read positions costs a layout: where one paint is part of
+   * another it is done once, and in a page that is hidden when its reader is back, which is when it has frames.
+   *
+   * @param {() => void} paint
+   */
+  function around(paint) {
+    if (isRemoved) return;
+    if (document.hidden) back ||= requestAnimationFrame(() => follow(() => (back = 0)));
+    if (isPainting || document.hidden) return paint();
+    isPainting = true;
+    try {
+      follow(paint);
+    } finally {
+      isPainting = false;
+    }
+  }
 
   /**
    * A part goes on until one of another kind begins.
@@ -79,7 +100,7 @@ export function beginTurn(output, looks) {
   function part(tag, name, parent = element) {
     const part = document.createElement(tag);
     part.dataset.part = name;
-    around(() => parent.append(part));
+    parent.append(part);
     return part;
   }
 
@@ -94,7 +115,7 @@ export function beginTurn(output, looks) {
     write(text);
   }
 
-  const others = new Parts({ opening, begin, part, write, around }, looks.reasoning);
+  const others = new Parts({ opening, begin, write, add, part }, looks.reasoning);
 
   return {
     flush,
@@ -121,14 +142,18 @@ export function beginTurn(output, looks) {
      * @param {string} state how the run ended
      */
     async finish(state) {
-      flush();
-      if (state === "done") await pace?.drained();
+      if (state === "done") {
+        await drained();
+        await pace?.drained();
+      }
       begin("");
       others.finish(state);
+      await drained();
     },
 
-    /** Another answer takes its place. */
+    /** Another answer takes its place: nothing is painted any more. */
     remove() {
+      isRemoved = true;
       element.remove();
       others.remove();
     },
