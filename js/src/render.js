@@ -2,6 +2,7 @@
 
 import { guarded } from "./guard.js";
 
+/** @typedef {import("./text.js").Around} Around */
 /** @typedef {import("./text.js").Renderer} Renderer */
 
 /** So much is painted in a frame, in characters, and so many of them each part or change counts as. */
@@ -14,13 +15,15 @@ export const pause = () => new Promise((go) => setTimeout(go));
 /**
  * Holds what is to be painted until a frame paints it.
  *
- * @param {(paint: () => void) => void} around is handed each paint, to do what has to be done before and after
+ * @param {Around} around
  */
 export function painter(around) {
   /** @type {Renderer | undefined} */
   let renderer;
   /** In order: words for the renderer, and what else changes the page. @type {(string | (() => void))[]} */
   const strokes = [];
+  /** Of the renderers that have been told that no more comes. @type {Promise<void>[]} */
+  const ends = [];
   let frame = 0;
 
   /** Paints now what waits, or what of it fits into a frame. */
@@ -54,6 +57,9 @@ export function painter(around) {
     add,
     flush,
 
+    /** Resolves once all renderers are done. */
+    ended: () => Promise.all(ends),
+
     /** Resolves once nothing waits. Not by frames: there may be none any more. */
     async drained() {
       for (flush(); strokes.length; flush()) await pause();
@@ -65,11 +71,12 @@ export function painter(around) {
      * @param {() => Renderer} [make]
      */
     turnTo(make) {
-      add(() => renderer?.end());
       add(() => {
+        const last = renderer;
         renderer = undefined;
-        renderer = make?.();
+        if (last) ends.push(Promise.resolve(last.end()).catch(reportError));
       });
+      if (make) add(() => (renderer = make()));
     },
 
     /** @param {string} text */

@@ -2,13 +2,16 @@
 
 import { more } from "./load.js";
 import { Parts } from "./parts.js";
-import { painter } from "./render.js";
+import { painter, pause } from "./render.js";
 import { follower } from "./scroll.js";
 
 /** @typedef {import("./connect.js").StreamEvent} StreamEvent */
 /** @typedef {import("./text.js").MakeRenderer} MakeRenderer */
 /** @typedef {import("./text.js").Renderer} Renderer */
 /** @typedef {ReturnType<typeof beginTurn>} Turn */
+
+/** After so many events the page may do something else, such as to hear of a click on Stop. */
+const MANY = 200;
 
 const EMPTY_LINES = /^([^\S\r\n]*[\r\n])+/;
 
@@ -46,8 +49,11 @@ export function beginTurn(output, looks) {
       : follower(element, output.parentElement ?? output, looks.follow === "anywhere");
   let isPainting = false;
   let isRemoved = false;
+  let count = 0;
+  let hurry = () => {};
+  const hurried = new Promise((go) => (hurry = () => go(null)));
   let back = 0;
-  const { add, drained, flush, turnTo, write } = painter(around);
+  const { add, drained, ended, flush, turnTo, write } = painter(around);
   /** @type {import("./pace.js").Pace | undefined} */
   let pace;
   let kind = "";
@@ -109,10 +115,24 @@ export function beginTurn(output, looks) {
     const renderer = await looks.renderer;
     const module = looks.smooth && (await more());
     begin("text", () => {
-      const plain = renderer(part("div", "text"));
+      const plain = renderer(part("div", "text"), around);
       return module ? (pace = new module.Pace(plain, around)) : plain;
     });
     write(text);
+  }
+
+  async function paintAll() {
+    await drained();
+    await pace?.drained();
+    end("done");
+    await drained();
+    await ended();
+  }
+
+  /** @param {string} state how the run ended */
+  function end(state) {
+    begin("");
+    others.finish(state);
   }
 
   const others = new Parts({ opening, begin, write, add, part }, looks.reasoning);
@@ -136,19 +156,24 @@ export function beginTurn(output, looks) {
       }
     },
 
+    /** To be awaited after each event. */
+    rest() {
+      if (++count % MANY === 0 && !document.hidden) return Promise.race([pause(), hurried]);
+    },
+
+    /** What is still to be painted is not waited for any more. */
+    hurry,
+
     /**
-     * No more comes.
+     * No more comes. Of an answer that is done, resolves once all of it is in the page; of another, of which there
+     * may be as much to be painted, at once.
      *
      * @param {string} state how the run ended
      */
     async finish(state) {
-      if (state === "done") {
-        await drained();
-        await pace?.drained();
-      }
-      begin("");
-      others.finish(state);
-      await drained();
+      if (state === "done") return Promise.race([paintAll(), hurried]);
+      end(state);
+      drained();
     },
 
     /** Another answer takes its place: nothing is painted any more. */

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.client_server import Exchange, Site, frame
 from tests.browser.on_page import element, expect_state
-from tests.browser.on_site import STYLE, begin, parts, stop_button, texts
+from tests.browser.on_site import HOLD, STYLE, begin, parts, stop_button, texts
 
 pytestmark = pytest.mark.browser
 
@@ -68,10 +68,10 @@ def burst(events: list[tuple[str, dict[str, str]]], count: int) -> bytes:
 
 
 def ask(page: Page, site: Site, attributes: str = "") -> Exchange:
-    body = f"<flask-stream data-src=/answer {attributes}></flask-stream>"
+    body = f"<flask-stream {attributes}></flask-stream>"
     page.goto(site.page(body, head=STYLE))
     page.evaluate(COUNT)
-    element(page).evaluate("element => element.setAttribute('src', '/answer')")
+    element(page).evaluate("element => { window.run = element.start('/answer') }")
     return begin(site)
 
 
@@ -127,37 +127,40 @@ def test_many_sources_are_listed_some_at_a_time(page: Page, site: Site) -> None:
     assert page.evaluate("counts.reads") < 1000
 
 
+@pytest.mark.parametrize("end", ["stop", "done"])
 def test_stop_works_while_many_parts_are_painted_and_what_came_is_kept(
-    page: Page, site: Site
+    page: Page, site: Site, end: str
 ) -> None:
-    count = 3000
     answer = ask(page, site)
     page.evaluate(
-        """() => {
+        """end => {
           const parts = () => document.querySelectorAll("[data-part=tool]").length;
           const observer = new MutationObserver(() => {
             if (!parts()) return;
             observer.disconnect();
-            setTimeout(() => {
-              document.querySelector("[data-stream=stop]").click();
-              window.stopped = [parts(), document.querySelector("flask-stream").dataset.state];
-            });
+            setTimeout(() => document.querySelector("[data-stream=stop]").click());
           });
           observer.observe(document.body, { subtree: true, childList: true });
-        }"""
+          document.addEventListener(`stream:${end}`, ({ target }) => {
+            const { length } = seen.filter(({ detail }) => detail?.type === "tool_call_start");
+            window.atEnd = [parts(), target.dataset.state, length];
+          });
+        }""",
+        end,
     )
-    answer.write(burst(KINDS["tools"][1], count)).send("progress", all=True)
-    page.wait_for_function("() => window.stopped")
-    shown, state = page.evaluate("stopped")
+    if end == "done":  # all of it has come when it is stopped
+        page.evaluate(f"({HOLD})(run)")
+    answer.write(burst(KINDS["tools"][1], 3000))
+    if end == "done":
+        answer.finish("")
+    page.wait_for_function("() => window.atEnd")
+    shown, state, arrived = page.evaluate("atEnd")
     assert 0 < shown < 1000
-    assert state == "stopped"
-    answer.wait_until_client_left()
-    expect_state(page, "stopped")
-    page.wait_for_function("() => seen.some(({ type }) => type === 'stream:stop')")
-    arrived = page.evaluate(
-        "() => seen.filter(({ detail }) => detail?.type === 'tool_call_start').length"
-    )
-    expect(page.locator("[data-part=tool][data-state=stopped]")).to_have_count(arrived)
+    assert state == ("done" if end == "done" else "stopped")
+    if end == "stop":
+        answer.wait_until_client_left()
+    expect(page.locator(f"[data-part=tool][data-state={state}]")).to_have_count(arrived)
+    expect(page.locator("[data-part=tool]")).to_have_count(arrived)
     expect(stop_button(page)).to_be_hidden()
 
 
