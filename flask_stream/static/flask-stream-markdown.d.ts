@@ -1,6 +1,6 @@
 /** The types of flask-stream-markdown.js: what a page imports to set Markdown up. */
 
-import type { Renderer } from "./flask-stream.js";
+import type { Around, Renderer } from "./flask-stream.js";
 
 export interface MarkdownOptions {
   /** Whether pictures are fetched from wherever the answer says; off, they are links. */
@@ -22,4 +22,4 @@ export interface MarkdownRenderer extends Renderer {
 }
 
 /** A renderer for `<flask-stream>`: `element.options = { renderer: markdown({ images: true }) }`. */
-export function markdown(options?: MarkdownOptions): (part: HTMLElement) => MarkdownRenderer;
+export function markdown(options?: MarkdownOptions): (part: HTMLElement, around?: Around) => MarkdownRenderer;

@@ -159,12 +159,15 @@ export function parse(
 export interface Renderer {
   /** Gets what is new, at most once a frame. */
   write(text: string): void;
-  /** Called once, when no more comes. */
-  end(): void;
+  /** Called once, when no more comes. With a promise, `stream:done` waits for it. */
+  end(): void | Promise<void>;
 }
 
+/** To be handed what is drawn later than in `write` and `end`: the reader is followed then, and the answer is still there. */
+export type Around = (paint: () => void) => void;
+
 /** Called for each text part of an answer, with the element that it is to fill. */
-export type MakeRenderer = (part: HTMLElement) => Renderer;
+export type MakeRenderer = (part: HTMLElement, around: Around) => Renderer;
 
 export interface ElementOptions extends StreamOptions {
   /** The page's own, for the text: flask-stream-markdown.js makes one. */

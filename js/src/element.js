@@ -111,8 +111,9 @@ export class FlaskStreamElement extends Base {
 
   stop() {
     this.#run?.stop();
-    // At once: a file that the answer needs may still be on its way.
+    // At once: a file that the answer needs may still be on its way, and much of what has come be still to be drawn.
     if (this.#run?.state === "stopped") this.#show("stopped", "Stopped");
+    this.#turn?.hurry();
   }
 
   /** Sends the last request again; its answer takes the place of the one that failed. */
@@ -165,12 +166,9 @@ export class FlaskStreamElement extends Base {
     });
     this.#turn?.flush();
     const { output } = slots(this);
-    if (attempt > 1) {
-      // What came before the failure stays in the page until there is something to take its place.
-      if (this.#turn) this.#earlier.push(this.#turn);
-    } else {
-      this.#earlier = [];
-    }
+    // What came before a failure stays in the page until there is something to take its place.
+    if (attempt === 1) this.#earlier = [];
+    else if (this.#turn) this.#earlier.push(this.#turn);
     // In a saved page there may be an answer of an earlier visit.
     if (attempt === 1 && !this.hasAttribute("append")) {
       this.#turn?.remove();
@@ -284,8 +282,8 @@ export class FlaskStreamElement extends Base {
         last = event.data;
         isEmpty &&= !isOfAnswer(event.type, event.data);
         // Of an answer that had to wait for a file, another run may have taken the place.
-        const loading = (run !== this.#run || this.#emit("stream:event", event)) && turn.show(event);
-        if (loading) await loading;
+        const isShown = run !== this.#run || this.#emit("stream:event", event);
+        await ((isShown && turn.show(event)) || turn.rest());
       }
     } catch (thrown) {
       error = /** @type {StreamError} */ (thrown);

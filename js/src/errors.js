@@ -1,15 +1,23 @@
 /** What can go wrong with a stream, and the words for it. Those for a refusal are in refusal.js. */
 
+/** So much of a message is shown, in characters: a server's may be of any length. */
+const LONGEST = 500;
+
+/** @param {string} message */
+function short(message) {
+  return message.length > LONGEST ? `${[...message.slice(0, 2 * LONGEST)].slice(0, LONGEST - 1).join("")}…` : message;
+}
+
 export class StreamError extends Error {
   /**
    * @param {string} code
-   * @param {string} message fit to be shown to the reader
+   * @param {string} message fit to be shown to the reader, who is shown its beginning where it is long
    * @param {boolean} [retryable] whether asking again may help
    * @param {number | null} [status] the HTTP status, where there is one to tell
    * @param {number} [retryAfter] seconds that the server wants to pass before the next try
    */
   constructor(code, message, retryable = false, status = null, retryAfter = 0) {
-    super(message);
+    super(short(message));
     this.name = "StreamError";
     this.code = code;
     this.retryable = retryable;

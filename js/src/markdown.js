@@ -14,8 +14,9 @@ import { Answer } from "./markdown/answer.js";
 
 /**
  * @param {MarkdownOptions} [options]
- * @returns {(part: HTMLElement) => { write(text: string): void, end(): Promise<void> }} a renderer
+ * @returns {(part: HTMLElement, around?: import("./text.js").Around) => { write(text: string): void, end(): Promise<void> }}
+ *   a renderer
  */
 export function markdown(options = {}) {
-  return (part) => new Answer(part, options);
+  return (part, around) => new Answer(part, options, around);
 }

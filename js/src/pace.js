@@ -29,7 +29,7 @@ export class Pace {
 
   /**
    * @param {Renderer} renderer
-   * @param {(paint: () => void) => void} around is handed each paint, to do what has to be done before and after
+   * @param {import("./text.js").Around} around
    */
   constructor(renderer, around) {
     this.#renderer = renderer;
@@ -57,7 +57,7 @@ export class Pace {
   end() {
     cancelAnimationFrame(this.#frame);
     this.#paint(this.#pending.length);
-    this.#renderer.end();
+    return this.#renderer.end();
   }
 
   #onFrame = () => {

@@ -3,15 +3,19 @@
 import { plainText } from "./text.js";
 
 /** @typedef {import("./turn.js").TurnToPaint} TurnToPaint */
+/** @typedef {{ name: string, state: string, line?: HTMLElement }} Tool */
+
+/** With more tools than this, none moves while it runs: a browser looks at each at each frame. */
+const MANY = 100;
 
 export class Parts {
   #turn;
   #slot;
   /** @type {HTMLElement[]} */
   #inSlot = [];
-  /** @type {Map<string, { line: HTMLElement, name: string }>} */
+  /** @type {Map<string, Tool>} */
   #tools = new Map();
-  /** @type {Map<string, HTMLElement>} */
+  /** Addresses and words. @type {Map<string, [string | undefined, string]>} */
   #sources = new Map();
 
   /**
@@ -36,13 +40,15 @@ export class Parts {
 
   /** @param {string} state how the run ended */
   finish(state) {
-    for (const { line, name } of this.#tools.values()) {
+    for (const tool of this.#tools.values()) {
       // A call that has no result by then is one for the page, or for the next request.
-      if (line.dataset.state === "running") tell(line, name, state === "done" ? "done" : "stopped");
+      if (tool.state === "running") this.#tell(tool, state === "done" ? "done" : "stopped");
     }
-    if (!this.#sources.size) return;
-    const list = this.#turn.part("ul", "sources");
-    this.#turn.around(() => list.append(...this.#sources.values()));
+    /** @type {HTMLElement} */
+    let list;
+    for (const source of this.#sources.values()) {
+      this.#turn.add(() => (list ??= this.#turn.part("ul", "sources")).append(item(...source)));
+    }
   }
 
   remove() {
@@ -78,22 +84,32 @@ export class Parts {
     let tool = this.#tools.get(id);
     if (!tool) {
       this.#turn.begin("tool");
-      tool = { line: this.#turn.part("p", "tool"), name: name ?? "a tool" };
+      tool = { name: name ?? "a tool", state: "" };
       this.#tools.set(id, tool);
     }
     const ended = failed ? "failed" : "done";
-    const { line, name: known } = tool;
-    this.#turn.around(() => tell(line, known, type === "tool_result" ? ended : "running"));
+    this.#tell(tool, type === "tool_result" ? ended : "running");
+  }
+
+  /**
+   * @param {Tool} tool
+   * @param {string} state
+   */
+  #tell(tool, state) {
+    if (tool.state === state) return;
+    tool.state = state;
+    this.#turn.add(() => {
+      tool.line ??= this.#turn.part("p", "tool");
+      if (this.#tools.size > MANY) /** @type {HTMLElement} */ (tool.line.parentElement).dataset.many = "";
+      write(tool.line, tool);
+    });
   }
 
   /** @param {any} data */
   #cite({ url, title, document: name }) {
     const words = title || name || url;
     const key = url || words;
-    if (!key || this.#sources.has(key)) return;
-    const item = document.createElement("li");
-    item.append(isWeb(url) ? link(url, words) : isolated(words));
-    this.#sources.set(key, item);
+    if (key && !this.#sources.has(key)) this.#sources.set(key, [url, words]);
   }
 }
 
@@ -106,11 +122,12 @@ const WORDS = {
 };
 
 /**
+ * As the tool is now: it may have ended before its beginning was painted.
+ *
  * @param {HTMLElement} line
- * @param {string} name
- * @param {string} state
+ * @param {Tool} tool
  */
-function tell(line, name, state) {
+function write(line, { name, state }) {
   if (line.dataset.state === state) return;
   line.dataset.state = state;
   const [before, after] = WORDS[state];
@@ -129,9 +146,22 @@ function isolated(word) {
 }
 
 /**
+ * A source.
+ *
+ * @param {string | undefined} url
+ * @param {string} words
+ */
+function item(url, words) {
+  const item = document.createElement("li");
+  item.append(isWeb(url) ? link(url, words) : isolated(words));
+  return item;
+}
+
+/**
  * A provider's or a web page's word is not trusted: it might be `javascript:`.
  *
- * @param {string} [url]
+ * @param {string | undefined} url
+ * @returns {url is string}
  */
 function isWeb(url) {
   try {

@@ -3,10 +3,11 @@
 /** @typedef {ConstructorParameters<typeof import("./errors.js").StreamError>} ErrorFacts */
 
 const SIGN_IN = "You are not signed in. Sign in, then ask again.";
-const SENT_AWAY = "You are not signed in, it seems: the server sent this elsewhere. Sign in, then ask again.";
+const SENT_AWAY = "You are not signed in, it seems: the server answered with a redirect. Sign in, then ask again.";
 
-/** How long the words of an error are waited for. */
+/** How long the words of an error are waited for, and how many bytes of them are read. */
 const BODY_MS = 5000;
+const MOST = 64 * 1024;
 
 /**
  * @param {Response} response
@@ -40,8 +41,7 @@ function mimeType({ headers }) {
  */
 async function httpError(response) {
   const { status } = response;
-  const late = new Promise((resolve) => setTimeout(resolve, BODY_MS)); // a proxy's page may never end
-  const body = await Promise.race([response.json().catch(() => null), late]);
+  const body = await bodyOf(response);
   /** @param {any} value */
   const words = (value) => (typeof value === "string" ? value : "");
   const message = words(body?.message) || words(body?.description);
@@ -53,6 +53,34 @@ async function httpError(response) {
     status,
     seconds(response.headers.get("Retry-After")),
   ];
+}
+
+/**
+ * What is longer, or comes later, is no error's JSON: a proxy's page may never end.
+ *
+ * @param {Response} response
+ * @returns {Promise<any>} null where there is no JSON
+ */
+async function bodyOf({ body }) {
+  if (!body) return null;
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  const late = setTimeout(() => reader.cancel(), BODY_MS);
+  let text = "";
+  try {
+    for (let size = 0; size <= MOST; ) {
+      const { value } = await reader.read();
+      if (!value) return JSON.parse(text);
+      text += decoder.decode(value, { stream: true });
+      size += value.length;
+    }
+    await reader.cancel();
+  } catch {
+    // A page, or a connection that broke.
+  } finally {
+    clearTimeout(late);
+  }
+  return null;
 }
 
 /** @param {number} status */

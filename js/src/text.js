@@ -5,9 +5,10 @@
  *
  * @typedef {object} Renderer
  * @property {(text: string) => void} write gets what is new, at most once a frame
- * @property {() => void} end called once, when no more comes
+ * @property {() => void | Promise<void>} end called once, when no more comes; of a promise, the answer is done with it
  */
-/** @typedef {(part: HTMLElement) => Renderer} MakeRenderer */
+/** @typedef {(paint: () => void) => void} Around is handed each paint, to do what has to be done before and after */
+/** @typedef {(part: HTMLElement, around: Around) => Renderer} MakeRenderer the second is for what it draws later */
 
 /** From so many characters on, a blank line ends a block. A browser walks all blocks at each frame, so: not too few. */
 const BLOCK_LENGTH = 1500;
@@ -16,7 +17,8 @@ const BLOCK_LENGTH = 1500;
  * Only the last block changes, so a long answer costs no more per frame than a short one. A block's line
  * feeds stay in it: the text of the part is the answer's.
  *
- * @type {MakeRenderer}
+ * @param {HTMLElement} part
+ * @returns {Renderer}
  */
 export function plainText(part) {
   part.dataset.plain = "";

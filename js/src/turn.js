@@ -2,13 +2,16 @@
 
 import { more } from "./load.js";
 import { Parts } from "./parts.js";
-import { painter } from "./render.js";
+import { painter, pause } from "./render.js";
 import { follower } from "./scroll.js";
 
 /** @typedef {import("./connect.js").StreamEvent} StreamEvent */
 /** @typedef {import("./text.js").MakeRenderer} MakeRenderer */
 /** @typedef {import("./text.js").Renderer} Renderer */
 /** @typedef {ReturnType<typeof beginTurn>} Turn */
+
+/** After so many events the page may do something else, such as to hear of a click on Stop. */
+const MANY = 200;
 
 const EMPTY_LINES = /^([^\S\r\n]*[\r\n])+/;
 
@@ -18,9 +21,9 @@ const EMPTY_LINES = /^([^\S\r\n]*[\r\n])+/;
  * @typedef {object} TurnToPaint
  * @property {(kind: string, text: string) => string} opening
  * @property {(kind: string, make?: () => Renderer) => void} begin
- * @property {(tag: string, name: string, parent?: Element) => HTMLElement} part
  * @property {(text: string) => void} write for the part that has begun
- * @property {(paint: () => void) => void} around is handed what makes the turn grow
+ * @property {(stroke: () => void) => void} add is handed what changes the page, for when it is painted
+ * @property {(tag: string, name: string, parent?: Element) => HTMLElement} part to be called then
  */
 
 /**
@@ -40,14 +43,38 @@ export function beginTurn(output, looks) {
   const element = document.createElement("div");
   element.dataset.turn = "";
   output.append(element);
-  const around =
+  const follow =
     looks.follow === "off"
       ? (/** @type {() => void} */ paint) => paint()
       : follower(element, output.parentElement ?? output, looks.follow === "anywhere");
-  const { flush, turnTo, write } = painter(around);
+  let isPainting = false;
+  let isRemoved = false;
+  let count = 0;
+  let hurry = () => {};
+  const hurried = new Promise((go) => (hurry = () => go(null)));
+  let back = 0;
+  const { add, drained, ended, flush, turnTo, write } = painter(around);
   /** @type {import("./pace.js").Pace | undefined} */
   let pace;
   let kind = "";
+
+  /**
+   * Paints what makes the turn grow, and follows. To read positions costs a layout: where one paint is part of
+   * another it is done once, and in a page that is hidden when its reader is back, which is when it has frames.
+   *
+   * @param {() => void} paint
+   */
+  function around(paint) {
+    if (isRemoved) return;
+    if (document.hidden) back ||= requestAnimationFrame(() => follow(() => (back = 0)));
+    if (isPainting || document.hidden) return paint();
+    isPainting = true;
+    try {
+      follow(paint);
+    } finally {
+      isPainting = false;
+    }
+  }
 
   /**
    * A part goes on until one of another kind begins.
@@ -79,7 +106,7 @@ export function beginTurn(output, looks) {
   function part(tag, name, parent = element) {
     const part = document.createElement(tag);
     part.dataset.part = name;
-    around(() => parent.append(part));
+    parent.append(part);
     return part;
   }
 
@@ -88,13 +115,27 @@ export function beginTurn(output, looks) {
     const renderer = await looks.renderer;
     const module = looks.smooth && (await more());
     begin("text", () => {
-      const plain = renderer(part("div", "text"));
+      const plain = renderer(part("div", "text"), around);
       return module ? (pace = new module.Pace(plain, around)) : plain;
     });
     write(text);
   }
 
-  const others = new Parts({ opening, begin, part, write, around }, looks.reasoning);
+  async function paintAll() {
+    await drained();
+    await pace?.drained();
+    end("done");
+    await drained();
+    await ended();
+  }
+
+  /** @param {string} state how the run ended */
+  function end(state) {
+    begin("");
+    others.finish(state);
+  }
+
+  const others = new Parts({ opening, begin, write, add, part }, looks.reasoning);
 
   return {
     flush,
@@ -115,20 +156,29 @@ export function beginTurn(output, looks) {
       }
     },
 
+    /** To be awaited after each event. */
+    rest() {
+      if (++count % MANY === 0 && !document.hidden) return Promise.race([pause(), hurried]);
+    },
+
+    /** What is still to be painted is not waited for any more. */
+    hurry,
+
     /**
-     * No more comes.
+     * No more comes. Of an answer that is done, resolves once all of it is in the page; of another, of which there
+     * may be as much to be painted, at once.
      *
      * @param {string} state how the run ended
      */
     async finish(state) {
-      flush();
-      if (state === "done") await pace?.drained();
-      begin("");
-      others.finish(state);
+      if (state === "done") return Promise.race([paintAll(), hurried]);
+      end(state);
+      drained();
     },
 
-    /** Another answer takes its place. */
+    /** Another answer takes its place: nothing is painted any more. */
     remove() {
+      isRemoved = true;
       element.remove();
       others.remove();
     },

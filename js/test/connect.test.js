@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { describe, test } from "node:test";
 
 import { stream } from "../src/connect.js";
+import { refusal } from "../src/refusal.js";
 import { frame, open, serve, streaming } from "./server.js";
 
 const START = frame("start", { id: "run" }, "run");
@@ -369,6 +370,52 @@ describe("a failure", () => {
     });
   }
 
+  test("has a body of which no more than 64 KB is read, and no more is asked for", async () => {
+    for (const piece of ['{"message": "No", "a": "', "a", "<p>", '{"message": "No"}' + " ".repeat(200)]) {
+      let given = 0;
+      let left = false;
+      const chunk = new TextEncoder().encode(piece.padEnd(1024, " "));
+      const pull = (controller) => {
+        controller.enqueue(chunk);
+        given += chunk.length;
+        if (given > 2 ** 20) controller.close();
+      };
+      const body = new ReadableStream({ pull, cancel: () => (left = true) });
+      const [code, message] = await refusal(new Response(body, { status: 500 }));
+      assert.deepEqual([code, message], ["http", "The server answered with an error (HTTP 500)."]);
+      assert.ok(left, "the server is let go");
+      assert.ok(given <= 66 * 1024, `${given} bytes`);
+    }
+  });
+
+  test("has words that are shown though its body has no end, once they are whole", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    let left = () => {};
+    const gone = new Promise((resolve) => (left = resolve));
+    const start = (controller) => controller.enqueue(new TextEncoder().encode('{"message": "Back at noon."}'));
+    const body = new ReadableStream({ start, cancel: left });
+    const told = refusal(new Response(body, { status: 503 }));
+    t.mock.timers.tick(5000);
+    assert.deepEqual((await told).slice(0, 2), ["http", "Back at noon."]);
+    await gone;
+  });
+
+  test("has a message that is cut to 500 characters, and not within one", async (t) => {
+    for (const [unit, wanted] of [["a", 500], ["😀", 999]]) {
+      const message = unit.repeat(5000);
+      const { url } = await serve(t, (request, response) => {
+        if (request.method === "GET") return streaming(START, frame("failed", { code: "x", message }))(request, response);
+        response.writeHead(500, { "Content-Type": "application/json" }).end(JSON.stringify({ message }));
+      });
+      for (const method of ["GET", "POST"]) {
+        const error = await failureOf(stream(url, { method }));
+        assert.equal(error.message.length, wanted);
+        assert.ok(error.message.isWellFormed());
+        assert.ok(error.message.startsWith(unit) && error.message.endsWith("…"));
+      }
+    }
+  });
+
   test("is a redirect that ended at a login page: auth", async (t) => {
     const { url } = await serve(t, (request, response) => {
       if (request.url === "/login") response.writeHead(200, { "Content-Type": "text/html" }).end("<form>");
@@ -386,7 +433,7 @@ describe("a failure", () => {
       for (const method of ["POST", "put", "DELETE"]) {
         const error = await failureOf(stream(url, { method, redirect: undefined }));
         assert.deepEqual([error.code, error.retryable, error.status], ["auth", false, status]);
-        assert.match(error.message, /Sign in, then ask again/);
+        assert.match(error.message, /a redirect.*Sign in, then ask again/);
       }
       assert.deepEqual(requests.map((request) => request.url), ["/", "/", "/"]);
     });

@@ -16,6 +16,16 @@ MORE = "/static/flask-stream-more.js"
 MARKDOWN = "/static/flask-stream-markdown.js"
 
 
+# Nothing is painted before a run has come to its end.
+HOLD = """run => {
+  const frame = requestAnimationFrame;
+  window.requestAnimationFrame = (call) => frame(function wait(time) {
+    if (run.state === "done") call(time);
+    else frame(wait);
+  });
+}"""
+
+
 def ask_form(attributes: str = "", children: str = "", fields: str = "") -> str:
     """A form with one question, and the element that shows the answer."""
     return (

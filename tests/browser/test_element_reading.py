@@ -158,6 +158,8 @@ def test_another_part_does_not_wait_for_the_rest_of_the_text_before_it(
 ) -> None:
     arrive(page, smooth, "word " * 200)
     smooth.send("tool_call", id="1", name="weather", arguments={})
+    page.wait_for_function("() => seen.at(-1)?.detail.type === 'tool_call'", polling=20)
+    tick(page, 1)
     expect(page.locator("[data-part=tool]")).to_have_text("Using weather…")
     assert text_of(page) == "Hello " + "word " * 200 + "Using weather…"
     smooth.cut()

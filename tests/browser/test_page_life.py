@@ -98,6 +98,26 @@ def test_a_hidden_page_has_the_words_as_they_come(
     expect_asked(page, real, prompt, way.method)
 
 
+def test_who_comes_back_to_a_page_is_at_the_end_of_what_was_said_meanwhile(
+    everyday_page: Page, real: RealServer, prompt: str
+) -> None:
+    page = everyday_page
+    way = WAYS["post"]
+    page.goto(real.url + real.page(way.page(prompt)))
+    way.ask(page)
+    answer = real.talk.to(prompt).say("one\n")
+    expect(output(page)).to_contain_text("one")
+    hide_from_frames(page)
+    lines = "line\n" * 200
+    answer.say(lines)
+    wait_for_text(page, 0, f"one\n{lines}".strip())
+    page.bring_to_front()
+    page.wait_for_function("() => innerHeight + scrollY >= document.body.scrollHeight", polling=20)
+    assert page.evaluate("scrollY") > 0
+    answer.finish()
+    expect_state(page, "done")
+
+
 @pytest.mark.slow
 def test_a_page_that_is_hidden_for_a_quarter_of_a_minute_loses_nothing(
     everyday_page: Page, real: RealServer, prompt: str

@@ -74,7 +74,7 @@ def test_another_origin_gets_neither_the_token_nor_the_question(
     assert asked.form["secret"] == ["the-question"]
     asked.begin(code, Location=thief.url).end()
     expect_state(page, "failed")
-    expect(status(page)).to_contain_text("Sign in, then ask again")
+    expect(status(page)).to_contain_text("answered with a redirect. Sign in, then ask again")
     [error] = seen(page, "error")
     assert (error["code"], error["status"], error["retryable"]) == ("auth", None, False)
     assert thief.told == []

@@ -5,12 +5,14 @@ A prompt costs money: in each test the server counts how often it was asked.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.client_server import Site
 from tests.browser.on_page import (
     WAYS,
     Way,
@@ -25,6 +27,7 @@ from tests.browser.on_page import (
     status,
     text_of,
 )
+from tests.browser.on_site import ask_form
 from tests.browser.real_server import RealServer
 from tests.servers.running import DEADLINE
 
@@ -105,6 +108,33 @@ def test_a_redirect_to_another_stream_is_followed(
     expect_asked(
         page, real, prompt, way.method, way.method
     )  # the view that redirects, and the other
+
+
+# An error's body
+
+
+def test_an_errors_body_without_an_end_is_left_and_its_reader_told(page: Page, site: Site) -> None:
+    page.goto(site.page(ask_form()))
+    page.click("text=Ask")
+    answer = site.request("/chat").begin(500, "application/json")
+    # As much as is read, and a piece more, in no time.
+    page.clock.pause_at(page.evaluate("Date.now() / 1000") + 1)
+    answer.write(b'{"message": "').write(b"a" * 64 * 1024)
+    answer.wait_until_client_left()
+    expect_state(page, "failed")
+    expect(status(page)).to_have_text("The server answered with an error (HTTP 500).")
+    expect(retry_button(page)).to_be_visible()
+
+
+def test_of_an_errors_message_the_beginning_is_shown(page: Page, site: Site) -> None:
+    page.goto(site.page(ask_form()))
+    page.click("text=Ask")
+    message = "<b>No.</b> " * 1000
+    answer = site.request("/chat").begin(500, "application/json")
+    answer.write(json.dumps({"message": message}).encode()).end()
+    expect_state(page, "failed")
+    shown = status(page).evaluate("status => [status.textContent, status.childElementCount]")
+    assert shown == [message[:499] + "…", 0]
 
 
 # The page's own, with something in it to click.

@@ -37,6 +37,7 @@ const LONG = 2000;
 export class Answer {
   #part;
   #options;
+  #around;
   #extra;
   /** What has come and has not been looked at. */
   #inbox = "";
@@ -71,10 +72,12 @@ export class Answer {
   /**
    * @param {HTMLElement} part
    * @param {import("../markdown.js").MarkdownOptions} options
+   * @param {import("../text.js").Around} [around] for what is drawn in later turns: the reader is to be followed
    */
-  constructor(part, options) {
+  constructor(part, options, around = (paint) => paint()) {
     this.#part = part;
     this.#options = options;
+    this.#around = around;
     this.#extra = options.math && mathOptions;
     part.style.whiteSpace = "normal";
   }
@@ -113,7 +116,9 @@ export class Answer {
     const isMore = this.#redraw() || this.#inbox;
     const took = performance.now() - begin;
     const isSlow = !this.#isEnding && took >= SLOW && this.#rest.length >= LONG;
-    if (isMore || isSlow) this.#timer = setTimeout(() => this.#step(), isMore ? 0 : 3 * took);
+    const later = () => this.#around(() => this.#step());
+    if (isMore && document.hidden) this.#step(); // nobody waits for the page, and its timers are slow
+    else if (isMore || isSlow) this.#timer = setTimeout(later, isMore ? 0 : 3 * took);
     else this.#onDrawn();
   }
 
