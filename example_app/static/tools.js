@@ -24,6 +24,8 @@ function lineFor(query) {
   return line;
 }
 
-form.addEventListener("submit", ({ submitter }) => {
-  if (submitter?.name === "suggestion") form.elements.question.value = submitter.value;
+// The element reads the form when it accepts a submit, and not while an answer is running.
+form.addEventListener("formdata", ({ formData }) => {
+  const suggestion = formData.get("suggestion");
+  if (suggestion !== null) form.elements.question.value = suggestion;
 });

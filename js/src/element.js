@@ -3,7 +3,7 @@
 import { stream } from "./connect.js";
 import { ending, isOfAnswer } from "./ending.js";
 import { badResponse } from "./errors.js";
-import { submission } from "./form.js";
+import { closesDialog, submission } from "./form.js";
 import { markdown, more } from "./load.js";
 import { slots } from "./slots.js";
 import { plainText } from "./text.js";
@@ -233,11 +233,13 @@ export class FlaskStreamElement extends Base {
     const id = this.getAttribute("form");
     if (event.defaultPrevented || !id || !(form instanceof HTMLFormElement) || form.getAttribute("id") !== id) return;
     const { submitter } = /** @type {SubmitEvent} */ (event);
+    if (closesDialog(form, submitter)) return;
+    // Before the form is read: `formdata` is where a page takes what it sends for sent.
+    if (this.#isRunning) return event.preventDefault();
     // A form that cannot be read is left to the browser.
     const sent = submission(form, submitter, this.getAttribute("method"));
-    if (!sent) return;
     event.preventDefault();
-    if (!this.#isRunning) this.#tryToStart(sent, { asked: true });
+    this.#tryToStart(sent, { asked: true });
   }
 
   /**

@@ -12,14 +12,23 @@ function attribute(form, submitter, name) {
 }
 
 /**
+ * Whether the submit sends nothing, and only closes the dialog around the form.
+ *
+ * @param {HTMLFormElement} form
+ * @param {HTMLElement | null} submitter
+ */
+export function closesDialog(form, submitter) {
+  return attribute(form, submitter, "method")?.toLowerCase() === "dialog";
+}
+
+/**
  * @param {HTMLFormElement} form
  * @param {HTMLElement | null} submitter the button that was pressed
  * @param {string | null} [method] in place of the form's own
- * @returns {[url: URL, options: RequestInit] | null} null where the submit only closes the dialog around the form
+ * @returns {[url: URL, options: RequestInit]}
  */
 export function submission(form, submitter, method) {
   const own = attribute(form, submitter, "method")?.toLowerCase();
-  if (own === "dialog") return null;
   const url = new URL(attribute(form, submitter, "action") || document.URL, document.baseURI);
   const data = new FormData(form, submitter);
   // A form knows no other methods: to browsers, anything else is GET.

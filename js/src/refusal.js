@@ -4,6 +4,7 @@
 
 const SIGN_IN = "You are not signed in. Sign in, then ask again.";
 const SENT_AWAY = "You are not signed in, it seems: the server answered with a redirect. Sign in, then ask again.";
+const OTHER_SITE = "This page may not ask here. Open the site itself, then ask again.";
 
 /** How long the words of an error are waited for, and how many bytes of them are read. */
 const BODY_MS = 5000;
@@ -44,7 +45,9 @@ async function httpError(response) {
   const body = await bodyOf(response);
   /** @param {any} value */
   const words = (value) => (typeof value === "string" ? value : "");
-  const message = words(body?.message) || words(body?.description);
+  // What the server says of another site's page is for whoever runs it.
+  const said = body?.code === "cross_site" ? OTHER_SITE : words(body?.message);
+  const message = said || words(body?.description);
   const mayPass = status >= 500 || status === 408 || status === 429;
   return [
     (message && words(body.code)) || (status === 401 ? "auth" : "http"),
@@ -87,7 +90,8 @@ async function bodyOf({ body }) {
 function httpMessage(status) {
   if (status === 401) return SIGN_IN;
   if (status === 429) return "Too many requests. Wait a moment, then ask again.";
-  return `The server answered with an error (HTTP ${status}).`;
+  const hint = status === 400 ? " If this page is old, load it again." : "";
+  return `The server answered with an error (HTTP ${status}).${hint}`;
 }
 
 /**

@@ -329,14 +329,14 @@ describe("a failure", () => {
       status: 400,
       type: "application/json",
       body: JSON.stringify({ message: { q: ["missing"] } }),
-      wanted: { code: "http", message: "The server answered with an error (HTTP 400).", retryable: false, status: 400 },
+      wanted: { code: "http", message: "The server answered with an error (HTTP 400). If this page is old, load it again.", retryable: false, status: 400 },
     },
     "JSON that is null": { status: 400, type: "application/json", body: "null", wanted: { code: "http", status: 400 } },
     "JSON of another shape": {
       status: 400,
       type: "application/json",
       body: JSON.stringify({ error: "no" }),
-      wanted: { code: "http", message: "The server answered with an error (HTTP 400).", retryable: false, status: 400 },
+      wanted: { code: "http", message: "The server answered with an error (HTTP 400). If this page is old, load it again.", retryable: false, status: 400 },
     },
     "an HTML error page": {
       status: 500,
@@ -455,13 +455,14 @@ describe("a failure", () => {
     assert.equal(stranger.requests.length, 1);
   });
 
-  test("is a page of another site, as the server has it: cross_site", async (t) => {
+  test("is a page of another site, as the server has it: cross_site, in words for its reader", async (t) => {
     const { url } = await serve(t, (_request, response) => {
       response.writeHead(403, { "Content-Type": "application/json" });
-      response.end(JSON.stringify({ code: "cross_site", message: "No.", retryable: false }));
+      response.end(JSON.stringify({ code: "cross_site", message: "For the operator.", retryable: false }));
     });
     const error = await failureOf(stream(url));
-    assert.deepEqual([error.code, error.message, error.retryable, error.status], ["cross_site", "No.", false, 403]);
+    assert.deepEqual([error.code, error.retryable, error.status], ["cross_site", false, 403]);
+    assert.equal(error.message, "This page may not ask here. Open the site itself, then ask again.");
   });
 
   test("is a redirect that ended at something else: bad_response", async (t) => {
