@@ -27,10 +27,10 @@ EVENTS = 5_000
 MOST = 1.05  # times the time without
 
 NOTHING: dict[str, Any] = {
-    "flask_stream.run.size_of": lambda event: 0,
-    "flask_stream.providers.relay.size_of": lambda event: 0,
+    "flask_stream.result.size_of": lambda event: 0,
     "flask_stream.providers.wire.is_deep_json": lambda text, value: False,
     "flask_stream.providers.wire.in_pieces": lambda chunk: (chunk,),
+    "flask_stream.providers.wire.Breath": lambda: lambda: None,
     "flask_stream.providers.turn.weight": lambda value: 0,
 }
 BOUNDS: dict[str, dict[str, Any]] = {"with": {}, "without": NOTHING}
