@@ -22,15 +22,14 @@ from flask_stream import FlaskStream
 from tests.in_memory import InMemory
 from tests.servers.talk import WIRES
 
-ROUNDS = 9
+ROUNDS = 25
 EVENTS = 5_000
 MOST = 1.05  # times the time without
 
 NOTHING: dict[str, Any] = {
     "flask_stream.result.size_of": lambda event: 0,
     "flask_stream.providers.wire.is_deep_json": lambda text, value: False,
-    "flask_stream.providers.wire.in_pieces": lambda chunk: (chunk,),
-    "flask_stream.providers.wire.Breath": lambda: lambda: None,
+    "flask_stream.providers.wire.paced": iter,
     "flask_stream.providers.turn.weight": lambda value: 0,
 }
 BOUNDS: dict[str, dict[str, Any]] = {"with": {}, "without": NOTHING}

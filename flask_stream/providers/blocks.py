@@ -59,25 +59,6 @@ class _Written(Blocks):
         self.bytes += block
 
 
-class Breath:
-    """Called again and again, it lets others have the processor now and then.
-
-    On gevent a socket that always has bytes ready never hands over, so one provider would stop
-    all other requests, and whoever looks after the time.
-    """
-
-    _SECONDS = 0.005
-
-    def __init__(self) -> None:
-        self._at = time.monotonic()
-
-    def __call__(self) -> None:
-        now = time.monotonic()
-        if now - self._at > self._SECONDS:
-            time.sleep(0)  # gevent's own, where it has patched it
-            self._at = time.monotonic()
-
-
 def too_long(most: int) -> ProviderError:
     """What an event of more than `most` bytes is."""
     return ProviderError(
@@ -85,10 +66,25 @@ def too_long(most: int) -> ProviderError:
     )
 
 
-def in_pieces(chunk: bytes, size: int = _PIECE) -> _Pieces:
-    """What one read gave: a few compressed bytes may unfold to very many."""
-    if len(chunk) <= size:
-        return (chunk,)
+def paced(chunks: _Pieces) -> Iterator[bytes]:
+    """What the reads give, in pieces, between which others have the processor now and then.
+
+    On gevent a socket that always has bytes ready never hands over, so one provider would stop
+    all other requests, and whoever looks after the time.
+    """
+    taken = 0
+    for chunk in chunks:
+        taken += len(chunk)
+        if taken <= _PIECE:
+            yield chunk
+            continue
+        taken = 0
+        for piece in _cut(chunk, _PIECE):  # a few compressed bytes may unfold to very many
+            time.sleep(0)  # gevent's own, where it has patched it
+            yield piece
+
+
+def _cut(chunk: bytes, size: int) -> _Pieces:
     return (chunk[at : at + size] for at in range(0, len(chunk), size))
 
 
@@ -134,7 +130,7 @@ def _iter_raw(weak: ref[Any], *args: Any, **kwargs: Any) -> Iterator[bytes]:
     response = weak()
     if response is not None:
         for chunk in type(response).iter_raw(response, *args, **kwargs):
-            yield from in_pieces(chunk, _PACKED_PIECE)
+            yield from _cut(chunk, _PACKED_PIECE)
 
 
 def _is_in_memory(response: Any) -> bool:
@@ -146,13 +142,11 @@ def _is_in_memory(response: Any) -> bool:
 
 
 def _blocks(chunks: _Pieces, most: int) -> Iterator[bytes]:
-    written, breathe = _Written(most), Breath()
-    for chunk in chunks:
-        for piece in in_pieces(chunk):
-            breathe()
-            written.feed(piece)
-            if written.bytes:
-                yield bytes(written.bytes)
-                written.bytes.clear()
-            if written.too_long:
-                raise too_long(most)
+    written = _Written(most)
+    for piece in paced(chunks):
+        written.feed(piece)
+        if written.bytes:
+            yield bytes(written.bytes)
+            written.bytes.clear()
+        if written.too_long:
+            raise too_long(most)

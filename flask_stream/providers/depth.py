@@ -13,6 +13,8 @@ _MOST = 100
 
 def is_deep_json(text: str, value: Any) -> bool:
     """Whether `value`, which is what the JSON `text` says, is nested too deep."""
+    if len(text) <= 2 * _MOST:  # as nearly always: it has no room for so many brackets
+        return False
     return text.count("{") + text.count("[") > _MOST and is_deep(value)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import ProviderError, SourceError
 from ..sse import Decoder, ServerSentEvent
-from .blocks import Breath, in_pieces, take_over, too_long
+from .blocks import paced, take_over, too_long
 from .depth import is_deep, is_deep_json
 from .digits import loads, parsed
 from .failures import error_in
@@ -34,15 +34,13 @@ class Body(Source):
     """A body of server-sent events that we read ourselves, as its bytes come."""
 
     def _read(self) -> Generator[JSON, None, None]:
-        events, breathe = self._events(), Breath()
-        for chunk in self._bytes():
-            for piece in in_pieces(chunk):
-                breathe()
-                if self._woken:  # on a connection that cannot be shut down
-                    return
-                yield from self._dicts(events.feed(piece))
-                if events.too_long:
-                    raise too_long(self.most_event_bytes)
+        events = self._events()
+        for piece in paced(self._bytes()):
+            if self._woken:  # on a connection that cannot be shut down
+                return
+            yield from self._dicts(events.feed(piece))
+            if events.too_long:
+                raise too_long(self.most_event_bytes)
         yield from self._dicts(events.end())
 
     def beginning(self) -> bytes:
