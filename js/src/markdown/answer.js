@@ -10,6 +10,7 @@ import { Groups } from "./groups.js";
 import { goesOn, settleItems } from "./growing.js";
 import { define, labelsIn, Lexed, normal } from "./lex.js";
 import { mathOptions } from "./math.js";
+import { targets } from "./urls.js";
 
 /**
  * @typedef {import("./lex.js").Token} Token
@@ -74,7 +75,7 @@ export class Answer {
    */
   constructor(part, options) {
     this.#part = part;
-    this.#options = options;
+    this.#options = { ...options, targets: targets(options.links) };
     this.#extra = options.math && mathOptions;
     part.style.whiteSpace = "normal";
   }

@@ -27,7 +27,7 @@ export class Drawing {
 
   /**
    * @param {import("./lex.js").Lexed} lexed
-   * @param {import("../markdown.js").MarkdownOptions} options
+   * @param {import("./spans.js").DrawingOptions} options
    */
   constructor(lexed, options) {
     this.#lexed = lexed;

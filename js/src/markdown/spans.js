@@ -3,18 +3,17 @@
 import { attribute, fill, isStale, isTooDeep } from "./brush.js";
 import { visible } from "./code.js";
 import { decode } from "./entities.js";
-import { address, isAllowed } from "./urls.js";
 
 /**
  * @typedef {import("./brush.js").Brush} Brush
  * @typedef {import("./lex.js").Token} Token
- * @typedef {import("../markdown.js").MarkdownOptions} MarkdownOptions
+ * @typedef {import("../markdown.js").MarkdownOptions & { targets: import("./urls.js").Targets }} DrawingOptions
  */
 
 /**
  * @param {Brush} brush
  * @param {Token[]} tokens
- * @param {MarkdownOptions} options
+ * @param {DrawingOptions} options
  * @param {boolean} [inLink]
  */
 export function drawSpans(brush, tokens, options, inLink = false) {
@@ -59,28 +58,28 @@ export function drawSpans(brush, tokens, options, inLink = false) {
 /**
  * @param {Brush} brush
  * @param {Token} token
- * @param {MarkdownOptions} options
+ * @param {DrawingOptions} options
  * @param {boolean} inLink
  */
 function drawLink(brush, { href, title, text, tokens = [], autolink }, options, inLink) {
-  const url = address(href, autolink);
   const draw = (/** @type {Brush} */ inside) =>
     autolink ? inside.text(text) : drawSpans(inside, tokens, options, true);
-  if (inLink || !isAllowed(url, document.baseURI, false, options.links)) draw(brush);
-  else drawAnchor(brush, url, title, draw);
+  const url = inLink ? null : options.targets[autolink ? "autolink" : "link"](href);
+  if (url === null) draw(brush);
+  else drawAnchor(brush, url, options.targets.title(title ?? ""), draw);
 }
 
 /**
  * @param {Brush} brush
- * @param {string | null} url
- * @param {string | null | undefined} title
+ * @param {string} url
+ * @param {string | null} title
  * @param {(inside: Brush) => void} draw
  */
 function drawAnchor(brush, url, title, draw) {
   const link = /** @type {HTMLAnchorElement} */ (brush.element("a"));
   attribute(link, "href", url);
   attribute(link, "rel", "noopener nofollow");
-  attribute(link, "title", title ? decode(title) : null);
+  attribute(link, "title", title);
   link.style.unicodeBidi = "isolate"; // what turns the direction of its words ends with it
   fill(link, draw);
 }
@@ -88,23 +87,23 @@ function drawAnchor(brush, url, title, draw) {
 /**
  * @param {Brush} brush
  * @param {Token} token
- * @param {MarkdownOptions} options
+ * @param {DrawingOptions} options
  * @param {boolean} inLink
  */
-function drawPicture(brush, { href, title, tokens = [] }, { images, links }, inLink) {
-  const url = address(href);
+function drawPicture(brush, { href, title, tokens = [] }, { images, targets }, inLink) {
+  const url = targets.picture(href);
+  const words = targets.title(title ?? "");
   const alt = plain(tokens);
-  const allowed = isAllowed(url, document.baseURI, true, links);
-  if (!allowed || (!images && inLink)) {
+  if (url === null || (!images && inLink)) {
     brush.text(alt);
   } else if (!images) {
-    drawAnchor(brush, url, title, (inside) => inside.text(alt || String(url)));
+    drawAnchor(brush, url, words, (inside) => inside.text(alt || url));
   } else {
     const picture = /** @type {HTMLImageElement} */ (brush.element("img"));
     picture.referrerPolicy = "no-referrer"; // before there is anything to ask for
     picture.loading = "lazy";
     attribute(picture, "alt", alt);
-    attribute(picture, "title", title ? decode(title) : null);
+    attribute(picture, "title", words);
     attribute(picture, "src", url);
   }
 }
@@ -137,7 +136,7 @@ export function drawCheckbox(brush, { checked }) {
 /**
  * @param {Brush} brush
  * @param {Token} token
- * @param {MarkdownOptions} options
+ * @param {DrawingOptions} options
  */
 export function drawFormula(brush, { raw, tex, display }, { math }) {
   const formula = brush.element("span", "math");
