@@ -39,7 +39,7 @@ export function isAllowed(href, base, picture, links = () => true) {
   try {
     const url = new URL(/** @type {string} */ (href), base);
     isUrl = true;
-    return href !== null && (picture ? PICTURE : LINK).includes(url.protocol) && links(url);
+    return href !== null && (picture ? PICTURE : LINK).includes(url.protocol) && links(url) === true;
   } catch (error) {
     if (isUrl) reportError(error); // the page's own
     return false;
