@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { counted } from "./counted.js";
-import { all, draw, made } from "./dom.js";
+import { all, cut, draw, made, outline } from "./dom.js";
 
 const RENDERERS = {
   "the sources": (await import("../src/markdown.js")).markdown,
@@ -51,6 +51,25 @@ for (const [name, markdown] of Object.entries(RENDERERS)) {
       for (const [length, expected] of [[2000, 2000], [2001, undefined]]) {
         const part = await draw(markdown, [`[a](/x "${"t".repeat(length)}")`]);
         assert.equal(all(part, "a")[0].attributes.title?.length, expected);
+      }
+    });
+  });
+
+  describe(`a table with more columns than its rows have, by ${name}`, () => {
+    const table = (columns, rows) => `|${"a|".repeat(columns)}\n|${"-|".repeat(columns)}\n${"a\n".repeat(rows)}`;
+
+    test("makes no more cells than it has characters, while it is streamed", async () => {
+      for (const [columns, rows] of [[480, 480], [30, 100], [4, 20_000]]) {
+        const text = table(columns, rows);
+        const { nodes } = await work(markdown, cut(text, columns > 400 ? 50 : 2));
+        assert.ok(nodes < 4 * text.length + 10_000, `${columns}, ${rows}: ${nodes} nodes`);
+      }
+    });
+
+    test("comes to the same at once and in pieces", async () => {
+      for (const [columns, rows] of [[30, 100], [4, 2000], [2, 40]]) {
+        const [whole, pieces] = [[table(columns, rows)], cut(table(columns, rows), 20)];
+        assert.equal(outline(await draw(markdown, pieces)), outline(await draw(markdown, whole)));
       }
     });
   });

@@ -151,11 +151,12 @@ describe("blocks", () => {
     assert.ok(JSON.stringify(new Lexed(text(3000), {}).blocks).includes("x"));
   });
 
-  test("that are a table have no more cells than characters, or are shown as they were written", () => {
+  test("that are a table end before they have more cells than characters, and than a thousand", () => {
     const head = "|a|b|c|d|\n|-|-|-|-|\n";
-    assert.equal(new Lexed(`${head}${"|1|\n".repeat(200)}`, {}).blocks[0].type, "table");
-    const [block, ...others] = new Lexed(`${head}${"1\n".repeat(2000)}\nend`, {}).blocks;
-    assert.deepEqual([block.type, others.at(-1).type], ["html", "paragraph"]);
+    assert.equal(new Lexed(`${head}${"|1|\n".repeat(200)}`, {}).blocks[0].rows.length, 200);
+    const [table, rest, , end] = new Lexed(`${head}${"1\n".repeat(2000)}\nend`, {}).blocks;
+    assert.deepEqual([table.rows.length, rest.type, end.type], [250, "paragraph", "paragraph"]);
+    assert.equal(rest.raw.split("1").length, 1751);
   });
 
   test("that are a list keep all of a paragraph's lines", () => {
@@ -181,6 +182,7 @@ describe("what a reader takes for something else", () => {
     assert.ok(!isAllowed("https://evil.example/x.png", base, true, links), "nor a picture");
     assert.ok(!isAllowed("javascript:good", base, false, () => true));
     assert.deepEqual(asked, ["good.example", "evil.example", "evil.example"]);
+    assert.ok(!isAllowed("https://good.example/x", base, false, async () => false), "nor if it says so later");
   });
 
   test("is no address of more than 2,000 characters", () => {

@@ -14,7 +14,7 @@ import { targets } from "./urls.js";
 
 /**
  * @typedef {import("./lex.js").Token} Token
- * @typedef {{ raw: string, node: ChildNode | undefined }} Block
+ * @typedef {{ type: string, raw: string, node: ChildNode | undefined }} Block
  */
 
 /** So much is drawn at a time; then the page may do something else. */
@@ -146,7 +146,7 @@ export class Answer {
    */
   #check(settled) {
     const blocks = this.#lex(settled + this.#rest).blocks.filter(({ type }) => type !== "space");
-    if (this.#blocks.every(({ raw }, i) => raw === blocks[i]?.raw)) return;
+    if (this.#blocks.every(({ type, raw }, i) => type === blocks[i]?.type && raw === blocks[i].raw)) return;
     this.#rest = settled + this.#rest;
     this.#settled = [];
     this.#blocks = [];
@@ -172,9 +172,12 @@ export class Answer {
     return text;
   }
 
-  /** @param {string} source */
-  #lex(source) {
-    return new Lexed(source, this.#links, this.#extra);
+  /**
+   * @param {string} source
+   * @param {import("./growing.js").Growing | null} [growing]
+   */
+  #lex(source, growing) {
+    return new Lexed(source, this.#links, this.#extra, growing);
   }
 
   /**
@@ -186,7 +189,7 @@ export class Answer {
     const growing = this.#growing;
     const prefix = growing?.prefix ?? "";
     const source = prefix + (end ? this.#rest : holdLine(this.#rest, !!this.#extra));
-    const lexed = this.#lex(source);
+    const lexed = this.#lex(source, growing);
     const tokens = lexed.blocks;
     if (growing && !goesOn(growing, tokens[0])) {
       this.#growing = null;
@@ -253,7 +256,7 @@ export class Answer {
       this.#settled.push(raw);
       this.#length += raw.length;
       if (type === "space") return;
-      const block = { raw, node: nodes[i] };
+      const block = { type, raw, node: nodes[i] };
       this.#blocks.push(block);
       if (!block.node) return;
       this.#last = block.node;

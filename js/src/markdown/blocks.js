@@ -21,7 +21,7 @@ const MOST_LINES_APART = 200;
 /** Of a quotation, all is read again at each place where lines lack their mark: so many characters, in all. */
 const MOST_READ_AGAIN = 10_000;
 
-/** A table may have this many cells, or as many as it has characters. */
+/** A table may have this many cells, or as many as it has characters: each row gets all columns, whatever it says. */
 const MANY_CELLS = 1000;
 
 const { gfm } = Lexer.rules.block;
@@ -105,9 +105,14 @@ export class BlockLexer extends Lexer {
  * @property {number} lines how many have been read one by one
  */
 
+/** Of a table. */
+const NOTHING = { rows: 0, length: 0 };
+
 export class BlockReader extends Tokenizer {
   /** @type {Ahead | null} */
   ahead = null;
+  /** Of the first table: the rows before those that are in the text, which are drawn already. */
+  settled = NOTHING;
 
   /**
    * @param {string} source
@@ -210,12 +215,18 @@ export class BlockReader extends Tokenizer {
   table(source) {
     const second = lineEnd(source, 0);
     if (!holds(DELIMITERS, source, second)) return;
-    const head = this.#head(source.slice(0, lineEnd(source, second)));
+    const first = lineEnd(source, second);
+    const head = this.#head(source.slice(0, first));
     if (!head) return;
-    const [all, , , rows = ""] = /** @type {RegExpExecArray} */ (this.rules.block.table.exec(source));
-    // Each row gets all columns, also where one character stands for it.
-    const cells = head.header.length * rows.split("\n").length;
-    return cells > Math.max(MANY_CELLS, all.length) ? verbatim(all) : super.table(source);
+    const [all] = /** @type {RegExpExecArray} */ (this.rules.block.table.exec(source));
+    let { rows, length } = this.settled;
+    this.settled = NOTHING;
+    let end = first;
+    for (let next; end < all.length; end = next) {
+      next = lineEnd(all, end);
+      if (++rows * head.header.length > Math.max(MANY_CELLS, length + next)) break;
+    }
+    return super.table(source.slice(0, end));
   }
 
   /**

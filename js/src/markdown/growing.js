@@ -10,6 +10,8 @@
  * @property {ChildNode} last the item that shows the end of that
  * @property {string} prefix what the rest is read behind: a table's head, or an item that makes a list loose
  * @property {number} skip how many items the prefix has
+ * @property {number} rows of a table, that are settled
+ * @property {number} length of these
  */
 
 /**
@@ -42,7 +44,8 @@ export function settleItems(growing, token, element, lineEnd) {
   let last = growing?.last ?? null;
   let at = growing ? growing.prefix.length : head.length;
   let text = growing?.text ?? head;
-  let next = growing?.skip ?? 0;
+  const first = growing?.skip ?? 0;
+  let next = first;
   for (; next + 1 < sources.length && at + sources[next].length <= lineEnd; next++) {
     at += sources[next].length;
     text += sources[next];
@@ -50,5 +53,6 @@ export function settleItems(growing, token, element, lineEnd) {
   }
   if (!last) return null;
   const prefix = head || (loose ? `${/^ *\S+/.exec(sources[next])} x\n\n` : "");
-  return { type, text, node: element, last, prefix, skip: head || !loose ? 0 : 1 };
+  const rows = (growing?.rows ?? 0) + next - first;
+  return { type, text, node: element, last, prefix, skip: head || !loose ? 0 : 1, rows, length: text.length - head.length };
 }

@@ -20,9 +20,11 @@ export class Lexed {
    * @param {string} source
    * @param {Links} links the definitions so far
    * @param {object} [extra] more of marked's options
+   * @param {import("./growing.js").Growing | null} [growing] what it begins with, if that is settled for a part
    */
-  constructor(source, links, extra) {
+  constructor(source, links, extra, growing) {
     ({ lexer: this.#lexer, reader: this.#reader } = lexer(extra));
+    if (growing?.type === "table") this.#reader.settled = growing;
     Object.assign(this.links, links);
     try {
       this.blocks = this.#lexer.blockTokens(source, this.#lexer.tokens);
