@@ -73,4 +73,13 @@ for (const [name, markdown] of Object.entries(RENDERERS)) {
       }
     });
   });
+
+  test(`a table keeps its rows where a blank line has a tab in it, by ${name}`, async () => {
+    for (const end of ["\t\n\n", "\t\n| 3 | 4 |\n", " \t\nend", "\t"]) {
+      const text = `| a | b |\n|---|---|\n| 1 | 2 |\n${end}`;
+      const whole = await draw(markdown, [text]);
+      assert.equal(all(whole, "td").length, 2);
+      for (const length of [1, 2, 8]) assert.equal(outline(await draw(markdown, cut(text, length))), outline(whole));
+    }
+  });
 }

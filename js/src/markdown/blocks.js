@@ -224,6 +224,7 @@ export class BlockReader extends Tokenizer {
     let end = first;
     for (let next; end < all.length; end = next) {
       next = lineEnd(all, end);
+      if (holds(BLANK, all, end)) break; // marked takes one with a tab for a row
       if (++rows * head.header.length > Math.max(MANY_CELLS, length + next)) break;
     }
     return super.table(source.slice(0, end));

@@ -167,7 +167,7 @@ export class Drawing {
       fill(wrapper, (inside) =>
         fill(inside.element("table"), (table) => {
           draw(table, "thead", [header]);
-          if (rows.length) draw(table, "tbody", rows, growing?.last);
+          if (rows.length || growing) draw(table, "tbody", rows, growing?.last);
         }),
       );
     }
