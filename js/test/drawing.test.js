@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { counted } from "./counted.js";
+import { blocks, counted, soup } from "./counted.js";
 import { all, cut, draw, made, outline } from "./dom.js";
 
 const RENDERERS = {
@@ -67,7 +67,7 @@ for (const [name, markdown] of Object.entries(RENDERERS)) {
     });
 
     test("comes to the same at once and in pieces", async () => {
-      for (const [columns, rows] of [[30, 100], [4, 2000], [2, 40]]) {
+      for (const [columns, rows] of [[30, 100], [4, 20_000], [2, 40]]) {
         const [whole, pieces] = [[table(columns, rows)], cut(table(columns, rows), 20)];
         assert.equal(outline(await draw(markdown, pieces)), outline(await draw(markdown, whole)));
       }
@@ -81,5 +81,53 @@ for (const [name, markdown] of Object.entries(RENDERERS)) {
       assert.equal(all(whole, "td").length, 2);
       for (const length of [1, 2, 8]) assert.equal(outline(await draw(markdown, cut(text, length))), outline(whole));
     }
+  });
+
+  describe(`a text that is streamed comes to the same as one that comes at once, by ${name}`, () => {
+    const isSame = async (text, length) =>
+      outline(await draw(markdown, cut(text, length))) === outline(await draw(markdown, [text]));
+
+    test("whatever lines it has", async () => {
+      const wrong = [];
+      for (let seed = 1; seed <= 1500; seed++) {
+        const text = blocks(seed, 3 + (seed % 12));
+        if (!(await isSame(text, 1 + (seed % 4)))) wrong.push(text);
+      }
+      assert.deepEqual(wrong, []);
+    });
+
+    test("whatever marks are in it, and however long it is", async () => {
+      for (let seed = 1; seed <= 12; seed++) {
+        const text = soup(seed, 4000 * seed);
+        assert.ok(await isSame(text, 700 + seed), text.slice(0, 60));
+      }
+    });
+
+    const numbered = (count, line) => Array.from({ length: count }, (_, i) => line.replace("#", i)).join("");
+    const fence = numbered(1500, "   x[#]: int = some(**code)\n");
+    for (const [of, text, name, count] of [
+      ["a long code block in an item", `1. a\n\n   \`\`\`py\n${fence}   \`\`\`\n\n2. b`, "pre", 1],
+      ["a long code block in a quotation", `> \`\`\`\n${numbered(2000, "> code # goes on\n")}> \`\`\`\n\nend`, "pre", 1],
+      ["a long table in an item", `- a\n\n  |a|b|\n  |-|-|\n${numbered(900, "  | row # | some **words** in it |\n")}\n- b`, "table", 1],
+      ["a long list", numbered(4000, "- item # **a**\n"), "ul", 1],
+      ["a long list that turns loose", `${numbered(3000, "- item #\n")}\n${numbered(500, "- item #\n\n")}`, "ul", 2],
+      ["a long quotation", numbered(2200, "> quoted words of #\n"), "blockquote", 2],
+      ["a long line without a space", "x".repeat(50_000), "p", 2],
+    ]) {
+      test(`with ${of}, too`, async () => {
+        const whole = await draw(markdown, [text]);
+        assert.equal(all(whole, name).length, count);
+        for (const length of [333, 5000]) assert.equal(outline(await draw(markdown, cut(text, length))), outline(whole));
+      });
+    }
+
+    test("where a definition, or what looked like one, goes on", async () => {
+      const texts = [
+        ...["- [a]\n\n  [a]:\n  http://x.org/abc\n", "> [a]\n>\n> [a]:\n> http://x.org/abc\n>\n> b\n"],
+        ...["- [a]\n- b\n- [a]:\n  http://x.org/abc\n", "[a]:\n\n[a]:\n]:", "# [^1]x\n[^1]: \n^1", "[a]:\n\n[a]:\nb\t"],
+        ..."[a]\n\n[a]: /x\n'title'\n\nb| [a]\n\n[a]: /x\n'no title\n\nb".split("|"),
+      ];
+      for (const text of texts) for (const length of [1, 2, 3, 7]) assert.ok(await isSame(text, length), text);
+    });
   });
 }

@@ -1,5 +1,7 @@
 /** A list or a table that goes on: most of its items are settled, and what has to be read again stays short. */
 
+import { isDefining } from "./lex.js";
+
 /** @typedef {import("./lex.js").Token} Token */
 
 /**
@@ -22,7 +24,7 @@
  */
 export function goesOn({ type, prefix }, token) {
   // A list that turns loose changes all its items. A definition may change what is settled.
-  return token?.type === type && !!token.loose === (type === "list" && !!prefix) && !token.raw.includes("]:");
+  return token?.type === type && !!token.loose === (type === "list" && !!prefix) && !isDefining(token);
 }
 
 /**
@@ -36,7 +38,7 @@ export function goesOn({ type, prefix }, token) {
  */
 export function settleItems(growing, token, element, lineEnd) {
   const { type, raw, items, loose } = token;
-  if (raw.includes("]:") || (type !== "list" && type !== "table")) return null;
+  if ((type !== "list" && type !== "table") || isDefining(token)) return null;
   const lines = raw.split(/(?<=\n)/);
   const head = type === "table" ? lines.slice(0, 2).join("") : "";
   /** @type {string[]} */

@@ -62,11 +62,12 @@ export function drawSpans(brush, tokens, options, inLink = false) {
  * @param {boolean} inLink
  */
 function drawLink(brush, { href, title, text, tokens = [], autolink }, options, inLink) {
+  const { targets } = options;
   const draw = (/** @type {Brush} */ inside) =>
     autolink ? inside.text(text) : drawSpans(inside, tokens, options, true);
-  const url = inLink ? null : options.targets[autolink ? "autolink" : "link"](href);
+  const url = inLink ? null : (autolink ? targets.autolink : targets.link)(href);
   if (url === null) draw(brush);
-  else drawAnchor(brush, url, options.targets.title(title ?? ""), draw);
+  else drawAnchor(brush, url, targets.title(title ?? ""), draw);
 }
 
 /**
@@ -76,11 +77,12 @@ function drawLink(brush, { href, title, text, tokens = [], autolink }, options, 
  * @param {(inside: Brush) => void} draw
  */
 function drawAnchor(brush, url, title, draw) {
-  const link = /** @type {HTMLAnchorElement} */ (brush.element("a"));
+  const link = brush.element("a", "a", (link) => {
+    link.style.unicodeBidi = "isolate"; // what turns the direction of its words ends with it
+  });
   attribute(link, "href", url);
   attribute(link, "rel", "noopener nofollow");
   attribute(link, "title", title);
-  link.style.unicodeBidi = "isolate"; // what turns the direction of its words ends with it
   fill(link, draw);
 }
 
@@ -99,9 +101,10 @@ function drawPicture(brush, { href, title, tokens = [] }, { images, targets }, i
   } else if (!images) {
     drawAnchor(brush, url, words, (inside) => inside.text(alt || url));
   } else {
-    const picture = /** @type {HTMLImageElement} */ (brush.element("img"));
-    picture.referrerPolicy = "no-referrer"; // before there is anything to ask for
-    picture.loading = "lazy";
+    const picture = brush.element("img", "img", (picture) => {
+      picture.referrerPolicy = "no-referrer"; // before there is anything to ask for
+      picture.loading = "lazy";
+    });
     attribute(picture, "alt", alt);
     attribute(picture, "title", words);
     attribute(picture, "src", url);
@@ -125,11 +128,12 @@ function plain(tokens) {
  * @param {Token} token
  */
 export function drawCheckbox(brush, { checked }) {
-  const box = /** @type {HTMLInputElement} */ (brush.element("input"));
-  box.type = "checkbox";
-  box.disabled = true;
+  const box = brush.element("input", "input", (box) => {
+    box.type = "checkbox";
+    box.disabled = true;
+    box.setAttribute("aria-label", "Task");
+  });
   attribute(box, "checked", checked ? "" : null);
-  attribute(box, "aria-label", "Task");
   brush.text(" ");
 }
 
@@ -140,8 +144,8 @@ export function drawCheckbox(brush, { checked }) {
  */
 export function drawFormula(brush, { raw, tex, display }, { math }) {
   const formula = brush.element("span", "math");
-  formula.dataset.math = display ? "display" : "";
-  if (math && isStale(formula, tex, Number(display))) {
+  attribute(formula, "data-math", display ? "display" : "");
+  if (math && isStale(formula, tex, display)) {
     try {
       formula.replaceChildren(math(tex, display));
     } catch (error) {
