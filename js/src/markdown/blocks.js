@@ -219,7 +219,8 @@ export class BlockReader extends Tokenizer {
     const head = this.#head(source.slice(0, first));
     if (!head) return;
     const [all] = /** @type {RegExpExecArray} */ (this.rules.block.table.exec(source));
-    let { rows, length } = this.settled;
+    const { length } = this.settled;
+    let { rows } = this.settled;
     this.settled = NOTHING;
     let end = first;
     for (let next; end < all.length; end = next) {

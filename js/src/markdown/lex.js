@@ -74,8 +74,8 @@ export class Lexed {
    * @returns {Token[]}
    */
   inline(source, finish) {
-    if (isTangled(source)) return [{ type: "raw", raw: source }];
     return pieces(source).flatMap((piece, i, { length }) => {
+      if (isTangled(piece)) return [{ type: "raw", raw: piece }];
       const tokens = this.#inline(piece);
       const finished = i === length - 1 && finish ? finish(piece, tokens) : piece;
       return finished === piece ? tokens : this.#inline(finished);
