@@ -5,6 +5,7 @@ import { describe, test } from "node:test";
 
 import { blocks, counted, soup } from "./counted.js";
 import { all, cut, draw, made, outline } from "./dom.js";
+import { PATTERNS } from "./patterns.js";
 
 const RENDERERS = {
   "the sources": (await import("../src/markdown.js")).markdown,
@@ -27,6 +28,22 @@ async function work(markdown, pieces) {
 }
 
 for (const [name, markdown] of Object.entries(RENDERERS)) {
+  describe(`twice as much is some twice the work, by ${name}`, () => {
+    for (const [of, text] of Object.entries(PATTERNS)) {
+      for (const [how, length, size] of [["at once", Infinity, 12_500], ["in pieces", 2000, 25_000]]) {
+        if (length < Infinity && markdown !== RENDERERS["the built file"]) continue;
+        test(`of ${JSON.stringify(of)}, ${how}`, async () => {
+          const of = (text) => work(markdown, length === Infinity ? [text] : cut(text, length));
+          const [once, twice] = [await of(text(size)), await of(text(2 * size))];
+          // It may be more, where once is little, since it was shown as it was written.
+          const most = Math.max(2.7 * once.steps, 600 * 2 * size);
+          assert.ok(twice.steps <= most, `${once.steps} steps, ${twice.steps} steps`);
+          assert.ok(twice.nodes <= 2 * 2 * size, `${twice.nodes} nodes`);
+        });
+      }
+    }
+  });
+
   describe(`one definition that many links have, by ${name}`, () => {
     const uses = (count) => `${"[a] ".repeat(100)}\n\n`.repeat(count / 100);
     const links = async (definition, count) => {
