@@ -138,12 +138,13 @@ for (const [name, markdown] of Object.entries(RENDERERS)) {
       });
     }
 
-    test("where a definition, or what looked like one, goes on", async () => {
+    test("where what looked like something goes on", async () => {
       const texts = [
         ...["- [a]\n\n  [a]:\n  http://x.org/abc\n", "> [a]\n>\n> [a]:\n> http://x.org/abc\n>\n> b\n"],
         ...["- [a]\n- b\n- [a]:\n  http://x.org/abc\n", "[a]:\n\n[a]:\n]:", "# [^1]x\n[^1]: \n^1", "[a]:\n\n[a]:\nb\t"],
         ..."[a]\n\n[a]: /x\n'title'\n\nb| [a]\n\n[a]: /x\n'no title\n\nb".split("|"),
       ];
+      texts.push(`${">".repeat(17)}\n<?`);
       for (const text of texts) for (const length of [1, 2, 3, 7]) assert.ok(await isSame(text, length), text);
     });
   });

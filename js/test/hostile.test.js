@@ -109,6 +109,11 @@ describe("blocks", () => {
     const text = (levels) => "> ".repeat(levels) + "x";
     assert.equal(depth(new Lexed(text(16), {}).blocks[0]), 17);
     assert.equal(depth(new Lexed(text(3000), {}).blocks[0]), 18, "what is in the seventeenth is as it was written");
+    for (const marks of [">".repeat(100), "> - ".repeat(50), "- > ".repeat(50)]) {
+      const most = Math.max(...new Lexed(`${marks}\na\n> b\n`, {}).blocks.map(depth));
+      // A list and its item are two.
+      assert.ok(most <= (marks[0] === marks[1] ? 18 : 28), `${marks}, which a line without its marks goes on with`);
+    }
     assert.ok(JSON.stringify(new Lexed(text(3000), {}).blocks).includes("x"));
   });
 

@@ -65,9 +65,8 @@ const lineEnd = (source, at) => source.indexOf("\n", at) + 1 || source.length;
  */
 const verbatim = (source) => ({ type: "html", raw: source });
 
-/** Counts how deep blocks stand in each other, and keeps what a paragraph's reader knows to the text it is of. */
+/** Keeps to the bounds on what stands in each other, and what a paragraph's reader knows to the text it is of. */
 export class BlockLexer extends Lexer {
-  #depth = 0;
   #linesLeft = 0;
 
   /**
@@ -77,20 +76,18 @@ export class BlockLexer extends Lexer {
    * @returns {any}
    */
   blockTokens(source, tokens = [], clipped) {
-    if (!this.#depth) this.#linesLeft = MOST_LINES_AGAIN + LINES_A_CHARACTER * source.length;
-    if (this.#depth > 1) this.#linesLeft -= source.split("\n").length;
-    if (this.#depth > DEEPEST || this.#linesLeft < 0) {
+    const reader = /** @type {BlockReader} */ (this.options.tokenizer);
+    const { ahead, depth } = reader;
+    if (!depth) this.#linesLeft = MOST_LINES_AGAIN + LINES_A_CHARACTER * source.length;
+    if (depth > 1) this.#linesLeft -= source.split("\n").length;
+    if (depth > DEEPEST || this.#linesLeft < 0) {
       tokens.push(verbatim(source));
       return tokens;
     }
-    const reader = /** @type {BlockReader} */ (this.options.tokenizer);
-    const { ahead } = reader;
     reader.ahead = null;
-    this.#depth++;
     try {
       return super.blockTokens(source, tokens, clipped);
     } finally {
-      this.#depth--;
       reader.ahead = ahead;
     }
   }
@@ -109,6 +106,8 @@ export class BlockLexer extends Lexer {
 const NOTHING = { rows: 0, length: 0 };
 
 export class BlockReader extends Tokenizer {
+  /** How many lists and quotations the text stands in. */
+  depth = 0;
   /** @type {Ahead | null} */
   ahead = null;
   /** Of the first table: the rows before those that are in the text, which are drawn already. */
@@ -246,6 +245,28 @@ export class BlockReader extends Tokenizer {
       if (isMarked && !wasMarked && unmarked * at > MOST_READ_AGAIN) break;
       wasMarked = isMarked;
     }
-    return super.blockquote(source.slice(0, at));
+    return this.#inside(() => super.blockquote(source.slice(0, at)));
+  }
+
+  /**
+   * @param {string} source
+   * @returns {any}
+   */
+  list(source) {
+    return this.#inside(() => super.list(source));
+  }
+
+  /**
+   * marked calls these from one another, too, and not only for each text.
+   *
+   * @param {() => any} read
+   */
+  #inside(read) {
+    this.depth++;
+    try {
+      return read();
+    } finally {
+      this.depth--;
+    }
   }
 }
