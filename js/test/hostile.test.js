@@ -136,7 +136,8 @@ describe("what a reader takes for something else", () => {
   test("is visible in code: overrides of the direction, and what a terminal obeys", () => {
     assert.equal(visible("a\u202eb\u2066c\x1b[31md"), "a[U+202E]b[U+2066]c[U+001B][31md");
     assert.equal(visible("\x07\x85\x7f"), "[U+0007][U+0085][U+007F]");
-    assert.equal(visible("a\tb\nשלום é 😀\u200f"), "a\tb\nשלום é 😀\u200f");
+    assert.equal(visible("\u061c\u200e\u200f\u2028\u2029"), "[U+061C][U+200E][U+200F][U+2028][U+2029]");
+    assert.equal(visible("a\tb\nשלום é 👩\u200d💻"), "a\tb\nשלום é 👩\u200d💻");
   });
 
   test("is no link where the page does not want it", () => {
