@@ -72,6 +72,14 @@ for (const [name, markdown] of Object.entries(RENDERERS)) {
     });
   });
 
+  test(`a thousand definitions cost little more, once they are read, by ${name}`, async () => {
+    const text = (length) => "some words\n\n".repeat(length / 12);
+    const definitions = Array.from({ length: 1000 }, (_, i) => `[l${i}]: /x\n`).join("");
+    const of = async (...texts) => (await work(markdown, texts.flatMap((text) => cut(text, 300)))).steps;
+    const [both, first, words] = [await of(definitions, text(24_000)), await of(definitions), await of(text(24_000))];
+    assert.ok(both < first + 1.2 * words, `${both}, ${first}, ${words}`);
+  });
+
   describe(`a table with more columns than its rows have, by ${name}`, () => {
     const table = (columns, rows) => `|${"a|".repeat(columns)}\n|${"-|".repeat(columns)}\n${"a\n".repeat(rows)}`;
 
