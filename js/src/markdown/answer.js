@@ -20,8 +20,9 @@ import { targets } from "./urls.js";
 
 /** @typedef {import("./lex.js").Token} Token */
 
-/** So much is drawn at a time; then the page may do something else. */
+/** So much is drawn at a time, or less, if it takes long; then the page may do something else. */
 const SLICE = 16_000;
+const CHUNK = 4000;
 
 /** So many characters come at least before something is settled again. */
 const STEP = 500;
@@ -31,7 +32,7 @@ const LONGEST = 32_000;
 /** Of code and tables so many characters are as much work as one: they are taken over as they stand. */
 const LIGHT = 8;
 
-/** A long block that takes longer than this to draw, in ms, is drawn less often: the page is to stay quick. */
+/** In ms. A long block that takes longer to draw is drawn less often: the page is to stay quick. */
 const SLOW = 16;
 const LONG = 2000;
 
@@ -98,12 +99,17 @@ export class Answer {
   #step() {
     this.#timer = 0;
     const begin = performance.now();
-    const length = place(this.#inbox, SLICE);
-    const text = this.#inbox.slice(0, length);
-    this.#inbox = this.#inbox.slice(length);
-    const isLast = this.#isEnding && !this.#inbox;
-    if (!this.#isOver) this.#feed(this.#normal(text, isLast));
-    if (isLast && !this.#isOver) this.#finish();
+    let left = SLICE;
+    do {
+      const length = place(this.#inbox, CHUNK);
+      const text = this.#inbox.slice(0, length);
+      this.#inbox = this.#inbox.slice(length);
+      left -= length;
+      const isLast = this.#isEnding && !this.#inbox;
+      if (!this.#isOver) this.#feed(this.#normal(text, isLast));
+      if (isLast && !this.#isOver) this.#finish();
+    } while (this.#inbox && left > 0 && performance.now() - begin < SLOW);
+    if (!this.#isEnding && !this.#fence) this.#draw(GUESS);
     const isMore = this.#redraw() || this.#inbox;
     const took = performance.now() - begin;
     const isSlow = !this.#isEnding && took >= SLOW && this.#rest.length >= LONG;
@@ -124,14 +130,12 @@ export class Answer {
 
   /** @param {string} text */
   #feed(text) {
-    if (!text) return;
     while (text) {
       const taken = this.#fence?.grow(text) ?? Math.min(this.#left, text.length);
       this.#rest += text.slice(0, taken);
       text = text.slice(taken);
       if (this.#fence ? this.#fence.isClosed : !(this.#left -= taken)) this.#settle();
     }
-    if (!this.#fence && !this.#isEnding) this.#draw(GUESS);
   }
 
   #settle() {

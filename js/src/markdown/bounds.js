@@ -5,8 +5,8 @@ const LONGEST_PIECE = 4000;
 
 /** A piece with more marks than this is no prose: it is shown as it was written. */
 const MOST_MARKS = 1000;
-/** What a long look may begin at; of a run, ten at a time. */
-const MARKS = /([*_~`])\1{0,9}|[[\]\\<]|:\/\/|www\./g;
+/** What a long look may begin at; of a run, three at a time. */
+const MARKS = /([*_~`])\1{0,2}|[[\]\\<]|:\/\/|www\./g;
 
 /** What it costs to begin a line. */
 const LINE = 8;

@@ -51,7 +51,7 @@ const HALF = /[\udc00-\udfff]|[\ufe00-\ufe0e]/;
 const LAST = /([^])[\ufe00-\ufe0e]?$/u;
 
 /** What closes emphasis is looked for until so many characters of a text have been gone over. */
-const MOST_LOOKED = 200_000;
+const MOST_LOOKED = 100_000;
 /** As marked has it, what is followed by a space opens nothing, nor does an underscore within a word. */
 const OPENS = /^(?:[*_]+|~~)\S/;
 const IN_WORD = /[\p{L}\p{N}]/u;
@@ -88,7 +88,7 @@ class Reader extends BlockReader {
    * @param {Marked} marked
    */
   #read(marks, rule, [source, masked, before]) {
-    if (!marks.includes(source[0]) || !OPENS.test(source) || this.#looked > MOST_LOOKED) return;
+    if (!marks.includes(source[0]) || this.#looked > MOST_LOOKED || !OPENS.test(source)) return;
     const last = this.#look(source, masked, before);
     if (source[0] === "_" && last && IN_WORD.test(last)) return;
     const token = rule.call(this, source, masked, last);
