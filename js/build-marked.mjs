@@ -38,46 +38,59 @@ const names = [
 ];
 export const mangleProps = new RegExp(`^(?:${names.join("|")})$`);
 
-/** @param {string} source a module of marked */
-function lean(source) {
-  return source
-    .replace(/^ {2}(?:static lex|lex\()[^]*?^ {2}\}\n/gm, "")
-    .replace(/^const \w*(?:Pedantic|Breaks)\w*\b.*\n(?:[ }].*\n)*/gm, "")
-    .replace(/^ +(?:pedantic|breaks): (?:block|inline)(?:Pedantic|Breaks),\n/gm, "")
-    .replace(/^ +pedantic\w+: \/.*\n/gm, "")
-    .replace(/^ {2}normal: (?:block|inline)Normal,\n/gm, "")
-    .replace(/: (block|inline)\.normal\b/g, ": $1.gfm")
-    .replace(/^ +if \(this\.options\.pedantic\) \{\n +rules\.[^]*?^ {4}\}\n/m, "")
-    .replaceAll("options || _defaults", "options")
-    .replace(/this\.options\.(?:pedantic|breaks|silent)/g, "false")
-    .replaceAll("this.options.gfm", "true")
-    .replace(/^const supportsLookbehind = [^]*?^\}\)\(\);/m, "const supportsLookbehind = true;")
-    // What GFM's rules or ours (src/markdown/rules.js) replace.
-    .replace(/^const (?:delLDelim|delRDelim|emStrongRDelimAst)\w* =[^]*?;.*\n/gm, "")
-    .replace(/^const (?:emStrongLDelim|inlineText|lheading\w*|paragraph) =[^]*?;.*\n/gm, "")
-    .replace(/^ {2}(?:delLDelim|delRDelim|emStrongRDelimAst)\b.*\n/gm, "")
-    .replace(/^ {2}(?:emStrongLDelim|lheading|lheading: lheadingGfm|paragraph|text: (?:inline|block)Text|\w+: noopTest),.*\n/gm, "")
-    .replace(/^ {2}(?:lheading|paragraph|text)\(src[^]*?^ {2}\}\n/gm, "")
-    .replace(/^ +if \(this\.options\.extensions\?\.startBlock\) \{[^]*?^ {6}\}\n/m, "")
-    // What keeps marked from looking in vain for what closes something: src/markdown/ bounds all looks.
-    .replace(/^ +if \(!hasDelimiter\) \{[^]*?^ {2}\}\n/m, "    return this.#tokenizeInlines(src, maskedSrc, tokens);\n  }\n")
-    .replace(/^ +const firstChar = src\[0\];[^]*?(?=^ +\/\/ em & strong)/m, "")
-    .replace(/^ +(?:const |if \(.*)(?:lastPossible|\w+CloserWindowStart).*\n/gm, "")
-    .replace(/^ +\/\/ One paren scan[^]*?^ {2}\}\n/m, "    return this.#inlineTokensInner(src, tokens);\n  }\n")
-    .replace(/^ +if \(this\.lexer\.state\.linkParenPossible[^]*?\}\n/m, "")
-    .replace(/^ +linkParenPossible.*\n/gm, "")
-    // Character references, and where there are none: src/markdown/entities.js sees to these.
-    .replace("escaped ? cap[0] : decodeNumericCharacterReferences(cap[0])", "cap[0]")
-    .replace(/^ +if \(!this\.lexer\.state\.inRawBlock [^]*?^ {6}\}\n/m, "")
-    .replace(/^.*inRawBlock.*\n|^ +escaped,\n/gm, "")
-    // What is left without a use.
-    .replace(/^ {2}(?:outputLinkReplace|listReplaceNesting|(?:start|end)PreScriptTag|numericCharacterReference\w*|escape(?:Test|Replace)\w*): .*\n/gm, "")
-    .replace(/^ {2}(?:percentDecode|carriageReturn|spaceLine|notSpaceStart|endingNewline): .*\n/gm, "")
-    // What marked does for a tokenizer of which it knows nothing, or for its own one of paragraphs.
-    .replace(/^ +const mergeAdjacentParagraphs = [^]*?;\n/m, "")
-    .replace(" || (lastToken === lastParagraph && mergeAdjacentParagraphs)", "")
-    .replace(/^ +(?:let )?lastParagraph(?:: Token \| undefined| = \w+);\n/gm, "")
-    .replace(/\n +\|\| this\.tokenizer\.(?:emStrong|del) !== .*/g, "");
+/**
+ * What is taken out of marked, or put in its place, one after the other. Each has to change something.
+ *
+ * @type {[what: string | RegExp, by: string][]}
+ */
+const CHANGES = [
+  [/^ {2}(?:static lex|lex\()[^]*?^ {2}\}\n/gm, ""],
+  [/^const \w*(?:Pedantic|Breaks)\w*\b.*\n(?:[ }].*\n)*/gm, ""],
+  [/^ +(?:pedantic|breaks): (?:block|inline)(?:Pedantic|Breaks),\n/gm, ""],
+  [/^ +pedantic\w+: \/.*\n/gm, ""],
+  [/^ {2}normal: (?:block|inline)Normal,\n/gm, ""],
+  [/: (block|inline)\.normal\b/g, ": $1.gfm"],
+  [/^ +if \(this\.options\.pedantic\) \{\n +rules\.[^]*?^ {4}\}\n/m, ""],
+  [/options \|\| _defaults/g, "options"],
+  [/this\.options\.(?:pedantic|breaks|silent)/g, "false"],
+  [/this\.options\.gfm/g, "true"],
+  [/^const supportsLookbehind = [^]*?^\}\)\(\);/m, "const supportsLookbehind = true;"],
+  // What GFM's rules or ours (src/markdown/rules.js) replace.
+  [/^const (?:delLDelim|delRDelim|emStrongRDelimAst)\w* =[^]*?;.*\n/gm, ""],
+  [/^const (?:emStrongLDelim|inlineText|lheading\w*|paragraph) =[^]*?;.*\n/gm, ""],
+  [/^ {2}(?:delLDelim|delRDelim|emStrongRDelimAst)\b.*\n/gm, ""],
+  [/^ {2}(?:emStrongLDelim|lheading|lheading: lheadingGfm|paragraph|text: (?:inline|block)Text|\w+: noopTest),.*\n/gm, ""],
+  [/^ {2}(?:lheading|paragraph|text)\(src[^]*?^ {2}\}\n/gm, ""],
+  [/^ +if \(this\.options\.extensions\?\.startBlock\) \{[^]*?^ {6}\}\n/m, ""],
+  // What keeps marked from looking in vain for what closes something: src/markdown/ bounds all looks.
+  [/^ +if \(!hasDelimiter\) \{[^]*?^ {2}\}\n/m, "    return this.#tokenizeInlines(src, maskedSrc, tokens);\n  }\n"],
+  [/^ +const firstChar = src\[0\];[^]*?(?=^ +\/\/ em & strong)/m, ""],
+  [/^ +(?:const |if \(.*)(?:lastPossible|\w+CloserWindowStart).*\n/gm, ""],
+  [/^ +\/\/ One paren scan[^]*?^ {2}\}\n/m, "    return this.#inlineTokensInner(src, tokens);\n  }\n"],
+  [/^ +if \(this\.lexer\.state\.linkParenPossible[^]*?\}\n/m, ""],
+  [/^ +linkParenPossible.*\n/gm, ""],
+  // Character references, and where there are none: src/markdown/entities.js sees to these.
+  ["escaped ? cap[0] : decodeNumericCharacterReferences(cap[0])", "cap[0]"],
+  [/^ +if \(!this\.lexer\.state\.inRawBlock [^]*?^ {6}\}\n/m, ""],
+  [/^.*inRawBlock.*\n|^ +escaped,\n/gm, ""],
+  // What is left without a use.
+  [/^ {2}(?:outputLinkReplace|listReplaceNesting|(?:start|end)PreScriptTag|numericCharacterReference\w*|escape(?:Test|Replace)\w*): .*\n/gm, ""],
+  [/^ {2}(?:percentDecode|carriageReturn|spaceLine|notSpaceStart|endingNewline): .*\n/gm, ""],
+  // What marked does for a tokenizer of which it knows nothing, or for its own one of paragraphs.
+  [/^ +const mergeAdjacentParagraphs = [^]*?;\n/m, ""],
+  [" || (lastToken === lastParagraph && mergeAdjacentParagraphs)", ""],
+  [/^ +(?:let )?lastParagraph(?:: Token \| undefined| = \w+);\n/gm, ""],
+  [/\n +\|\| this\.tokenizer\.(?:emStrong|del) !== .*/g, ""],
+];
+
+for (const [what, by] of CHANGES) {
+  let isMade = false;
+  for (const [path, source] of modules) {
+    const changed = source.replace(what, by);
+    isMade ||= changed !== source;
+    modules.set(path, changed);
+  }
+  if (!isMade) throw new Error(`marked is not what it was: there is no ${what} in it any more.`);
 }
 
 export const lexerOfMarked = {
@@ -88,7 +101,7 @@ export const lexerOfMarked = {
     build.onResolve({ filter: /^marked$/ }, () => ({ path: ENTRY, namespace }));
     build.onResolve({ filter: /^\.\//, namespace }, ({ path }) => ({ path: `../src/${path.slice(2)}`, namespace }));
     build.onLoad({ filter: /^/, namespace }, ({ path }) => ({
-      contents: lean(modules.get(path) ?? ""),
+      contents: modules.get(path),
       loader: "ts",
     }));
   },

@@ -24,13 +24,13 @@ const NOTICE = "/*! Contains marked, which has its own licence: flask-stream-mar
 /**
  * Budgets are for `gzip -9 FILE`, which makes up to 30 bytes more of it than zlib: the file's name is among them.
  *
- * Of Markdown's, 600 bytes are for its bounds (src/markdown/bounds.js and blocks.js): marked has none, and froze pages;
- * 100 are for the reader, who is followed where a text is drawn in several turns.
+ * Of Markdown's, 1,400 bytes are for its bounds (src/markdown/bounds.js and blocks.js): marked has none, and froze
+ * pages; 100 are for the reader, who is followed where a text is drawn in several turns.
  */
 const TARGETS = [
   { entry: "index.js", file: "flask-stream.js", budget: 7500 },
   { entry: "more.js", file: "flask-stream-more.js", budget: 1400 },
-  { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 17_700, notice: NOTICE },
+  { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 18_500, notice: NOTICE },
   { entry: "flask-stream.css", file: "flask-stream.css", budget: 2048 },
 ];
 

@@ -47,6 +47,25 @@ const LINES = [
 ];
 const WORDS = ["a", "b ", " c ", "1.", "http://a.b", "www.", "a@b.c", "(", ")", "!", "字", "😀", "    ", "\t"];
 
+const BEGINNINGS = ["", "", "- ", "  ", "> ", ">", "1. ", "    ", "\t", "- - ", "> - ", "  > ", ">>> ", "# "];
+const BLOCKS = [
+  ...["a", "*b", "[a]", "[a] **b** [b]", "[a]:", "[a]: /x", "http://x.org/abc", "'a title'", '"of', 'two"', "[b]: <y> 'z'"],
+  ...["| a | [b] |", "|---|---|", "| 1 |", "-|-", "---", "===", "```", "~~~", "<div>", "<!--", "-->", "", "", "\t", "   "],
+];
+
+/**
+ * Some lines of which each may go on with what the one before began: definitions, tables, code, lists, quotations.
+ *
+ * @param {number} seed
+ * @param {number} count
+ */
+export function blocks(seed, count) {
+  const next = random(seed);
+  const pick = (/** @type {string[]} */ list) => list[Math.floor(next() * list.length)];
+  const few = [pick(BEGINNINGS), pick(BEGINNINGS)];
+  return Array.from({ length: count }, () => pick(few) + pick(BLOCKS)).join("\n");
+}
+
 /**
  * A text of so many characters in which a few pieces come again and again: marks mostly, and here and there a line.
  *

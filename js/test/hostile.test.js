@@ -27,13 +27,15 @@ function read(text, extra) {
 const types = (text) => new Lexed(text, {}).inline(text).map(({ type }) => type);
 
 describe("work that is counted", () => {
-  // Twice the text may be a little more than twice the work: marks stand at other places in it.
+  // Twice the text may be a little more than twice the work: marks stand at other places in it. Or much more, where
+  // once is next to nothing, since it is shown as it was written. No character is gone over more than 1,200
+  // times: so many looks may a piece of 4,000 characters begin.
   for (const [name, extra] of [["plain"], ["with formulas", mathOptions]]) {
     test(`grows as 120 soups of marks and lines do, ${name}`, () => {
       const wrong = [];
       for (let seed = 1; seed <= 120; seed++) {
         const [once, twice] = [8000, 16_000].map((length) => counted(() => read(soup(seed, length), extra)));
-        if (twice > 2.5 * once || twice > 64 * 16_000) wrong.push({ soup: soup(seed, 40), once, twice });
+        if (twice > Math.max(2.5 * once, 64 * 16_000) || twice > 1200 * 16_000) wrong.push({ soup: soup(seed, 40), once, twice });
       }
       assert.deepEqual(wrong, []);
     });
@@ -52,77 +54,36 @@ describe("work that is counted", () => {
   });
 });
 
-const lines = (first, line) => (length) => first + line.repeat(length / line.length);
-const repeated = (unit) => lines("", unit);
-const around = (begin, end) => (length) => {
-  const count = length / (begin.length + end.length);
-  return `${begin.repeat(count)}x${end.repeat(count)}`;
-};
-
-/** Each was once a second or more for 100 KB, or is a neighbour of one. */
-const PATTERNS = {
-  ...Object.fromEntries(
-    [
-      ...["*a ", "1.*", "- *", "~~a", "***a** b ", "*", "_a ", "a_", "*~~a", "**_", "`*a ", "<a>*b ", "[*a](", "字*"],
-      ...["!", "[", "![", "[a](b ", "[<a", "[`a", "`a", "<", "<!-- a>", "&", "&a1;", "http://a", "http://a_b*c "],
-      ...["a@b", "\\", "\\[", "[\\[", "|", "|a", "> ", "- ", "1. > - ", "> a\nb\n", "> - a\nb\n", "> ```\na\n"],
-      ...["[a]: b\n", "> |a|\n> |-|\nb\n", "a|b\n-|-|-\n", "|a\n-\n", "a\n-\n", "a\n-\t# b\n", "- a\n"],
-      ...["- a\n  - b\n", "a\n\n"],
-    ].map((unit) => [unit, repeated(unit)]),
-  ),
-  "a run that grows": (length) => Array.from({ length: Math.sqrt(2 * length) }, (_, i) => "`".repeat(i) + "a").join(""),
-  "stars around": around("*", "*"),
-  "bold around": around("**b ", " b**"),
-  "brackets around": around("[", "](b)"),
-  "an open bracket at last closed": lines("", "[a](b"),
-  "lines that a list goes on with": lines("- a\n", "b\n"),
-  "lines that a deep list goes on with": lines(`${"- ".repeat(50)}a\n`, "b\n"),
-  "lines that a deep quotation goes on with": lines(`${">".repeat(50)}a\n`, "b\n"),
-  "lines of an item": lines("- a\n", "  b\n"),
-  "brackets in an item": lines("- a\n", "  [b\n"),
-  "no tables in an item": lines("- a\n", "  a|b\n  -|-|-\n"),
-  "definitions in an item": lines("- a\n", "  [c]: d\n"),
-  "an address with dots": lines("http://a", "."),
-  "an address with brackets": lines("http://a/", ")'"),
-  "a table with many columns": (length) => {
-    const columns = length / 6;
-    return `|${"a|".repeat(columns)}\n|${"-|".repeat(columns)}\n${"a\n".repeat(columns)}`;
-  },
-  "a table of which no row is whole": lines("|a|b|c|d|e|f|g|h|\n|-|-|-|-|-|-|-|-|\n", "c\n"),
-};
-
-// What was gone over in vain from one place, and what moves texts about, can only be told by the clock: that of the
-// processor, in up to three tries, with a bound that is far from what a square would be (16), and a floor.
-describe("time", () => {
-  const spent = (call) => {
-    const { user } = process.cpuUsage();
-    call();
-    return process.cpuUsage({ user, system: 0 }).user / 1000;
-  };
-  for (const [name, text] of Object.entries(PATTERNS)) {
-    test(`of four times ${JSON.stringify(name)} is some four times as much`, () => {
-      const [short, long] = [text(6000), text(24_000)];
-      let [once, fourTimes] = [0, Infinity];
-      for (let tries = 0; tries < 3 && fourTimes > 10 * Math.max(once, 8); tries++) {
-        [once, fourTimes] = [spent(() => read(short)), spent(() => read(long))];
-      }
-      assert.ok(fourTimes <= 10 * Math.max(once, 8), `${once} ms, ${fourTimes} ms`);
-    });
-  }
-});
-
 describe("a paragraph", () => {
-  test("with more than a thousand marks is shown as it was written", () => {
+  test("is shown as it was written where more than a thousand marks are in a piece of it", () => {
     const text = "*a* ".repeat(600);
     assert.deepEqual(new Lexed("", {}).inline(text), [{ type: "raw", raw: text }]);
     assert.ok(isTangled("*".repeat(16_000)), "in one run, too");
     assert.ok(!isTangled("*a* `b` [c](d) ".repeat(100)));
+    const found = types(`${text}${"some words ".repeat(500)}**end**`);
+    assert.ok(found.includes("raw") && found.includes("strong"), "but not where it is prose");
+  });
+
+  test("of ordinary prose is read, whatever marks that has", () => {
+    const lines = {
+      "**Hund** - *dog* [hunt]\n": 200,
+      "**Anna:** What do you say? Well, I never heard the like of it.\n": 600,
+      "a **bold** word among all the others ": 600,
+      "This is great! ": 1100,
+      "Salt & pepper for $2 by @cook & co. ": 600,
+      "it_is_a_snake_case_name and ": 300,
+      "\\frac{a}{b} + \\sqrt{c} ": 400,
+      "2*3*x\n": 600,
+    };
+    for (const [line, count] of Object.entries(lines)) assert.ok(!types(line.repeat(count)).includes("raw"), line);
   });
 
   test("with fewer is read, however many of them nothing closes", () => {
     assert.ok(!types("a *b c ".repeat(400)).includes("em"));
     assert.ok(types(`${"a *b c ".repeat(150)}**d**`).includes("strong"));
-    assert.ok(!types(`${"a *b c ".repeat(300)}d* **e**`).includes("strong"), "nothing is closed above some 200");
+    assert.ok(!types(`${"a *b c ".repeat(300)}d* **e**`).includes("strong"), "nothing is closed behind so many");
+    const names = "some_snake_case_name = 2 * 3 ".repeat(130);
+    assert.ok(types(`${names}**d**`).includes("strong"), "what opens nothing does not count");
   });
 
   test("that is long is read in pieces, cut behind a line or a word", () => {
@@ -148,14 +109,20 @@ describe("blocks", () => {
     const text = (levels) => "> ".repeat(levels) + "x";
     assert.equal(depth(new Lexed(text(16), {}).blocks[0]), 17);
     assert.equal(depth(new Lexed(text(3000), {}).blocks[0]), 18, "what is in the seventeenth is as it was written");
+    for (const marks of [">".repeat(100), "> - ".repeat(50), "- > ".repeat(50)]) {
+      const most = Math.max(...new Lexed(`${marks}\na\n> b\n`, {}).blocks.map(depth));
+      // A list and its item are two.
+      assert.ok(most <= (marks[0] === marks[1] ? 18 : 28), `${marks}, which a line without its marks goes on with`);
+    }
     assert.ok(JSON.stringify(new Lexed(text(3000), {}).blocks).includes("x"));
   });
 
-  test("that are a table have no more cells than characters, or are shown as they were written", () => {
+  test("that are a table end before they have more cells than characters, and than a thousand", () => {
     const head = "|a|b|c|d|\n|-|-|-|-|\n";
-    assert.equal(new Lexed(`${head}${"|1|\n".repeat(200)}`, {}).blocks[0].type, "table");
-    const [block, ...others] = new Lexed(`${head}${"1\n".repeat(2000)}\nend`, {}).blocks;
-    assert.deepEqual([block.type, others.at(-1).type], ["html", "paragraph"]);
+    assert.equal(new Lexed(`${head}${"|1|\n".repeat(200)}`, {}).blocks[0].rows.length, 200);
+    const [table, rest, , end] = new Lexed(`${head}${"1\n".repeat(2000)}\nend`, {}).blocks;
+    assert.deepEqual([table.rows.length, rest.type, end.type], [250, "paragraph", "paragraph"]);
+    assert.equal(rest.raw.split("1").length, 1751);
   });
 
   test("that are a list keep all of a paragraph's lines", () => {
@@ -169,7 +136,8 @@ describe("what a reader takes for something else", () => {
   test("is visible in code: overrides of the direction, and what a terminal obeys", () => {
     assert.equal(visible("a\u202eb\u2066c\x1b[31md"), "a[U+202E]b[U+2066]c[U+001B][31md");
     assert.equal(visible("\x07\x85\x7f"), "[U+0007][U+0085][U+007F]");
-    assert.equal(visible("a\tb\nשלום é 😀\u200f"), "a\tb\nשלום é 😀\u200f");
+    assert.equal(visible("\u061c\u200e\u200f\u2028\u2029"), "[U+061C][U+200E][U+200F][U+2028][U+2029]");
+    assert.equal(visible("a\tb\nשלום é 👩\u200d💻"), "a\tb\nשלום é 👩\u200d💻");
   });
 
   test("is no link where the page does not want it", () => {
@@ -181,6 +149,7 @@ describe("what a reader takes for something else", () => {
     assert.ok(!isAllowed("https://evil.example/x.png", base, true, links), "nor a picture");
     assert.ok(!isAllowed("javascript:good", base, false, () => true));
     assert.deepEqual(asked, ["good.example", "evil.example", "evil.example"]);
+    assert.ok(!isAllowed("https://good.example/x", base, false, async () => false), "nor if it says so later");
   });
 
   test("is no address of more than 2,000 characters", () => {

@@ -3,8 +3,9 @@ import { describe, test } from "node:test";
 
 import { close, holdEnd, holdLine } from "../src/markdown/complete.js";
 import { decode } from "../src/markdown/entities.js";
-import { define, labelsIn, Lexed } from "../src/markdown/lex.js";
+import { labelsIn, Lexed } from "../src/markdown/lex.js";
 import { mathOptions } from "../src/markdown/math.js";
+import { Settled } from "../src/markdown/settled.js";
 import { address, isAllowed } from "../src/markdown/urls.js";
 
 describe("a line that has begun", () => {
@@ -218,13 +219,19 @@ describe("addresses", () => {
 
 describe("link definitions", () => {
   test("are found in lists and quotes, and the first of a name counts", () => {
-    const links = {};
-    define(new Lexed("[a]: /1\n[a]: /2\n\n> [b]: /3 't'\n\n- x\n\n  [c]: /4\n", {}).blocks, links);
-    assert.deepEqual(Object.entries(links).map(([name, { href, title }]) => [name, href, title]), [
+    const settled = new Settled();
+    settled.define(new Lexed("[a]: /1\n[a]: /2\n\n> [b]: /3 't'\n\n- x\n\n  [c]: /4\n", {}).blocks);
+    assert.deepEqual(Object.entries(settled.links).map(([name, { href, title }]) => [name, href, title]), [
       ["a", "/1", undefined],
       ["b", "/3", "t"],
       ["c", "/4", undefined],
     ]);
+  });
+  test("are the first thousand that there are", () => {
+    const settled = new Settled();
+    const text = (from) => Array.from({ length: 700 }, (_, i) => `[${from + i}]: /x\n`).join("");
+    for (const from of [0, 700]) settled.define(new Lexed(text(from), {}).blocks);
+    assert.deepEqual(Object.keys(settled.links).map(Number), [...Array(1000).keys()]);
   });
   test("are waited for by each label in a text", () => {
     assert.deepEqual([...labelsIn("[A  b] [c][d\n> e] [f [g\\]] ![ẞ]")], ["a b", "c", "d e", "g\\]", "ss"]);

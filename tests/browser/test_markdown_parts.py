@@ -213,7 +213,7 @@ def test_a_code_block_says_its_language_and_can_be_copied_by_keyboard(page: Page
     run(
         page,
         "tools.markdown()(document.querySelector('#part')).write(args[0])",
-        "```py\nx = 1\n\ny\n```\n\nend",
+        "```py\n\n \nx = 1\n\ny\n```\n\nend",
     )
     block = page.locator("[data-code]")
     expect(block.locator("span")).to_have_text("py")
@@ -222,7 +222,7 @@ def test_a_code_block_says_its_language_and_can_be_copied_by_keyboard(page: Page
     button.focus()
     page.keyboard.press("Enter")
     expect(button).to_have_text("Copied")
-    # Without a line feed at the end, which a terminal would take for Enter.
+    # Without a line feed at either end, which a terminal would take for Enter.
     assert page.evaluate("navigator.clipboard.readText()") == "x = 1\n\ny"
     expect(button).to_have_text("Copy", timeout=10_000)
     page.keyboard.press("Tab")

@@ -1,38 +1,45 @@
-/** One answer in markdown: what of it is settled, and what the next words may change. */
+/**
+ * One answer in markdown: what of it is settled, and the rest, which the next words may change.
+ *
+ * It is settled at places that depend on the text alone, however that comes, so that a saved answer is what it was
+ * when it was streamed. What is drawn between these places is a guess.
+ */
 
 import { place } from "./bounds.js";
 import { Brush } from "./brush.js";
 import { codeIn } from "./code.js";
 import { holdLine } from "./complete.js";
-import { CLOSED_FENCE, Drawing, OPEN } from "./draw.js";
+import { CLOSED, CLOSED_FENCE, Drawing, OPEN } from "./draw.js";
 import { OpenFence } from "./fence.js";
 import { Groups } from "./groups.js";
 import { goesOn, settleItems } from "./growing.js";
-import { define, labelsIn, Lexed, normal } from "./lex.js";
+import { Lexed } from "./lex.js";
 import { mathOptions } from "./math.js";
+import { Settled } from "./settled.js";
+import { targets } from "./urls.js";
 
-/**
- * @typedef {import("./lex.js").Token} Token
- * @typedef {{ raw: string, node: ChildNode | undefined }} Block
- */
+/** @typedef {import("./lex.js").Token} Token */
 
-/** So much is drawn at a time; then the page may do something else. */
+/** So much is drawn at a time, or less, if it takes long; then the page may do something else. */
 const SLICE = 16_000;
+const CHUNK = 4000;
+
+/** So many characters come at least before something is settled again. */
+const STEP = 500;
 
 /** A block that is longer ends there: while it is open, all of it is read again with each piece that comes. */
 const LONGEST = 32_000;
+/** Of code and tables so many characters are as much work as one: they are taken over as they stand. */
+const LIGHT = 8;
 
-/** For definitions that come late so many times the answer's length is drawn again, and the rest at the end. */
-const REDRAWS = 4;
-/** As much work as so many characters is to begin with a block. */
-const BLOCK = 64;
-
-/** More definitions than this are not waited for: each is looked at with each block. */
-const MOST_LINKS = 1000;
-
-/** A long block that takes longer than this to draw, in ms, is drawn less often: the page is to stay quick. */
+/** In ms. A long block that takes longer to draw is drawn less often: the page is to stay quick. */
 const SLOW = 16;
 const LONG = 2000;
+
+/** How to draw the rest. */
+const GUESS = 0;
+const SETTLE = 1;
+const END = 2;
 
 export class Answer {
   #part;
@@ -47,26 +54,15 @@ export class Answer {
   #onDrawn = () => {};
   /** A CR at the end of the last piece: an LF may follow, or not. */
   #carry = "";
+  #settled = new Settled();
+  /** Other link definitions, another version. */
+  #version = 0;
   #rest = "";
-  /** What is settled before it, in order, but for what is growing; and how long that is. @type {string[]} */
-  #settled = [];
-  #length = 0;
-  /** The blocks in it. @type {Block[]} */
-  #blocks = [];
-  /** The definitions in it. @type {import("./lex.js").Links} */
-  #links = Object.create(null);
-  /** Settled blocks, by the labels in them that have no definition yet. @type {Map<string, Block[]>} */
-  #waiting = new Map();
-  /** The last node of it, and how many there are. @type {ChildNode | null} */
-  #last = null;
-  #count = 0;
-  /** What a late definition changes, and has not been drawn again. @type {Set<Block>} */
-  #stale = new Set();
-  /** How much has been drawn again for one. */
-  #redrawn = 0;
-  /** @type {OpenFence | null} */
+  /** How much comes before something is settled again. */
+  #left = STEP;
+  /** A code block that the rest is. @type {OpenFence | null} */
   #fence = null;
-  /** @type {import("./growing.js").Growing | null} */
+  /** A list or a table that the rest goes on with. @type {import("./growing.js").Growing | null} */
   #growing = null;
 
   /**
@@ -76,7 +72,7 @@ export class Answer {
    */
   constructor(part, options, around = (paint) => paint()) {
     this.#part = part;
-    this.#options = options;
+    this.#options = { ...options, targets: targets(options.links) };
     this.#around = around;
     this.#extra = options.math && mathOptions;
     part.style.whiteSpace = "normal";
@@ -106,13 +102,17 @@ export class Answer {
   #step() {
     this.#timer = 0;
     const begin = performance.now();
-    const length = place(this.#inbox, SLICE);
-    const text = this.#take(this.#inbox.slice(0, length));
-    this.#inbox = this.#inbox.slice(length);
-    if (!this.#isOver) {
-      if (this.#isEnding && !this.#inbox) this.#finish();
-      else this.#show(text);
-    }
+    let left = SLICE;
+    do {
+      const length = place(this.#inbox, CHUNK);
+      const text = this.#inbox.slice(0, length);
+      this.#inbox = this.#inbox.slice(length);
+      left -= length;
+      const isLast = this.#isEnding && !this.#inbox;
+      if (!this.#isOver) this.#feed(this.#normal(text, isLast));
+      if (isLast && !this.#isOver) this.#finish();
+    } while (this.#inbox && left > 0 && performance.now() - begin < SLOW);
+    if (!this.#isEnding && !this.#fence) this.#draw(GUESS);
     const isMore = this.#redraw() || this.#inbox;
     const took = performance.now() - begin;
     const isSlow = !this.#isEnding && took >= SLOW && this.#rest.length >= LONG;
@@ -122,114 +122,131 @@ export class Answer {
     else this.#onDrawn();
   }
 
-  /** @param {string} text what is new of the rest */
-  #show(text) {
-    if (this.#fence?.grow(text)) return;
-    this.#draw(false);
-    const most = this.#fence ? Infinity : place(this.#rest, LONGEST);
-    if (most >= this.#rest.length) return;
-    const rest = this.#rest.slice(most);
-    this.#rest = this.#rest.slice(0, most);
-    this.#draw(true);
-    this.#rest = rest;
-    this.#draw(false);
+  /**
+   * @param {string} text
+   * @param {boolean} isLast
+   */
+  #normal(text, isLast) {
+    text = this.#carry + text;
+    this.#carry = !isLast && text.endsWith("\r") ? "\r" : "";
+    text = text.slice(0, text.length - this.#carry.length);
+    return text.replace(/\r\n?/g, "\n").replaceAll("\0", "\ufffd");
+  }
+
+  /** @param {string} text */
+  #feed(text) {
+    while (text) {
+      const taken = this.#fence?.grow(text) ?? Math.min(this.#left, text.length);
+      this.#rest += text.slice(0, taken);
+      text = text.slice(taken);
+      if (this.#fence ? this.#fence.isClosed : !(this.#left -= taken)) this.#settle();
+    }
+  }
+
+  #settle() {
+    const open = this.#draw(SETTLE);
+    if (this.#fence) return;
+    const work = open ? this.#rest.length - light([open.items?.at(-1) ?? open]) : 0;
+    if (work > LONGEST) this.#cut();
+    this.#left = Math.max(STEP, Math.ceil(work / 2));
+  }
+
+  /** Behind a line, else behind a word, else not within a character. */
+  #cut() {
+    const text = this.#rest;
+    const end = text.lastIndexOf("\n") + 1 || text.lastIndexOf(" ") + 1 || text.replace(/[\ud800-\udbff]$/, "").length;
+    this.#rest = text.slice(0, end);
+    this.#draw(END);
+    this.#rest = text.slice(end);
   }
 
   #finish() {
     this.#isOver = true;
-    this.#take("", true);
-    const growing = this.#growing?.text ?? "";
-    if (this.#length + growing.length + this.#rest.length <= SLICE) this.#check(this.#settled.join("") + growing);
-    this.#draw(true);
+    this.#fence = null;
+    const { length } = this.#rest;
+    if (this.#settled.length + (this.#growing?.text.length ?? 0) + length <= SLICE) this.#check();
+    this.#draw(END);
   }
 
-  /**
-   * What was settled too early, as by a title that went on for ten paragraphs, shows in the blocks of the whole.
-   *
-   * @param {string} settled all of it
-   */
-  #check(settled) {
-    const blocks = this.#lex(settled + this.#rest).blocks.filter(({ type }) => type !== "space");
-    if (this.#blocks.every(({ raw }, i) => raw === blocks[i]?.raw)) return;
-    this.#rest = settled + this.#rest;
-    this.#settled = [];
-    this.#blocks = [];
+  /** What was settled too early, as by a title that went on for ten paragraphs, shows in the blocks of the whole. */
+  #check() {
+    const text = this.#settled.text + (this.#growing?.text ?? "") + this.#rest;
+    const blocks = this.#lex(text).blocks.filter(({ type }) => type !== "space");
+    if (this.#settled.blocks.every(({ type, raw }, i) => type === blocks[i]?.type && raw === blocks[i].raw)) return;
+    this.#rest = text;
     this.#growing = null;
-    this.#links = Object.create(null);
-    this.#waiting.clear();
-    this.#stale.clear();
-    this.#last = null;
-    this.#count = 0;
+    this.#settled = new Settled();
+    this.#version++;
   }
 
   /**
-   * @param {string} text
-   * @param {boolean} [end]
-   * @returns {string} what is new of the rest
+   * @param {string} source
+   * @param {import("./growing.js").Growing | null} [growing]
    */
-  #take(text, end = false) {
-    text = this.#carry + text;
-    this.#carry = !end && text.endsWith("\r") ? "\r" : "";
-    text = text.slice(0, text.length - this.#carry.length);
-    text = text.replace(/\r\n?/g, "\n").replaceAll("\0", "\ufffd");
-    this.#rest += text;
-    return text;
-  }
-
-  /** @param {string} source */
-  #lex(source) {
-    return new Lexed(source, this.#links, this.#extra);
+  #lex(source, growing) {
+    return new Lexed(source, this.#settled.links, this.#extra, growing);
   }
 
   /**
-   * @param {boolean} end
-   * @returns {void}
+   * @param {number} how
+   * @returns {Token | undefined} what is open of it
    */
-  #draw(end) {
+  #draw(how) {
     this.#fence = null;
     const growing = this.#growing;
     const prefix = growing?.prefix ?? "";
-    const source = prefix + (end ? this.#rest : holdLine(this.#rest, !!this.#extra));
-    const lexed = this.#lex(source);
+    const source = prefix + (how === END ? this.#rest : holdLine(this.#rest, !!this.#extra));
+    const lexed = this.#lex(source, growing);
     const tokens = lexed.blocks;
     if (growing && !goesOn(growing, tokens[0])) {
+      if (growing.text.length <= LONGEST) this.#rest = growing.text + this.#rest;
+      else if (how === GUESS) return;
+      else this.#endGrowing(growing);
       this.#growing = null;
-      if (growing.text.length > LONGEST) this.#endGrowing(growing);
-      else this.#rest = growing.text + this.#rest;
-      return this.#draw(end);
+      return this.#draw(how);
     }
-    const drawing = new Drawing(lexed, this.#options);
-    const brush = new Groups(this.#part, this.#count, this.#last);
-    const nodes = drawing.blocks(brush, tokens, end ? 0 : OPEN, growing);
-    brush.end();
 
     // A block is settled when another has come after it, and not only the beginning of a line, which may yet
     // turn out to be part of it.
     const lineEnd = source.lastIndexOf("\n");
-    let settled = end ? tokens.length : 0;
-    let next = end ? source.length : 0;
+    let settled = how === END ? tokens.length : 0;
+    let next = how === END ? source.length : 0;
     let at = 0;
     tokens.forEach(({ type, raw }, i) => {
-      if (!end && type !== "space" && at <= lineEnd) [settled, next] = [i, at];
+      if (how === SETTLE && type !== "space" && at <= lineEnd) [settled, next] = [i, at];
       at += raw.length;
     });
+
+    const sure = tokens.slice(0, settled);
+    const added = this.#settled.define(sure);
+    // What is drawn with definitions that are no more than a guess is to be drawn again.
+    if (lexed.isDefining) this.#version++;
+    const drawing = new Drawing(lexed, this.#options, this.#version);
+    const brush = new Groups(this.#part, this.#settled.count, this.#settled.last);
+    lexed.use(this.#settled.links);
+    const nodes = drawing.blocks(brush, sure, CLOSED, growing);
+    lexed.useAll(this.#settled.links);
+    const [node] = drawing.blocks(brush, tokens.slice(settled), OPEN, settled ? null : growing);
+    brush.end();
+    if (lexed.isDefining) this.#version++;
+
     if (settled) {
       if (growing) tokens[0].raw = growing.text + tokens[0].raw.slice(prefix.length);
       this.#growing = null;
-      this.#settle(tokens.slice(0, settled), nodes, !!growing);
+      this.#settled.add(sure, nodes, added, !!growing);
       this.#rest = this.#rest.slice(next - prefix.length);
     }
-    const last = tokens[settled];
-    const node = nodes[settled];
-    if (!node || settled < tokens.length - 1 || lineEnd < next) return;
-    const code = last.codeBlockStyle !== "indented" && !CLOSED_FENCE.test(last.raw) && codeIn(node);
+    const open = tokens[settled];
+    if (how !== SETTLE || !node || settled < tokens.length - 1 || lineEnd < next) return open;
+    const code = open.codeBlockStyle !== "indented" && !CLOSED_FENCE.test(open.raw) && codeIn(node);
     if (code) {
       this.#fence = new OpenFence(this.#rest, code.plain);
     } else {
       const before = this.#growing?.text.length ?? 0;
-      this.#growing = settleItems(this.#growing, last, /** @type {Element} */ (node), lineEnd - next);
+      this.#growing = settleItems(this.#growing, open, /** @type {Element} */ (node), lineEnd - next);
       if (this.#growing) this.#rest = this.#rest.slice(this.#growing.text.length - before);
     }
+    return open;
   }
 
   /**
@@ -240,59 +257,29 @@ export class Answer {
    */
   #endGrowing({ type, text, node, last }) {
     while (last.nextSibling) last.nextSibling.remove();
-    this.#settle([{ type, raw: text }], [node]);
+    this.#settled.add([{ type, raw: text }], [node], new Set());
   }
 
-  /**
-   * @param {Token[]} tokens
-   * @param {(ChildNode | undefined)[]} nodes
-   * @param {boolean} [isGrown] whether some of the first was drawn before, when not all definitions were there
-   */
-  #settle(tokens, nodes, isGrown) {
-    const labels = () => new Set(Object.keys(this.#links).map(normal));
-    const known = labels();
-    if (known.size < MOST_LINKS) define(tokens, this.#links);
-    const now = labels();
-    tokens.forEach(({ type, raw }, i) => {
-      this.#settled.push(raw);
-      this.#length += raw.length;
-      if (type === "space") return;
-      const block = { raw, node: nodes[i] };
-      this.#blocks.push(block);
-      if (!block.node) return;
-      this.#last = block.node;
-      this.#count++;
-      if (type === "code" || type === "html" || raw.length > LONGEST) return;
-      for (const label of labelsIn(raw)) {
-        if ((isGrown && !i ? known : now).has(label)) continue;
-        const blocks = this.#waiting.get(label) ?? [];
-        blocks.push(block);
-        this.#waiting.set(label, blocks);
-      }
-    });
-    for (const label of now) {
-      if (!known.has(label)) this.#waiting.get(label)?.forEach((block) => this.#stale.add(block));
-    }
-  }
-
-  /**
-   * Draws again what definitions have changed that came late, or so much of it as may be drawn at a time.
-   *
-   * @returns {boolean} whether there is more of it to be drawn now
-   */
+  /** @returns {boolean} whether there is more to be drawn again now */
   #redraw() {
-    let left = SLICE;
-    for (const block of this.#stale) {
-      if (!this.#isOver && this.#redrawn > REDRAWS * this.#length) return false;
-      if (left < 0) return true;
-      left -= BLOCK + block.raw.length;
-      this.#redrawn += block.raw.length;
-      this.#stale.delete(block);
-      const lexed = this.#lex(block.raw);
-      const node = /** @type {ChildNode} */ (block.node);
-      const brush = new Brush(/** @type {Node} */ (node.parentNode), node);
-      new Drawing(lexed, this.#options).blocks(brush, lexed.blocks, 0);
-    }
-    return false;
+    return this.#settled.redraw(SLICE, this.#isOver, ({ raw, node }) => {
+      const lexed = this.#lex(raw);
+      lexed.use(this.#settled.links);
+      const brush = new Brush(/** @type {Node} */ (node?.parentNode), node);
+      new Drawing(lexed, this.#options, ++this.#version).blocks(brush, lexed.blocks, CLOSED);
+    });
   }
+}
+
+/**
+ * How many characters in these are no work.
+ *
+ * @param {Token[]} tokens
+ * @returns {number}
+ */
+function light(tokens) {
+  return tokens.reduce((sum, { type, raw, items, tokens = [] }) => {
+    const isLight = type === "code" || type === "table";
+    return sum + (isLight ? raw.length - Math.ceil(raw.length / LIGHT) : light(items ?? tokens));
+  }, 0);
 }

@@ -21,7 +21,7 @@ const MOST_LINES_APART = 200;
 /** Of a quotation, all is read again at each place where lines lack their mark: so many characters, in all. */
 const MOST_READ_AGAIN = 10_000;
 
-/** A table may have this many cells, or as many as it has characters. */
+/** A table may have this many cells, or as many as it has characters: each row gets all columns, whatever it says. */
 const MANY_CELLS = 1000;
 
 const { gfm } = Lexer.rules.block;
@@ -65,9 +65,8 @@ const lineEnd = (source, at) => source.indexOf("\n", at) + 1 || source.length;
  */
 const verbatim = (source) => ({ type: "html", raw: source });
 
-/** Counts how deep blocks stand in each other, and keeps what a paragraph's reader knows to the text it is of. */
+/** Keeps to the bounds on what stands in each other, and what a paragraph's reader knows to the text it is of. */
 export class BlockLexer extends Lexer {
-  #depth = 0;
   #linesLeft = 0;
 
   /**
@@ -77,20 +76,18 @@ export class BlockLexer extends Lexer {
    * @returns {any}
    */
   blockTokens(source, tokens = [], clipped) {
-    if (!this.#depth) this.#linesLeft = MOST_LINES_AGAIN + LINES_A_CHARACTER * source.length;
-    if (this.#depth > 1) this.#linesLeft -= source.split("\n").length;
-    if (this.#depth > DEEPEST || this.#linesLeft < 0) {
+    const reader = /** @type {BlockReader} */ (this.options.tokenizer);
+    const { ahead, depth } = reader;
+    if (!depth) this.#linesLeft = MOST_LINES_AGAIN + LINES_A_CHARACTER * source.length;
+    if (depth > 1) this.#linesLeft -= source.split("\n").length;
+    if (depth > DEEPEST || this.#linesLeft < 0) {
       tokens.push(verbatim(source));
       return tokens;
     }
-    const reader = /** @type {BlockReader} */ (this.options.tokenizer);
-    const { ahead } = reader;
     reader.ahead = null;
-    this.#depth++;
     try {
       return super.blockTokens(source, tokens, clipped);
     } finally {
-      this.#depth--;
       reader.ahead = ahead;
     }
   }
@@ -105,9 +102,16 @@ export class BlockLexer extends Lexer {
  * @property {number} lines how many have been read one by one
  */
 
+/** Of a table. */
+const NOTHING = { rows: 0, length: 0 };
+
 export class BlockReader extends Tokenizer {
+  /** How many lists and quotations the text stands in. */
+  depth = 0;
   /** @type {Ahead | null} */
   ahead = null;
+  /** Of the first table: the rows before those that are in the text, which are drawn already. */
+  settled = NOTHING;
 
   /**
    * @param {string} source
@@ -210,12 +214,20 @@ export class BlockReader extends Tokenizer {
   table(source) {
     const second = lineEnd(source, 0);
     if (!holds(DELIMITERS, source, second)) return;
-    const head = this.#head(source.slice(0, lineEnd(source, second)));
+    const first = lineEnd(source, second);
+    const head = this.#head(source.slice(0, first));
     if (!head) return;
-    const [all, , , rows = ""] = /** @type {RegExpExecArray} */ (this.rules.block.table.exec(source));
-    // Each row gets all columns, also where one character stands for it.
-    const cells = head.header.length * rows.split("\n").length;
-    return cells > Math.max(MANY_CELLS, all.length) ? verbatim(all) : super.table(source);
+    const [all] = /** @type {RegExpExecArray} */ (this.rules.block.table.exec(source));
+    const { length } = this.settled;
+    let { rows } = this.settled;
+    this.settled = NOTHING;
+    let end = first;
+    for (let next; end < all.length; end = next) {
+      next = lineEnd(all, end);
+      if (holds(BLANK, all, end)) break; // marked takes one with a tab for a row
+      if (++rows * head.header.length > Math.max(MANY_CELLS, length + next)) break;
+    }
+    return super.table(source.slice(0, end));
   }
 
   /**
@@ -233,6 +245,28 @@ export class BlockReader extends Tokenizer {
       if (isMarked && !wasMarked && unmarked * at > MOST_READ_AGAIN) break;
       wasMarked = isMarked;
     }
-    return super.blockquote(source.slice(0, at));
+    return this.#inside(() => super.blockquote(source.slice(0, at)));
+  }
+
+  /**
+   * @param {string} source
+   * @returns {any}
+   */
+  list(source) {
+    return this.#inside(() => super.list(source));
+  }
+
+  /**
+   * marked calls these from one another, too, and not only for each text.
+   *
+   * @param {() => any} read
+   */
+  #inside(read) {
+    this.depth++;
+    try {
+      return read();
+    } finally {
+      this.depth--;
+    }
   }
 }

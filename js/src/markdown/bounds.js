@@ -3,16 +3,16 @@
 /** What is read at once of a paragraph: each mark in it may cost a look at all of this. */
 const LONGEST_PIECE = 4000;
 
-/** A paragraph with more marks than this is no prose: it is shown as it was written. */
+/** A piece with more marks than this is no prose: it is shown as it was written. */
 const MOST_MARKS = 1000;
-/** What a look may begin at; of a run, ten at a time. */
-const MARKS = /([*_~`])\1{0,9}|[[\]\\<!&$@]|:\/\/|www\./g;
+/** What a long look may begin at; of a run, three at a time. */
+const MARKS = /([*_~`])\1{0,2}|[[\]\\<]|:\/\/|www\./g;
 
 /** What it costs to begin a line. */
 const LINE = 8;
 
-/** @param {string} source */
-export const isTangled = (source) => (source.match(MARKS)?.length ?? 0) > MOST_MARKS;
+/** @param {string} piece */
+export const isTangled = (piece) => (piece.match(MARKS)?.length ?? 0) > MOST_MARKS;
 
 /**
  * Where to cut a text that is more work than so many characters: behind a line, else behind a word, else not within a

@@ -5,8 +5,7 @@
  *
  * @typedef {object} Drawn
  * @property {string} kind
- * @property {string} [source]
- * @property {number} [mark]
+ * @property {unknown[]} [reasons] all that its looks depend on
  */
 
 /** @type {WeakMap<Node, Drawn>} */
@@ -34,9 +33,10 @@ export class Brush {
   /**
    * @param {string} name
    * @param {string} [kind] what tells it from elements of the same name
+   * @param {(element: any) => void} [build] gives a new one what it keeps
    * @returns {HTMLElement}
    */
-  element(name, kind = name) {
+  element(name, kind = name, build) {
     this.#writeText();
     const next = this.#next;
     if (next && drawn.get(next)?.kind === kind) {
@@ -45,6 +45,7 @@ export class Brush {
     }
     const element = document.createElement(name);
     drawn.set(element, { kind });
+    build?.(element);
     this.#parent.insertBefore(element, next);
     return element;
   }
@@ -95,14 +96,12 @@ export function fill(element, draw, last) {
  * Whether an element has to be drawn: not if it was drawn for the same before.
  *
  * @param {Node} element
- * @param {string} source
- * @param {number} [mark] all else that its looks depend on
+ * @param {unknown[]} reasons all that its looks depend on
  */
-export function isStale(element, source, mark = 0) {
+export function isStale(element, ...reasons) {
   const last = /** @type {Drawn} */ (drawn.get(element));
-  if (last.source === source && last.mark === mark) return false;
-  last.source = source;
-  last.mark = mark;
+  if (last.reasons && reasons.every((reason, i) => reason === last.reasons?.[i])) return false;
+  last.reasons = reasons;
   return true;
 }
 

@@ -19,8 +19,11 @@ const LONGEST_NAME = 100;
  * @property {string} [highlighted] the text that the page has been asked to highlight
  */
 
-/** What is not to be seen and turns the order of what is (Trojan Source), or tells a terminal to do something. */
-const HIDDEN = /[^\P{Cc}\t\n]|[\u202a-\u202e\u2066-\u2069]/gu;
+/**
+ * What is not to be seen and turns the order of what is (Trojan Source), tells a terminal to do something, or ends a
+ * line for some readers only.
+ */
+const HIDDEN = /[^\P{Cc}\t\n]|[\p{Bidi_Control}\u2028\u2029]/gu;
 
 /**
  * Code as it is shown, and copied.
@@ -68,7 +71,7 @@ function build(wrapper) {
   wrapper.dataset.code = button.dataset.copy = "";
   /** @type {HTMLButtonElement} */ (button).type = "button";
   button.textContent = "Copy";
-  button.addEventListener("click", () => copy(button, element, plain.data.trimEnd()));
+  button.addEventListener("click", () => copy(button, element, plain.data.replace(/^\s*\n/, "").trimEnd()));
   header.append(label, button);
   element.append(plain);
   pre.tabIndex = 0; // for those who scroll it by keyboard

@@ -15,25 +15,24 @@ import { breakLines, drawCheckbox, drawFormula, drawSpans, unlinkLast } from "./
 export const CLOSED_FENCE = /^\s*(`{3,}(?!`)|~{3,}(?!~))[^\n]*\n(?:[^]*\n)? {0,3}\1[`~]*\s*$/;
 
 /** How a block may go on: not at all, or as a list does behind a blank line, or where it ends. */
-const CLOSED = 0;
+export const CLOSED = 0;
 const BEHIND_BLANK = 1;
 export const OPEN = 2;
-const LOOSE = 4;
 
 export class Drawing {
   #lexed;
   #options;
-  #mark;
+  #version;
 
   /**
    * @param {import("./lex.js").Lexed} lexed
-   * @param {import("../markdown.js").MarkdownOptions} options
+   * @param {import("./spans.js").DrawingOptions} options
+   * @param {number} version another one for other link definitions, which may change any text
    */
-  constructor(lexed, options) {
+  constructor(lexed, options, version) {
     this.#lexed = lexed;
     this.#options = options;
-    // Another link definition, or a title of one, may change any text; the last three bits are for what else does.
-    this.#mark = Object.values(lexed.links).reduce((sum, { title }) => sum + 8 + 8 * (title?.length ?? 0), 0);
+    this.#version = version;
   }
 
   /**
@@ -96,8 +95,7 @@ export class Drawing {
         drawCheckbox(brush, token);
         return;
       case "html": {
-        const text = brush.element("p", type);
-        text.dataset.html = "";
+        const text = brush.element("p", type, (text) => (text.dataset.html = ""));
         fill(text, (inside) => inside.text(raw.trimEnd()));
         return text;
       }
@@ -131,7 +129,7 @@ export class Drawing {
    * @param {boolean} [loose]
    */
   #isStale(element, source, open, loose = false) {
-    return isStale(element, source, this.#mark + open + LOOSE * Number(loose));
+    return isStale(element, source, open, loose, this.#version);
   }
 
   /**
@@ -151,11 +149,12 @@ export class Drawing {
    * @param {Growing | null} growing
    */
   #table(brush, { raw, header, rows }, open, growing) {
-    const wrapper = brush.element("div", "table box");
-    wrapper.dataset.scroll = "";
-    wrapper.tabIndex = 0; // for those who scroll it by keyboard
-    attribute(wrapper, "role", "group");
-    attribute(wrapper, "aria-label", "Table");
+    const wrapper = brush.element("div", "table box", (wrapper) => {
+      wrapper.dataset.scroll = "";
+      wrapper.tabIndex = 0; // for those who scroll it by keyboard
+      wrapper.setAttribute("role", "group");
+      wrapper.setAttribute("aria-label", "Table");
+    });
     if (growing || this.#isStale(wrapper, raw, open)) {
       /** @type {(table: Brush, name: string, group: Token[][], last?: ChildNode) => void} */
       const draw = (table, name, group, last) => {
@@ -167,7 +166,7 @@ export class Drawing {
       fill(wrapper, (inside) =>
         fill(inside.element("table"), (table) => {
           draw(table, "thead", [header]);
-          if (rows.length) draw(table, "tbody", rows, growing?.last);
+          if (rows.length || growing) draw(table, "tbody", rows, growing?.last);
         }),
       );
     }
@@ -186,7 +185,7 @@ export class Drawing {
         const isOpen = cell === last ? open : CLOSED;
         const draw = (/** @type {Brush} */ inside) => this.#line(inside, cell.tokens ?? [], isOpen, true);
         const element = this.#element(inside, cell.header ? "th" : "td", cell.text, isOpen, draw);
-        element.style.textAlign = cell.align ?? "";
+        if (element.style.textAlign !== (cell.align ?? "")) element.style.textAlign = cell.align ?? "";
       }
     });
   }
@@ -198,9 +197,10 @@ export class Drawing {
    */
   #code(brush, { raw, text, lang }, open) {
     const source = visible(text.replace(/\n$/, ""));
-    const code = drawCode(brush, text && `${source}\n`, lang);
+    const isComplete = !open || CLOSED_FENCE.test(raw);
+    const code = drawCode(brush, isComplete ? text && `${source}\n` : visible(text), lang);
     const hook = this.#options.highlight;
-    if (hook && (!open || CLOSED_FENCE.test(raw))) highlight(code, source, hook);
+    if (hook && isComplete) highlight(code, source, hook);
     return code.wrapper;
   }
 

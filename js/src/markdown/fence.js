@@ -10,12 +10,15 @@ const BEGINNING = /^\s*[`~]*\s*$/;
 const LONG = 120;
 
 export class OpenFence {
+  isClosed = false;
   #plain;
   #fence;
   #indent;
   /** The line that is not complete. */
   #line = "";
   #isShown = false;
+  /** How much of the last piece is the block's. */
+  #taken = 0;
 
   /**
    * @param {string} source from the opening fence on
@@ -27,23 +30,34 @@ export class OpenFence {
     this.#fence = fence;
     // As marked has it: behind tildes nothing is taken off.
     this.#indent = fence[0] === "`" ? indent.length : 0;
-    rewrite(plain, "");
-    this.grow(source.slice(opening.length));
+    rewrite(plain, this.#read(source.slice(opening.length)));
   }
 
   /**
    * @param {string} text what is new
-   * @returns {boolean} whether it is still open
+   * @returns {number} how much of it is the block's
    */
   grow(text) {
+    this.#plain.appendData(this.#read(text));
+    return this.#taken;
+  }
+
+  /**
+   * @param {string} text
+   * @returns {string} what is shown of it
+   */
+  #read(text) {
     let shown = "";
+    this.#taken = 0;
     for (const [i, piece] of text.split("\n").entries()) {
       if (i) {
-        if (this.#isClosing()) return false;
+        this.#taken++;
+        if ((this.isClosed = this.#isClosing())) break;
         shown += this.#isShown ? "\n" : `${this.#outdented()}\n`;
         this.#line = "";
         this.#isShown = false;
       }
+      this.#taken += piece.length;
       this.#line += piece;
       if (this.#isShown) {
         shown += piece;
@@ -52,8 +66,7 @@ export class OpenFence {
         this.#isShown = true;
       }
     }
-    this.#plain.appendData(visible(shown));
-    return true;
+    return visible(shown);
   }
 
   #isClosing() {

@@ -25,18 +25,20 @@ export class Groups extends Brush {
   /**
    * @param {string} name
    * @param {string} [kind]
+   * @param {(element: any) => void} [build]
    */
-  element(name, kind) {
+  element(name, kind, build) {
     const count = this.#count++;
-    if (count < GROUP) return super.element(name, kind);
+    if (count < GROUP) return super.element(name, kind, build);
     if (count % GROUP === 0) {
       this.#group?.end();
-      const group = super.element("div", "group");
-      group.dataset.group = "";
-      group.style.isolation = "isolate"; // a layer of its own, which is passed over where nothing has changed
+      const group = super.element("div", "group", (group) => {
+        group.dataset.group = "";
+        group.style.isolation = "isolate"; // a layer of its own, which is passed over where nothing has changed
+      });
       this.#group = new Brush(group);
     }
-    return /** @type {Brush} */ (this.#group).element(name, kind);
+    return /** @type {Brush} */ (this.#group).element(name, kind, build);
   }
 
   end() {

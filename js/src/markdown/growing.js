@@ -1,5 +1,7 @@
 /** A list or a table that goes on: most of its items are settled, and what has to be read again stays short. */
 
+import { isDefining } from "./lex.js";
+
 /** @typedef {import("./lex.js").Token} Token */
 
 /**
@@ -10,6 +12,8 @@
  * @property {ChildNode} last the item that shows the end of that
  * @property {string} prefix what the rest is read behind: a table's head, or an item that makes a list loose
  * @property {number} skip how many items the prefix has
+ * @property {number} rows of a table, that are settled
+ * @property {number} length of these
  */
 
 /**
@@ -20,7 +24,7 @@
  */
 export function goesOn({ type, prefix }, token) {
   // A list that turns loose changes all its items. A definition may change what is settled.
-  return token?.type === type && !!token.loose === (type === "list" && !!prefix) && !token.raw.includes("]:");
+  return token?.type === type && !!token.loose === (type === "list" && !!prefix) && !isDefining(token);
 }
 
 /**
@@ -34,7 +38,7 @@ export function goesOn({ type, prefix }, token) {
  */
 export function settleItems(growing, token, element, lineEnd) {
   const { type, raw, items, loose } = token;
-  if (raw.includes("]:") || (type !== "list" && type !== "table")) return null;
+  if ((type !== "list" && type !== "table") || isDefining(token)) return null;
   const lines = raw.split(/(?<=\n)/);
   const head = type === "table" ? lines.slice(0, 2).join("") : "";
   /** @type {string[]} */
@@ -42,7 +46,8 @@ export function settleItems(growing, token, element, lineEnd) {
   let last = growing?.last ?? null;
   let at = growing ? growing.prefix.length : head.length;
   let text = growing?.text ?? head;
-  let next = growing?.skip ?? 0;
+  const first = growing?.skip ?? 0;
+  let next = first;
   for (; next + 1 < sources.length && at + sources[next].length <= lineEnd; next++) {
     at += sources[next].length;
     text += sources[next];
@@ -50,5 +55,6 @@ export function settleItems(growing, token, element, lineEnd) {
   }
   if (!last) return null;
   const prefix = head || (loose ? `${/^ *\S+/.exec(sources[next])} x\n\n` : "");
-  return { type, text, node: element, last, prefix, skip: head || !loose ? 0 : 1 };
+  const rows = (growing?.rows ?? 0) + next - first;
+  return { type, text, node: element, last, prefix, skip: head || !loose ? 0 : 1, rows, length: text.length - head.length };
 }

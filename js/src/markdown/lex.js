@@ -13,27 +13,50 @@ export class Lexed {
   #reader;
   /** @type {Map<Token[], string>} */
   #sources;
+  /** The definitions in it. */
+  #own;
   /** @type {Token[]} */
   blocks;
 
   /**
    * @param {string} source
-   * @param {Links} links the definitions so far
+   * @param {Links} links the definitions before it
    * @param {object} [extra] more of marked's options
+   * @param {import("./growing.js").Growing | null} [growing] what it begins with, if that is settled for a part
    */
-  constructor(source, links, extra) {
+  constructor(source, links, extra, growing) {
     ({ lexer: this.#lexer, reader: this.#reader } = lexer(extra));
-    Object.assign(this.links, links);
+    this.#own = this.#lexer.tokens.links;
+    if (growing?.type === "table") this.#reader.settled = growing;
     try {
       this.blocks = this.#lexer.blockTokens(source, this.#lexer.tokens);
     } catch {
       this.blocks = [{ type: "html", raw: source }]; // nested deeper than a stack is: shown as it is
     }
     this.#sources = new Map(this.#lexer.inlineQueue.map(({ src, tokens }) => [tokens, src]));
+    this.useAll(links);
   }
 
-  get links() {
-    return this.#lexer.tokens.links;
+  get isDefining() {
+    return Object.keys(this.#own).length > 0;
+  }
+
+  /**
+   * What stands in blocks is read from now on with these definitions.
+   *
+   * @param {Links} links
+   */
+  use(links) {
+    this.#lexer.tokens.links = links;
+  }
+
+  /**
+   * With those in its own blocks, too.
+   *
+   * @param {Links} links
+   */
+  useAll(links) {
+    this.use(this.isDefining ? Object.assign(Object.create(null), this.#own, links) : links);
   }
 
   /**
@@ -51,8 +74,8 @@ export class Lexed {
    * @returns {Token[]}
    */
   inline(source, finish) {
-    if (isTangled(source)) return [{ type: "raw", raw: source }];
     return pieces(source).flatMap((piece, i, { length }) => {
+      if (isTangled(piece)) return [{ type: "raw", raw: piece }];
       const tokens = this.#inline(piece);
       const finished = i === length - 1 && finish ? finish(piece, tokens) : piece;
       return finished === piece ? tokens : this.#inline(finished);
@@ -99,11 +122,14 @@ export function labelsIn(source) {
 
 /**
  * @param {Token[]} tokens
- * @param {Links} links gets the definitions in them that it has not yet
+ * @returns {Generator<Token, void>} the link definitions in them
  */
-export function define(tokens, links) {
+export function* definitionsIn(tokens) {
   for (const token of tokens) {
-    if (token.type === "def") links[token.tag] ??= { href: token.href, title: token.title };
-    else if (token.raw.includes("]:")) define(token.items ?? token.tokens ?? [], links);
+    if (token.type === "def") yield token;
+    else if (token.raw.includes("]:")) yield* definitionsIn(token.items ?? token.tokens ?? []);
   }
 }
+
+/** @param {Token} token */
+export const isDefining = (token) => !definitionsIn([token]).next().done;

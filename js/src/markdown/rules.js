@@ -50,8 +50,11 @@ const BESIDE_CJK = { ...INLINE, emStrongLDelim: /^\*+([^\s*])/u, delLDelim: /^~~
 const HALF = /[\udc00-\udfff]|[\ufe00-\ufe0e]/;
 const LAST = /([^])[\ufe00-\ufe0e]?$/u;
 
-/** Behind so many marks that nothing has closed, none is looked for any more: each look goes through all the rest. */
-const MOST_OPEN = 200;
+/** What closes emphasis is looked for until so many characters of a text have been gone over. */
+const MOST_LOOKED = 100_000;
+/** As marked has it, what is followed by a space opens nothing, nor does an underscore within a word. */
+const OPENS = /^(?:[*_]+|~~)\S/;
+const IN_WORD = /[\p{L}\p{N}]/u;
 
 /**
  * A text that begins with a mark; the text that it is the end of, without what cannot hold marks; and the last unit
@@ -61,11 +64,11 @@ const MOST_OPEN = 200;
  */
 
 class Reader extends BlockReader {
-  #open = 0;
+  #looked = 0;
 
   /** Another text begins. */
   begin() {
-    this.#open = 0;
+    this.#looked = 0;
   }
 
   /** @param {Marked} marked */
@@ -85,9 +88,11 @@ class Reader extends BlockReader {
    * @param {Marked} marked
    */
   #read(marks, rule, [source, masked, before]) {
-    if (!marks.includes(source[0]) || this.#open > MOST_OPEN) return;
-    const token = rule.call(this, source, masked, this.#look(source, masked, before));
-    if (!token) this.#open++;
+    if (!marks.includes(source[0]) || this.#looked > MOST_LOOKED || !OPENS.test(source)) return;
+    const last = this.#look(source, masked, before);
+    if (source[0] === "_" && last && IN_WORD.test(last)) return;
+    const token = rule.call(this, source, masked, last);
+    this.#looked += token ? /** @type {any} */ (token).raw.length : source.length;
     return token;
   }
 

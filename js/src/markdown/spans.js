@@ -3,18 +3,17 @@
 import { attribute, fill, isStale, isTooDeep } from "./brush.js";
 import { visible } from "./code.js";
 import { decode } from "./entities.js";
-import { address, isAllowed } from "./urls.js";
 
 /**
  * @typedef {import("./brush.js").Brush} Brush
  * @typedef {import("./lex.js").Token} Token
- * @typedef {import("../markdown.js").MarkdownOptions} MarkdownOptions
+ * @typedef {import("../markdown.js").MarkdownOptions & { targets: import("./urls.js").Targets }} DrawingOptions
  */
 
 /**
  * @param {Brush} brush
  * @param {Token[]} tokens
- * @param {MarkdownOptions} options
+ * @param {DrawingOptions} options
  * @param {boolean} [inLink]
  */
 export function drawSpans(brush, tokens, options, inLink = false) {
@@ -59,52 +58,55 @@ export function drawSpans(brush, tokens, options, inLink = false) {
 /**
  * @param {Brush} brush
  * @param {Token} token
- * @param {MarkdownOptions} options
+ * @param {DrawingOptions} options
  * @param {boolean} inLink
  */
 function drawLink(brush, { href, title, text, tokens = [], autolink }, options, inLink) {
-  const url = address(href, autolink);
+  const { targets } = options;
   const draw = (/** @type {Brush} */ inside) =>
     autolink ? inside.text(text) : drawSpans(inside, tokens, options, true);
-  if (inLink || !isAllowed(url, document.baseURI, false, options.links)) draw(brush);
-  else drawAnchor(brush, url, title, draw);
+  const url = inLink ? null : (autolink ? targets.autolink : targets.link)(href);
+  if (url === null) draw(brush);
+  else drawAnchor(brush, url, targets.title(title ?? ""), draw);
 }
 
 /**
  * @param {Brush} brush
- * @param {string | null} url
- * @param {string | null | undefined} title
+ * @param {string} url
+ * @param {string | null} title
  * @param {(inside: Brush) => void} draw
  */
 function drawAnchor(brush, url, title, draw) {
-  const link = /** @type {HTMLAnchorElement} */ (brush.element("a"));
+  const link = brush.element("a", "a", (link) => {
+    link.style.unicodeBidi = "isolate"; // what turns the direction of its words ends with it
+  });
   attribute(link, "href", url);
   attribute(link, "rel", "noopener nofollow");
-  attribute(link, "title", title ? decode(title) : null);
-  link.style.unicodeBidi = "isolate"; // what turns the direction of its words ends with it
+  attribute(link, "title", title);
   fill(link, draw);
 }
 
 /**
  * @param {Brush} brush
  * @param {Token} token
- * @param {MarkdownOptions} options
+ * @param {DrawingOptions} options
  * @param {boolean} inLink
  */
-function drawPicture(brush, { href, title, tokens = [] }, { images, links }, inLink) {
-  const url = address(href);
+function drawPicture(brush, { href, title, tokens = [] }, { images, targets }, inLink) {
+  const url = targets.picture(href);
+  const words = targets.title(title ?? "");
   const alt = plain(tokens);
-  const allowed = isAllowed(url, document.baseURI, true, links);
-  if (!allowed || (!images && inLink)) {
+  if (url === null || (!images && inLink)) {
     brush.text(alt);
   } else if (!images) {
-    drawAnchor(brush, url, title, (inside) => inside.text(alt || String(url)));
+    drawAnchor(brush, url, words, (inside) => inside.text(alt || url));
   } else {
-    const picture = /** @type {HTMLImageElement} */ (brush.element("img"));
-    picture.referrerPolicy = "no-referrer"; // before there is anything to ask for
-    picture.loading = "lazy";
+    const picture = brush.element("img", "img", (picture) => {
+      picture.referrerPolicy = "no-referrer"; // before there is anything to ask for
+      picture.loading = "lazy";
+    });
     attribute(picture, "alt", alt);
-    attribute(picture, "title", title ? decode(title) : null);
+    attribute(picture, "title", words);
     attribute(picture, "src", url);
   }
 }
@@ -126,23 +128,24 @@ function plain(tokens) {
  * @param {Token} token
  */
 export function drawCheckbox(brush, { checked }) {
-  const box = /** @type {HTMLInputElement} */ (brush.element("input"));
-  box.type = "checkbox";
-  box.disabled = true;
+  const box = brush.element("input", "input", (box) => {
+    box.type = "checkbox";
+    box.disabled = true;
+    box.setAttribute("aria-label", "Task");
+  });
   attribute(box, "checked", checked ? "" : null);
-  attribute(box, "aria-label", "Task");
   brush.text(" ");
 }
 
 /**
  * @param {Brush} brush
  * @param {Token} token
- * @param {MarkdownOptions} options
+ * @param {DrawingOptions} options
  */
 export function drawFormula(brush, { raw, tex, display }, { math }) {
   const formula = brush.element("span", "math");
-  formula.dataset.math = display ? "display" : "";
-  if (math && isStale(formula, tex, Number(display))) {
+  attribute(formula, "data-math", display ? "display" : "");
+  if (math && isStale(formula, tex, display)) {
     try {
       formula.replaceChildren(math(tex, display));
     } catch (error) {

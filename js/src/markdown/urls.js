@@ -3,9 +3,11 @@
 import { decode } from "./entities.js";
 
 const LINK = ["http:", "https:", "mailto:", "tel:"];
-/** In characters: each link with a definition's address has all of it. Longer ones do not work everywhere either. */
-const LONGEST = 2000;
 const PICTURE = ["http:", "https:"];
+/** In characters: each link has all of its definition's. Longer addresses do not work everywhere either. */
+const LONGEST = 2000;
+/** So many are kept in mind: there are no more definitions. */
+const MOST_KNOWN = 1000;
 
 /**
  * An address as it stands in an attribute: percent-encoded and without character references.
@@ -37,9 +39,51 @@ export function isAllowed(href, base, picture, links = () => true) {
   try {
     const url = new URL(/** @type {string} */ (href), base);
     isUrl = true;
-    return href !== null && (picture ? PICTURE : LINK).includes(url.protocol) && links(url);
+    return href !== null && (picture ? PICTURE : LINK).includes(url.protocol) && links(url) === true;
   } catch (error) {
     if (isUrl) reportError(error); // the page's own
     return false;
   }
+}
+
+/**
+ * What an answer's links need to know, each asked once, however many links have the same definition.
+ *
+ * @typedef {object} Targets
+ * @property {(written: string) => string | null} link an address, or null where no link may lead
+ * @property {(written: string) => string | null} autolink
+ * @property {(written: string) => string | null} picture
+ * @property {(written: string) => string | null} title
+ */
+
+/**
+ * @param {((url: URL) => boolean) | undefined} links whether the page wants it
+ * @returns {Targets}
+ */
+export function targets(links) {
+  const allowed = (/** @type {string | null} */ href, /** @type {boolean} */ picture) =>
+    isAllowed(href, document.baseURI, picture, links) ? href : null;
+  return {
+    link: once((written) => allowed(address(written), false)),
+    autolink: once((written) => allowed(address(written, true), false)),
+    picture: once((written) => allowed(address(written), true)),
+    title: once((written) => (written && written.length <= LONGEST ? decode(written) : null)),
+  };
+}
+
+/**
+ * @param {(written: string) => string | null} find
+ */
+function once(find) {
+  /** @type {Map<string, string | null>} */
+  const known = new Map();
+  return (/** @type {string} */ written) => {
+    let found = known.get(written);
+    if (found === undefined) {
+      found = find(written);
+      if (known.size >= MOST_KNOWN) known.clear();
+      known.set(written, found);
+    }
+    return found;
+  };
 }
