@@ -37,9 +37,15 @@ SETTINGS = {
 ROUTES = {"SDK stream": "sdk", "SDK helper": "helper", "requests": "requests"}
 SILENT = {"SDK stream": "idle", "SDK helper": "idle-helper", "requests": "idle-requests"}
 
-# How much more of each there may be behind RUNS than before: what comes and goes by itself. Of
-# memory, not all that is freed goes back to the system.
-MORE = {"threads": 2, "tasks": 4, "files": 8, "blocks": 20 * RUNS, "resident": 100_000_000}
+# How much more of each there may be behind RUNS than before: what comes and goes by itself. A pool
+# of threads grows while it is used; and of memory, not all that is freed goes back to the system.
+MORE = {
+    "threads": 2 * CLIENTS,
+    "tasks": 2 * CLIENTS,
+    "files": 8,
+    "blocks": 20 * RUNS,
+    "resident": 100_000_000,
+}
 
 
 @dataclass(frozen=True)
