@@ -39,8 +39,8 @@ def keep_unless_told(response: Response) -> None:
     _keep_apart(response)
 
 
-def is_refused() -> None:
-    """This request gets no answer of its view's: an exception left that, or we have refused."""
+def mark_refused() -> None:
+    """Note that this request gets no answer of its view's: an exception left that, or we refuse."""
     request.environ[_REFUSED] = True
 
 

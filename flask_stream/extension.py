@@ -19,7 +19,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from . import config, web
-from .caches import is_refused, keep_refusals_from_caches
+from .caches import keep_refusals_from_caches, mark_refused
 from .call import Call, called, current
 from .errors import FlaskStreamError, SourceError
 from .formats import FORMATS, Format, choose
@@ -280,7 +280,7 @@ def _dispatch(
                 refuse_other_sites()
             if "Last-Event-ID" in request.headers:
                 # EventSource reconnects by itself; the prompt must not run twice. 204 ends it.
-                is_refused()
+                mark_refused()
                 return Response(status=204)
             format = choose(request.headers.get("Accept"), route.format)
             if request.method == "HEAD":

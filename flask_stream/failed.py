@@ -55,11 +55,18 @@ def failed_run(id: str, error: Exception, debug: bool) -> Failed:
         return Failed("internal", SAFE_MESSAGES["internal"])
 
 
-def of_provider(error: Exception) -> Exception:
-    """A `ProviderError` in the place of an SDK's own exception, which may come through the app's
-    code (a second turn that is refused); of any other, itself."""
+def of_provider(error: Exception, *, begun: bool = False) -> Exception:
+    """A `ProviderError` in the place of an SDK's or HTTP client's own; of any other, itself.
+
+    :param begun: the run has. Then it may be the app's own HTTP client that has failed, for other
+        things, so only what the SDKs ask with is a provider's: a second turn that is refused.
+    """
     try:
-        told = from_exception(error, begun=True, clients=SDK_CLIENTS)
+        told = (
+            from_exception(error, begun=True, clients=SDK_CLIENTS)
+            if begun
+            else from_exception(error)
+        )
     except Exception:
         return error
     if told is None or told is error:

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, after_this_request, current_app, request
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
-from .caches import is_refused, keep_from_caches
+from .caches import keep_from_caches, mark_refused
 from .call import Call
 from .errors import SAFE_MESSAGES, RunError, plain_class
 from .events import Failed
-from .failed import cause_of, failed_by
+from .failed import cause_of, failed_by, of_provider
 from .formats import prefers_html
 from .limits import Full
-from .providers.errors import from_exception
 from .sites import OtherSite
 from .told import logger, raised
 
@@ -38,10 +37,7 @@ def as_http_error(error: Exception, call: Call) -> Exception:
     unless the app answers it.
     """
     if error is not call.refused:  # or a view that this one called has had it
-        told = from_exception(error)
-        if told is not None and told is not error:
-            told.__cause__ = error
-            error = told
+        error = of_provider(error)
         # Anybody can have those, as often as he likes: they are told once, or once a minute.
         if isinstance(error, RunError) and not isinstance(error, Full | OtherSite):
             detail, cause = error.detail or error.message, raised(cause_of(error))
@@ -55,7 +51,7 @@ def as_http_error(error: Exception, call: Call) -> Exception:
         if _REFUSED not in request.environ:
             after_this_request(_shape)
         request.environ[_REFUSED] = error
-        is_refused()
+        mark_refused()
     return error
 
 

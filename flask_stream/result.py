@@ -120,8 +120,7 @@ class Result:
 
         :raises TooLong: with it there are more than `most` characters. It is not added.
         """
-        # Words are nearly all that comes.
-        size = self.size + (len(event.text) if isinstance(event, Words) else size_of(event))
+        size = self.size + size_of(event)
         if size > most:
             raise TooLong(most)
         self.size = size

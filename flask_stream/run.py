@@ -148,7 +148,7 @@ class Run:
             except ClientLeft:
                 raise
             except Exception as error:
-                self._fail(of_provider(error))
+                self._fail(of_provider(error, begun=True))
             if self.ending is not None or self.result.error is not None:
                 self._close()  # before its callbacks, as where the client leaves
             self._settle("failed" if self.result.error else "complete")

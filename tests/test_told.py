@@ -163,16 +163,21 @@ def said_by_the_model(model: str) -> bytes:
     return frames({"id": "c", "model": model, "choices": [chunk]}, done=True)
 
 
+def line_of_a_run(site: Site, provider: Provider, log: Logged, model: str) -> str:
+    provider.play(said_by_the_model(model))
+    site.view(lambda: provider.create("openai_chat"))
+    assert site.events()[-1][0] == "done"
+    [line] = log.entries
+    return line
+
+
 @pytest.mark.parametrize(
     "model", ["m" + FORGED, "m\u2028x", "m outcome=failed error=x", "m\x1b[2J", "m" * (MANY // 2)]
 )
 def test_a_run_is_one_line_whatever_the_model_is_called(
     site: Site, provider: Provider, log: Logged, model: str
 ) -> None:
-    provider.play(said_by_the_model(model))
-    site.view(lambda: provider.create("openai_chat"))
-    assert site.events()[-1][0] == "done"
-    [line] = log.entries
+    line = line_of_a_run(site, provider, log, model)
     bare = re.sub(r'"(?:[^"\\]|\\.)*"', "quoted", line)
     assert len(re.findall(" outcome=", bare)) == 1
     assert " outcome=complete error=- " in bare
@@ -185,10 +190,7 @@ def test_a_run_is_one_line_whatever_the_model_is_called(
 def test_what_a_model_is_called_hides_nothing_of_what_comes_behind(
     site: Site, provider: Provider, log: Logged, model: str
 ) -> None:
-    provider.play(said_by_the_model(model))
-    site.view(lambda: provider.create("openai_chat"))
-    assert site.events()[-1][0] == "done"
-    [line] = log.entries
+    line = line_of_a_run(site, provider, log, model)
     behind = r" outcome=complete error=- first_text=\S+ seconds=\S+ characters=3 input_tokens=-"
     assert re.search(behind, line), line
 

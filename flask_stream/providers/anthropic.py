@@ -93,7 +93,7 @@ class _Reader:
         self.stopped(message)
 
     def block_start(self, d: JSON) -> Iterator[Event]:
-        index = place(d.get("index")) or "0"
+        index = _place(d)
         given: JSON = d.get("content_block") or {}
         if not self.turn.keep(given):
             return
@@ -125,7 +125,7 @@ class _Reader:
             yield from self.tool_result(block)
 
     def block_delta(self, d: JSON) -> Iterator[Event]:
-        index = place(d.get("index")) or "0"
+        index = _place(d)
         delta: JSON = d.get("delta") or {}
         kind = delta.get("type")
         if kind == "text_delta":
@@ -173,7 +173,7 @@ class _Reader:
         return text
 
     def block_stop(self, d: JSON) -> Iterator[Event]:
-        index = place(d.get("index")) or "0"
+        index = _place(d)
         if index in self.calls:
             yield from self.close_call(index)
 
@@ -239,11 +239,8 @@ class _Reader:
         if not isinstance(usage, dict):
             return
         raw = self.raw_usage
-        for key, value in mend_all(usage).items():
-            if value is not None or key not in raw:
-                self.turn.keep({key: value}, instead_of={key: raw[key]} if key in raw else None)
-                raw[key] = value
-        self.turn.raw_usage = raw
+        told = mend_all(usage)
+        self.turn.use(raw, {k: v for k, v in told.items() if v is not None or k not in raw})
         read = count(raw, "cache_read_input_tokens")
         written = count(raw, "cache_creation_input_tokens")
         fresh = count(raw, "input_tokens")
@@ -276,6 +273,10 @@ class _Reader:
             citation.get("cited_text"),
             citation.get("document_title"),
         )
+
+
+def _place(d: JSON) -> str:
+    return place(d.get("index")) or "0"
 
 
 def _title(document: Any) -> Any:

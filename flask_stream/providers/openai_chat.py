@@ -212,10 +212,7 @@ class _Reader:
         if not isinstance(usage, dict) or not usage:
             return
         raw = self.raw_usage
-        told: JSON = mend_all(usage)
-        self.turn.keep(told, instead_of={key: raw[key] for key in told if key in raw})
-        raw.update(told)
-        self.turn.raw_usage = raw
+        self.turn.use(raw, mend_all(usage))
         fresh, output = count(raw, "prompt_tokens"), count(raw, "completion_tokens")
         reasoning = count(raw, "completion_tokens_details", "reasoning_tokens")
         if reasoning is None:

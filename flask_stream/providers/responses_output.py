@@ -42,7 +42,7 @@ class Output:
 
     def begin(self, d: JSON, given: JSON, *, is_done: bool = False) -> Item:
         """The item that an event brings, at its beginning or at its end."""
-        kind, item = only_text(given.get("type")), self._at.get(place(d.get("output_index")))
+        kind, item = only_text(given.get("type")), self.at(d)
         # Some give every item the same index, or none.
         if item is None or item.is_done or item.kind not in ("", kind):
             item = self._open(d)

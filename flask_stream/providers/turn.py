@@ -67,6 +67,12 @@ class Turn:
         self.fail(ProviderError(detail=detail))
         return False
 
+    def use(self, raw: JSON, told: JSON) -> None:
+        """Put what a usage object tells into `raw`, which has what was told before."""
+        self.keep(told, instead_of={key: raw[key] for key in told if key in raw})
+        raw.update(told)
+        self.raw_usage = raw
+
     def stop(self, word: str) -> None:
         """The provider says why it stopped; where that was an interruption, it has failed."""
         self.provider_stop_reason = word

@@ -3,6 +3,7 @@
 import { markdown } from "/static/flask-stream-markdown.js";
 
 export { markdown };
+export { random } from "/test/counted.js";
 
 /** Draws an answer that arrives in these pieces; `each` looks at the page after each of them. */
 export function draw(pieces, { options, each } = {}) {
@@ -41,16 +42,6 @@ export function watch(part) {
 
 /** Whole characters: a stream is cut between them. */
 export const characters = (text) => Array.from(text);
-
-/** The same sequence in every run, in [0, 1). */
-export function random(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 export function cut(text, next, longest = 12) {
   const pieces = [];
