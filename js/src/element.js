@@ -4,7 +4,8 @@ import { stream } from "./connect.js";
 import { ending, isOfAnswer } from "./ending.js";
 import { badResponse } from "./errors.js";
 import { closesDialog, submission } from "./form.js";
-import { markdown, more } from "./load.js";
+import { markdown } from "./load.js";
+import { lock } from "./lock.js";
 import { slots } from "./slots.js";
 import { plainText } from "./text.js";
 import { beginTurn } from "./turn.js";
@@ -312,7 +313,7 @@ export class FlaskStreamElement extends Base {
     if (retryable) {
       const { retry } = slots(this);
       retry.hidden = false;
-      if (retryAfter) more().then((module) => module?.countdown(retry, retryAfter));
+      lock(retry, retryAfter);
     }
     this.#emit("stream:error", { status, code, message, retryable, attempt: this.#attempt });
   }
@@ -334,8 +335,7 @@ export class FlaskStreamElement extends Base {
     }
     stop.hidden = !running;
     retry.hidden = true;
-    retry.disabled = false;
-    delete retry.dataset.wait;
+    lock(retry, 0);
     if (status.textContent !== words) status.textContent = words;
   }
 

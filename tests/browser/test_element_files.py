@@ -216,3 +216,39 @@ def test_a_stop_while_a_file_is_being_loaded_keeps_what_has_arrived(page: Page, 
     route.continue_()
     expect(page.locator("[data-part=text]")).to_have_text("One two")
     assert parts(page) == [("reasoning", "Reasoninghm"), ("text", "One two")]
+
+
+def unavailable(site: Site) -> None:
+    request = site.request("/chat")
+    request.begin(503, "application/json", Retry_After="60").write(b"{}").end()
+
+
+def test_retry_is_locked_before_its_countdown_is_loaded(page: Page, site: Site) -> None:
+    held: list[Route] = []
+    page.route(f"**{MORE}", lambda route: held.append(route))
+    page.goto(site.page(ask_form()))
+    page.click("text=Ask")
+    with page.expect_request(f"**{MORE}"):
+        unavailable(site)
+    expect(retry_button(page)).to_be_disabled()
+    assert retry_button(page).get_attribute("data-wait") is None
+
+    # The next failure asks for no wait, and gets none of the last one's.
+    page.click("text=Ask")
+    fail(streaming(site, "/chat"))
+    expect(retry_button(page)).to_be_enabled()
+    [route] = held
+    route.continue_()
+    page.wait_for_load_state("networkidle")
+    expect(retry_button(page)).to_be_enabled()
+    assert retry_button(page).get_attribute("data-wait") is None
+
+
+def test_retry_whose_countdown_cannot_be_loaded_is_not_locked_for_ever(
+    lacking: Page, site: Site
+) -> None:
+    page = lacking
+    page.goto(site.page(ask_form()))
+    page.click("text=Ask")
+    unavailable(site)
+    expect(retry_button(page)).to_be_enabled()

@@ -119,9 +119,14 @@ def test_after_a_rate_limit_retry_counts_down_and_then_asks_again(page: Page) ->
     expect(retry).to_be_visible()
 
     expect(retry).to_be_enabled()
-    waits = page.evaluate("waits")
-    assert [wait for wait in ("3", "2", "1") if [wait, True] not in waits] == []
-    assert waits[-1] == [None, False]
+    *locked, last = page.evaluate("waits")
+    # A busy machine may skip a second: tests/browser/test_element_retry.py counts them all.
+    waits = [wait for wait, _ in locked if wait]
+    assert all(is_locked for _, is_locked in locked)
+    assert waits
+    assert {*waits} <= {"3", "2", "1"}
+    assert waits == sorted(waits, reverse=True)
+    assert last == [None, False]
     retry.click()
     expect(answer(page)).to_have_text(LET_THROUGH, use_inner_text=True)
     expect(note(page)).to_contain_text("output tokens")
