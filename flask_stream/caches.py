@@ -10,11 +10,11 @@ from __future__ import annotations
 from flask import Response, request
 from werkzeug.http import parse_set_header
 
+from .formats import COMPLETE_HEADERS
+
 #: All that decides about what a route answers: the format, whose page asks, and whether it is
 #: an EventSource that connects again. On each response, since each could have been another.
 _VARY = ("Accept", "Sec-Fetch-Site", "Origin", "Last-Event-ID")
-
-COMPLETE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 _REFUSED = "flask_stream.is_refused"  # in the request's environ
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, current_app, request
 from werkzeug.datastructures import Headers
 
-from .caches import COMPLETE_HEADERS, keep_unless_told
+from .caches import keep_unless_told
 from .errors import FlaskStreamError
-from .formats import Html, Json
+from .formats import Format
 from .formats.json import status_of
 from .providers.refused import discard
 from .providers.relays import apart
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .result import Result
 
 
-def complete(delivery: Delivery, format: Json | Html, call: Call) -> Response:
+def complete(delivery: Delivery, format: Format, call: Call) -> Response:
     """The response for a run that is read to its end here.
 
     :param call: the view's, which may have a page of its own.
@@ -30,11 +30,10 @@ def complete(delivery: Delivery, format: Json | Html, call: Call) -> Response:
     """
     delivery.drain()
     result = delivery.run.result
-    if call.no_js is not None and isinstance(format, Html):
+    if call.no_js is not None and format.is_page:
         return _page(call.no_js, result, call)
     rendered, status = format.render(result)
-    headers = COMPLETE_HEADERS
-    return current_app.response_class(rendered, status, headers, mimetype=format.mimetype)
+    return current_app.response_class(rendered, status, format.headers, mimetype=format.mimetype)
 
 
 def _page(no_js: NoJs, result: Result, call: Call) -> Response:

@@ -1,4 +1,4 @@
-"""One response of a run: the bytes of its events, and the connection that they go to.
+"""One response of a run: the bytes of its batches, and the connection that they go to.
 
 The request's own thread writes, and while it is about something else, the watcher may: a
 comment, so that no proxy takes a silent connection for dead. A lock keeps the two apart.
@@ -11,14 +11,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .events import FLUSH, Done, Event, Failed, Start
-from .formats import Streaming
-from .formats.text import Unterminated
+from .events import Done, Event, Failed, Start
+from .formats import Format, Unterminated
 from .run import ClientLeft, Run
 from .server import Connection
-
-# Bytes: what came in one read leaves in one write, unless it comes to more.
-_MOST_HELD = 65_536
 
 
 class Delivery:
@@ -46,52 +42,38 @@ class Delivery:
         self._take_lock()
         self.sent_at = time.monotonic()
 
-    def stream(self, format: Streaming) -> Iterator[bytes]:
-        """The run in a streaming format; what came in one network read leaves in one write.
+    def stream(self, format: Format) -> Iterator[bytes]:
+        """The run in a format that has bytes for each batch; each leaves in one write.
 
         The first item is empty, and made before anything is encoded: the caller begins the
         generator with it, when it is not known yet what the response's headers will be.
 
         :raises Unterminated: the run failed, and the format has no word for that.
         """
-        run, events, held, size = self.run, self.run.events(), list[bytes](), 0
+        batches = self.run.batches()
         try:
             yield b""
-            event: Event | None = next(events)
-            while event is not None:
-                unterminated: Unterminated | None = None
-                if isinstance(event, Start) and self.connection.beat is not None:
-                    event = replace(event, heartbeat=self.heartbeat)
-                if event is not FLUSH:
-                    try:
-                        encoded = format.encode(event)
-                        size += len(encoded)
-                        held.append(encoded)
-                    except Unterminated as error:
-                        unterminated = error  # what came with it is sent first
-                    except Exception as error:  # of an app's own event, changed since it was made
-                        event = events.throw(error)
-                        continue
-                if unterminated or size > _MOST_HELD or not run.more:
-                    written = b"".join(held)
-                    if written or isinstance(event, Start):
-                        held.clear()
-                        size = 0
-                        self._take_lock()
-                        self.sent_at = None
-                        yield written
-                        self.sent_at = time.monotonic()
-                if unterminated is not None:
-                    raise unterminated
-                if not isinstance(event, Done | Failed):  # nothing may come behind those
+            batch: list[Event] | None = next(batches)
+            while batch is not None:
+                if isinstance(batch[0], Start) and self.connection.beat is not None:
+                    batch = [replace(batch[0], heartbeat=self.heartbeat)]
+                data, error = _encoded(format, batch)
+                if data or isinstance(batch[0], Start):  # headers leave with the first bytes
+                    self._take_lock()
+                    self.sent_at = None
+                    yield data
+                    self.sent_at = time.monotonic()
+                if isinstance(error, Unterminated):
+                    raise error
+                if not isinstance(batch[-1], Done | Failed):  # nothing may come behind those
                     self._free_lock()
-                event = next(events, None)
+                batch = next(batches, None) if error is None else batches.throw(error)
         except ClientLeft:
             format.cut()
         finally:
             self.sent_at = time.monotonic()  # a write that failed is over, too
-            events.close()  # now, and not when it is collected
-            run.close()  # its events may never have been asked for
+            batches.close()  # now, and not when it is collected
+            self.run.close()  # its batches may never have been asked for
             self._take_lock()
 
     def drain(self) -> None:
@@ -101,7 +83,7 @@ class Delivery:
         """
         self._free_lock()
         try:
-            for _ in self.run.events():
+            for _ in self.run.batches():
                 pass
         finally:
             self._take_lock()
@@ -115,3 +97,19 @@ class Delivery:
         if self._has_lock:
             self._has_lock = False
             self.lock.release()
+
+
+def _encoded(format: Format, batch: list[Event]) -> tuple[bytes, Exception | None]:
+    """The bytes of a batch, up to an event that cannot be encoded, and why it cannot."""
+    try:
+        return format.encode(batch), None
+    except Exception as error:  # of an app's own event, changed since it was made
+        if len(batch) == 1:
+            return b"", error
+    whole = b""
+    for event in batch:
+        data, failed = _encoded(format, [event])
+        whole += data
+        if failed is not None:
+            return whole, failed
+    return whole, None

@@ -80,6 +80,16 @@ class Start(Event):
 
 
 @_event
+class Step(Event):
+    """A relayed stream begins: for formats that have steps. The native wire does not carry it."""
+
+    kind = "step"
+
+    def payload(self) -> JSON:
+        return {}
+
+
+@_event
 class Meta(Event):
     """Who answers: sent as soon as something is known, and again when more is."""
 
@@ -271,7 +281,7 @@ class Failed(Event):
         return {"code": self.code, "message": self.message, "retryable": self.retryable}
 
 
-_OURS = (Start, Meta, Text, Reasoning, Refusal, ToolCallStart, ToolCallDelta, ToolCall)
+_OURS = (Start, Step, Meta, Text, Reasoning, Refusal, ToolCallStart, ToolCallDelta, ToolCall)
 RESERVED = frozenset(event.kind for event in (*_OURS, ToolResult, Source, Usage, Done, Failed))
 _OF_EVENTSOURCE = frozenset({"error", "open", "message"})
 
@@ -322,13 +332,3 @@ class Data(Event):
 VOCABULARY: frozenset[type[Event]] = frozenset(
     {*_OURS, ToolResult, Source, Usage, Done, Failed, Data}
 )
-
-
-class _Flush(Event):
-    """No event of the vocabulary: «write now what is held back»."""
-
-    __slots__ = ()
-    kind = ""
-
-
-FLUSH = _Flush()

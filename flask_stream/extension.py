@@ -42,7 +42,7 @@ _STREAMS = "flask_stream"  # an attribute of decorated views, which functools.wr
 class _Route(NamedTuple):
     """What a decorator says; None where the request or the configuration does."""
 
-    format: Format | None
+    format: type[Format] | None
     on_finish: Callback | None
     idle_seconds: float | None
     max_seconds: float | None
@@ -282,7 +282,7 @@ def _dispatch(
                 # EventSource reconnects by itself; the prompt must not run twice. 204 ends it.
                 mark_refused()
                 return Response(status=204)
-            format = choose(request.headers.get("Accept"), route.format)
+            format = choose(request.headers.get("Accept"), route.format)()
             if request.method == "HEAD":
                 return head_response(format)
             call.reserve()

@@ -7,7 +7,6 @@ body that came of it is changed only where it is the one that Flask makes when t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from .call import Call
 from .errors import SAFE_MESSAGES, RunError, plain_class
 from .events import Failed
 from .failed import cause_of, failed_by, of_provider
-from .formats import prefers_html
+from .formats import Format, of_refusals
 from .limits import Full
 from .sites import OtherSite
 from .told import logger, raised
@@ -76,16 +75,17 @@ def _shape(response: Response) -> Response:
     known that no errorhandler of the app has answered.
     """
     error: Exception = request.environ[_REFUSED]
-    if prefers_html(request.headers.get("Accept")):
+    format = of_refusals(request.headers.get("Accept"))
+    if format.is_page:
         return response
     if isinstance(error, HTTPException) and _is_flasks(response, error):
-        _make_json(response, failed_by(error, current_app.debug))
+        _show(response, format, failed_by(error, current_app.debug))
     elif _is_flasks(response, InternalServerError()):
         # An HTTPException comes to this where an errorhandler of the app has failed with it.
         bug = Failed("internal", SAFE_MESSAGES["internal"])
         if not isinstance(error, HTTPException):
             bug = failed_by(error, current_app.debug)
-        _make_json(response, bug)
+        _show(response, format, bug)
     return response
 
 
@@ -101,9 +101,9 @@ def _is_flasks(response: Response, error: HTTPException) -> bool:
     return response.get_data() == (b"" if request.method == "HEAD" else bare.get_data())
 
 
-def _make_json(response: Response, failed: Failed) -> None:
-    response.set_data(json.dumps(failed.payload()))
-    response.mimetype = "application/json"
+def _show(response: Response, format: Format, failed: Failed) -> None:
+    body, response.mimetype = format.refusal(failed)
+    response.set_data(body)
 
 
 def telling_in_debug_mode(app: Flask) -> WSGIApplication:
@@ -118,22 +118,23 @@ def telling_in_debug_mode(app: Flask) -> WSGIApplication:
         try:
             return wsgi_app(environ, start_response)
         except Exception as error:
-            if environ.get(_REFUSED) is not error or not _tells(app, environ):
+            format = of_refusals(environ.get("HTTP_ACCEPT"))
+            if environ.get(_REFUSED) is not error or format.is_page or not _lets_through(app):
                 raise
             path, method = environ.get("PATH_INFO"), environ.get("REQUEST_METHOD")
             logger.error("Exception on %s [%s]", path, method, exc_info=raised(error))
             response = app.response_class(status=_status_of(error))
-            _make_json(response, failed_by(error, debug=True))
+            _show(response, format, failed_by(error, debug=True))
             keep_from_caches(response)
             return response(environ, start_response)
 
     return telling
 
 
-def _tells(app: Flask, environ: WSGIEnvironment) -> bool:
-    """Whether it was debug mode that let the exception through, and no page was asked for."""
+def _lets_through(app: Flask) -> bool:
+    """Whether debug mode is why the exception came through, and not what the app has asked for."""
     asked = app.testing or app.config["PROPAGATE_EXCEPTIONS"] is not None
-    return app.debug and not asked and not prefers_html(environ.get("HTTP_ACCEPT"))
+    return app.debug and not asked
 
 
 def _status_of(error: Exception) -> int:

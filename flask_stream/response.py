@@ -13,28 +13,18 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Response as WSGIResponse
 
 from . import advice
-from .caches import COMPLETE_HEADERS, vary
+from .caches import vary
 from .call import Call
 from .complete import complete
 from .delivery import Delivery
 from .errors import StreamFailed
-from .formats import Format, Html, Json, Streaming
+from .formats import Format
 from .providers.refused import discard
-from .returned import items_of
+from .returned import batches_of
 from .run import ClientLeft, Run
 from .server import Connection
 from .told import logger
 from .watch import Timing, watcher
-
-STREAM_HEADERS = {
-    # no-transform: no proxy may touch the words; no-store: nor keep them.
-    "Cache-Control": "no-store, no-transform",
-    # nginx would hold the answer until it is whole.
-    "X-Accel-Buffering": "no",
-    # Keeps compressing middleware and nginx's gzip off: they hold back what they compress.
-    "Content-Encoding": "identity",
-    "X-Content-Type-Options": "nosniff",
-}
 
 _RESPONSE = "flask_stream.response"  # in the request's environ
 
@@ -109,8 +99,7 @@ def awaited(format: Format, call: Call, timing: Timing, began: float) -> Iterato
     delivery = Delivery(run, Connection(request.environ), timing.heartbeat)
     # In a format that has comments, one would tell whether it is more than half of a connection
     # that a FIN has closed; before the headers there can be none.
-    has_comments = not isinstance(format, Json | Html) and bool(format.comment)
-    delivery.connection.notices_fin = not has_comments
+    delivery.connection.notices_fin = not format.comment
     watcher().watch(delivery, request.environ, timing)
     try:
         yield delivery
@@ -139,8 +128,8 @@ def respond(value: Any, format: Format, call: Call, delivery: Delivery, timing: 
     :raises RunError, HTTPException, Exception: what the opening of the run raises.
     """
     run = delivery.run
-    items = items_of(value)
-    if items is None:
+    batches = batches_of(value)
+    if batches is None:
         _warn_of_own_events(value)
         given = value[0] if isinstance(value, tuple) and value else value
         if isinstance(given, WSGIResponse) and given.is_streamed:  # it may read what the view began
@@ -154,13 +143,13 @@ def respond(value: Any, format: Format, call: Call, delivery: Delivery, timing: 
     except StreamFailed:
         discard(value)
         raise
-    run.open(items)
+    run.open(batches)
     call.begun(run)
     try:
         delivery.begin()
         advice.of_server(request.environ, delivery.connection, timing.heartbeat)
         advice.of_extensions(current_app.extensions)
-        if isinstance(format, Json | Html):
+        if format.is_complete:
             response = complete(delivery, format, call)
         else:
             response = _streamed(delivery, format, timing)
@@ -182,14 +171,14 @@ def _warn_of_own_events(value: Any) -> None:
         )
 
 
-def _streamed(delivery: Delivery, format: Streaming, timing: Timing) -> Response:
+def _streamed(delivery: Delivery, format: Format, timing: Timing) -> Response:
     run, connection = delivery.run, delivery.connection
     connection.notices_fin = True
     body: Iterator[bytes] = stream_with_context(delivery.stream(format))
     # Flask 3.1.2 and later tear the request down twice unless the first item is taken here.
     next(body)
     frames = _Frames(body, run, connection, format.comment)
-    response = _response_class()(frames, mimetype=format.mimetype, headers=STREAM_HEADERS)
+    response = _response_class()(frames, mimetype=format.mimetype, headers=format.headers)
     response.frames = frames  # type: ignore[attr-defined]
     response.call_on_close(run.close)
     connection.limit(timing.idle)
@@ -200,8 +189,7 @@ def _streamed(delivery: Delivery, format: Streaming, timing: Timing) -> Response
 
 def head_response(format: Format) -> Response:
     """The headers of an answer that nobody was asked for (HEAD)."""
-    headers = COMPLETE_HEADERS if isinstance(format, Json | Html) else STREAM_HEADERS
-    response = current_app.response_class(mimetype=format.mimetype, headers=headers)
+    response = current_app.response_class(mimetype=format.mimetype, headers=format.headers)
     response.automatically_set_content_length = False  # it is not known before the answer is
     vary(response)
     return response

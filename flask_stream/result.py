@@ -6,9 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from .errors import TooLong
 from .events import (
-    FLUSH,
     JSON,
     Event,
     Failed,
@@ -32,7 +30,7 @@ def size_of(event: Event) -> int:
         return len(event.text)
     if isinstance(event, ToolCallDelta):
         return len(event.arguments) + max(0, len(event.id) - _USUAL_ID)
-    return 0 if event is FLUSH else _characters(event.payload())
+    return _characters(event.payload())
 
 
 def _characters(value: Any) -> int:
@@ -115,18 +113,25 @@ class Result:
     def refusal(self) -> str:
         return "".join(self.pieces["refusal"])
 
-    def add(self, event: Event, most: float = math.inf) -> None:
-        """Add one event up. Usage, stop reason and outcome are set by whoever knows them.
+    def add_all(self, events: list[Event], most: float = math.inf) -> list[Event]:
+        """Add events up. Usage, stop reason and outcome are set by whoever knows them.
 
-        :raises TooLong: with it there are more than `most` characters. It is not added.
+        :returns: all of them; or those before one with which there are more than `most`
+            characters.
         """
-        size = self.size + size_of(event)
-        if size > most:
-            raise TooLong(most)
-        self.size = size
-        if isinstance(event, Words):
-            self.pieces[event.kind].append(event.text)
-        elif isinstance(event, Meta):
+        for at, event in enumerate(events):
+            size = self.size + size_of(event)
+            if size > most:
+                return events[:at]
+            self.size = size
+            if isinstance(event, Words):
+                self.pieces[event.kind].append(event.text)
+            else:
+                self._add(event)
+        return events
+
+    def _add(self, event: Event) -> None:
+        if isinstance(event, Meta):
             self.provider = event.provider or self.provider
             self.model = event.model or self.model
             self.response_id = event.response_id or self.response_id

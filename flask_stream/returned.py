@@ -1,4 +1,4 @@
-"""What a view returned, as the items of the run that it is to be."""
+"""What a view returned, as the batches of Events of the run that it is to be."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ from .events import Event
 from .providers.adapt import adapt, adapt_items
 from .providers.names import class_names
 from .providers.refused import discard
-from .providers.relay import relay_source
+from .providers.relay import relay_batches
 from .providers.relays import bounds
 from .providers.shapes import SDKS, is_streamed
 from .providers.source import Source
 
 
-def items_of(value: Any) -> Iterable[Any] | None:
+def batches_of(value: Any) -> Iterable[list[Event]] | None:
     """What is to be sent of what a view returned; None where that is for Flask.
 
     :raises SourceError: it is nothing that a view may return; the message says what to do.
     """
     source = adapt(value)
     if source is not None:
-        source.joins = True
-        return relay_source(source)
+        return relay_batches(source, finishing=False)  # the run does, once it has sent `done`
     return None if _is_for_flask(value) else _Opening(value)
 
 
@@ -41,11 +40,11 @@ class _Opening:
         self._iterator: Any = None  # which may be a generator, where the items are none
         self._relayed: Any = None
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[list[Event]]:
         self._iterator = iter(self._items)
         adapted = adapt_items(self._items, self._iterator, bounds().event_bytes)
         if isinstance(adapted, Source):
-            adapted = self._relayed = relay_source(adapted)
+            adapted = self._relayed = relay_batches(adapted)
         return adapted
 
     def close(self) -> None:

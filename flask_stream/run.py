@@ -1,7 +1,7 @@
-"""One run: its opening, its events in order, its one terminal event, its one settling.
+"""One run: its opening, its batches of events in order, its one terminal event, its one settling.
 
-A run is read by its request's own thread. What that thread cannot do while it waits, the
-watcher does (see `watch`).
+A run is read by one thread. What that thread cannot do while it waits, the watcher does (see
+`watch`).
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 
 from blinker import NamedSignal, Namespace
 
-from .errors import RunError
-from .events import FLUSH, Done, Event, Meta, Start, Text, Usage
+from .errors import RunError, TooLong
+from .events import Done, Event, Meta, Start, Text, Usage
 from .failed import failed_run, of_provider
 from .providers.relays import Relays, apart, relays
-from .providers.surrogates import Mender
 from .result import Result, utf16_length
 from .told import Fields, logger
 
@@ -33,15 +32,17 @@ stream_finished = _signals.signal("stream-finished")
 
 Callback = Callable[[Result], object]
 
-_END = object()
-
 
 class ClientLeft(Exception):
     """Nobody reads the run any more."""
 
 
+Batch = list[Event]
+
+_NOTHING = Meta()
+
 class Run:
-    """One answer on its way to one client: from before its view is called, which has its items.
+    """One answer on its way: from before its view is called, which gives its batches.
 
     :param relayed: what the view relays, and then the run.
     :param callbacks: called once, with the Result, before the terminal event leaves. The
@@ -53,8 +54,8 @@ class Run:
 
     For the watcher, whose thread is another:
 
-    :ivar ending: set from outside: why the run is to end, at its source's next item.
-    :ivar opened: its first item is there; before that, its view is at work.
+    :ivar ending: why the run is to end, at its source's next batch; see `end`.
+    :ivar opened: its first batch is there; before that, its view is at work.
     :ivar relays: the providers' streams that are read.
     :ivar at_end: called when the run is over and nothing of it will be sent any more.
     """
@@ -76,10 +77,9 @@ class Run:
         self.began = time.monotonic() if began is None else began
         self.at_end: list[Callable[[], None]] = []
         self.opened = self.over = False
-        self._items: Iterable[Event] = ()
-        self._iterator: Iterator[Event] | None = None
-        self._next: object = None
-        self._mender = Mender()
+        self._given: Iterable[Batch] = ()
+        self._iterator: Iterator[Batch] | None = None
+        self._next: Batch | None = []  # None behind the last one
         self._callbacks = callbacks
         self._sender = sender
         self._name = name
@@ -87,24 +87,18 @@ class Run:
         self._usages: list[Usage] = []  # of the app's own, beside its steps'
         self._closed = self._settled = False
 
-    @property
-    def more(self) -> bool:
-        """Whether the next event is already there, so that a write may wait for it."""
-        sources = self.relays.sources
-        return bool(sources) and sources[-1].more
-
-    def open(self, items: Iterable[Event]) -> None:
-        """Take the first of the events to send, so that what fails up to there is an HTTP error.
+    def open(self, batches: Iterable[Batch]) -> None:
+        """Take the first of what is to be sent, so that what fails up to there is an HTTP error.
 
         :raises Exception: whatever the view's generator, or the provider, raises.
         :raises RunError: the run has had to end meanwhile.
         """
-        self._items = items
+        self._given = batches
         self.result.steps = self.relays.go_on(self.result)
         try:
             self._wait()
         except ClientLeft:
-            pass  # there is a run, whose callbacks are to be told; `events` ends it
+            pass  # there is a run, whose callbacks are to be told; `batches` ends it
         except BaseException:
             try:
                 self._close()
@@ -127,8 +121,8 @@ class Run:
         finally:
             self._finish()
 
-    def events(self) -> Generator[Event, None, None]:
-        """`start` first, exactly one of `done` and `failed` last; FLUSH in between.
+    def batches(self) -> Generator[Batch, None, None]:
+        """`start` alone first, exactly one of `done` and `failed` alone last.
 
         An exception that is thrown into it, for an event that cannot be sent, ends the run.
 
@@ -137,14 +131,16 @@ class Run:
         try:
             if isinstance(self.ending, ClientLeft):
                 raise self.ending
-            yield Start(self.id)
+            yield [Start(self.id)]
             try:
-                while self._next is not _END:
-                    for event in self._mender.feed(self._next):  # type: ignore[arg-type]
-                        yield from self._pass_on(event)
+                while (batch := self._next) is not None:
+                    events = self._noticed(batch)
+                    fitting = self.result.add_all(events, self.relays.bounds.characters)
+                    if fitting:
+                        yield fitting
+                    if len(fitting) < len(events):
+                        raise TooLong(self.relays.bounds.characters)
                     self._wait()
-                for event in self._mender.end():
-                    yield from self._pass_on(event)
             except ClientLeft:
                 raise
             except Exception as error:
@@ -152,7 +148,7 @@ class Run:
             if self.ending is not None or self.result.error is not None:
                 self._close()  # before its callbacks, as where the client leaves
             self._settle("failed" if self.result.error else "complete")
-            yield self._terminal()
+            yield [self._terminal()]
             for source in self.relays.sources[-1:]:
                 source.finish()
         finally:
@@ -169,51 +165,59 @@ class Run:
         finally:
             self._finish()
 
+    def end(self, ending: RunError | ClientLeft) -> None:
+        """Have the run end, for this reason if it is the first one; from any thread.
+
+        It notices now where its source can be woken, else at its source's next batch.
+        """
+        if self.ending is None:
+            self.ending = ending
+        self.wake()
+
     def wake(self) -> None:
-        """Have the run notice its `ending` now, where its source can be woken."""
+        """Have the run notice its `ending`: again, where it began to read meanwhile."""
         self.relays.stop()
 
     def _take(self) -> None:
-        """The next item, if there is one."""
+        """The next batch, if there is one."""
         token = relays.set(self.relays)
         try:
             if self._iterator is None:
-                self._iterator = iter(self._items)
-            self._next = next(self._iterator, _END)
+                self._iterator = iter(self._given)
+            self._next = next(self._iterator, None)
         finally:
             relays.reset(token)
 
     def _wait(self) -> None:
-        """Take the next item. Whatever it is, the run can end here."""
+        """Take the next batch. Whatever it is, the run can end here."""
         if self.ending is None:
             try:
                 self._take()
             except (Exception, GeneratorExit) as error:
                 if self.ending is not None:
-                    self._next = None  # whatever being woken has led to
+                    self._next = []  # whatever being woken has led to
                 elif isinstance(error, GeneratorExit):  # the server would take it for its own
                     raise RuntimeError("The view's generator raised GeneratorExit.") from error
                 else:
                     raise
         # What has come to its own end meanwhile is whole, if all that it was made of is.
-        if self.ending is not None and not (self._next is _END and self.relays.whole):
+        if self.ending is not None and not (self._next is None and self.relays.whole):
             raise self.ending
 
-    def _pass_on(self, event: Event) -> Iterator[Event]:
-        result = self.result
-        if event is FLUSH:
-            yield event
-            return
-        if isinstance(event, Usage):
-            event = self._add_usage(event)
-        elif isinstance(event, Meta):
-            if not event.payload():
-                return
-        elif isinstance(event, Text) and result.first_text_seconds is None:
-            result.first_text_seconds = time.monotonic() - self.began
-            self._tell(stream_first_text)
-        result.add(event, self.relays.bounds.characters)
-        yield event
+    def _noticed(self, batch: Batch) -> Batch:
+        """The batch as it is told: usage as the run's total, and nothing that says nothing."""
+        told = batch
+        for event in batch:
+            if isinstance(event, Text):
+                if self.result.first_text_seconds is None:
+                    self.result.first_text_seconds = time.monotonic() - self.began
+                    self._tell(stream_first_text)
+            elif isinstance(event, Meta | Usage) and told is batch:
+                told = [self._total_of(event) for event in batch if event != _NOTHING]
+        return told
+
+    def _total_of(self, event: Event) -> Event:
+        return self._add_usage(event) if isinstance(event, Usage) else event
 
     def _add_usage(self, usage: Usage) -> Usage:
         """The run's total: a relay tells its step's usage, an app that of a call of its own.
@@ -310,7 +314,7 @@ class Run:
             return
         self._closed = True
         self.relays.stop()  # the app's clean-up buys nothing more, and waits for nobody
-        close = getattr(self._items, "close", None)
+        close = getattr(self._given, "close", None)
         if close is not None:
             token = relays.set(self.relays)
             try:

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 _LINE_END = re.compile("\r\n|\n|\r")
 # The names of fields that the spec knows; that of a comment is empty.
 FIELDS = frozenset(("", "data", "event", "id", "retry"))
-_dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+#: A value as one line of compact JSON, in Unicode as it is.
+to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class ServerSentEvent(NamedTuple):
@@ -22,22 +24,29 @@ class ServerSentEvent(NamedTuple):
     last_event_id: str
 
 
-def encode(event: str, data: Any, id: str | None = None) -> bytes:
-    """One frame: the event's name, and its data as one line of compact JSON in UTF-8.
+def frame(event: str, data: Any, id: str | None = None) -> str:
+    """One frame: the event's name, and its data as one line of compact JSON.
 
     :param event: without CR and LF; the event classes see to that.
-    :param data: anything that JSON can carry. Lone surrogates, which UTF-8 cannot, become
-        U+FFFD.
+    :param data: anything that JSON can carry.
     :param id: for `Last-Event-ID`, without CR, LF and NUL.
     :raises TypeError, ValueError: JSON cannot carry the data.
     """
-    frame = f"event: {event}\ndata: {_dumps(data)}\n\n"
-    if id is not None:
-        frame = f"id: {id}\n{frame}"
+    framed = f"event: {event}\ndata: {to_json(data)}\n\n"
+    return framed if id is None else f"id: {id}\n{framed}"
+
+
+def to_bytes(frames: str) -> bytes:
+    """In UTF-8. Lone surrogates, which it cannot carry, become U+FFFD."""
     try:
-        return frame.encode()
+        return frames.encode()
     except UnicodeEncodeError:
-        return frame.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+        return frames.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+
+
+def encode(event: str, data: Any, id: str | None = None) -> bytes:
+    """One whole frame, in bytes; see `frame` and `to_bytes`."""
+    return to_bytes(frame(event, data, id))
 
 
 class Lines:

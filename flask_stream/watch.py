@@ -1,9 +1,11 @@
 """The one watcher of a worker process: heartbeats, clients gone, deadlines, shutdown.
 
 An attached run is read by its request's own thread. While that thread waits for the
-provider it can do nothing else, so one thread looks after all runs of the process, ten
-times a second. It meets a run only where nothing is written, under its delivery's lock,
-which it takes without blocking: nothing stands between a token and the socket.
+provider it can do nothing else, so one thread looks after all of the process, ten times a
+second: after runs (how long they take, and their providers), and apart from that after
+deliveries (whether their client is there, and when it last heard of us). It writes only where
+nobody else does, under the delivery's lock, which it takes without blocking: nothing stands
+between a token and the socket.
 """
 
 from __future__ import annotations
@@ -57,6 +59,10 @@ class _Watched:
     timing: Timing
     beaten_at: float = 0.0
     ended_at: float | None = None  # when the run's `ending` was first seen
+
+    @property
+    def run(self) -> Run:
+        return self.delivery.run
 
 
 class Watcher:
@@ -148,8 +154,8 @@ class Watcher:
             try:
                 self._look_after(watched, now, watched in hinted)
             except Exception:
-                logger.exception("Run %s: watching it failed", watched.delivery.run.id)
-        if self._must_notify and any(_may_take_long(w.delivery.run) for w in all_watched):
+                logger.exception("Run %s: watching it failed", watched.run.id)
+        if self._must_notify and any(_may_take_long(watched.run) for watched in all_watched):
             self._worker.notify()
 
     def _tell_refused(self, now: float) -> None:
@@ -166,50 +172,50 @@ class Watcher:
         )
 
     def _look_after(self, watched: _Watched, now: float, hinted: bool) -> None:
-        delivery, run = watched.delivery, watched.delivery.run
+        self._look_after_run(watched.run, watched.timing, now)
+        self._look_after_delivery(watched, now, hinted)
+
+    def _look_after_run(self, run: Run, timing: Timing, now: float) -> None:
+        """Have it end where it is time, and wake what it reads."""
+        ending = run.ending or self._deadline_passed(run, timing, now)
+        if ending is not None and not run.over:
+            run.end(ending)
         for source in run.relays.sources:
             if source.due is not None and now >= source.due:
                 source.cancel()  # the rest of its body takes too long
-        if run.ending is None:
-            run.ending = self._deadline_passed(watched, now)
+            elif source.asked_at is not None and now - source.asked_at >= timing.idle:
+                source.cancel(_silent(timing.idle))
+
+    def _look_after_delivery(self, watched: _Watched, now: float, hinted: bool) -> None:
+        """See whether its client is there, and have that know that we are."""
+        delivery, run = watched.delivery, watched.run
         if not delivery.lock.acquire(blocking=False):
-            # It writes; it sees `ending` before it takes another item.
             self._hang_up_if_stuck(watched, now)
             return
         try:
-            if not run.over:
-                self._meet(watched, now, hinted)
+            if run.over or run.ending is not None:
+                return
+            if hinted and delivery.connection.has_left():
+                run.end(ClientLeft())
+            else:
+                self._beat(watched, now)
+        except OSError:  # of a write: the connection is lost
+            run.end(ClientLeft())
         finally:
             delivery.lock.release()
 
-    def _meet(self, watched: _Watched, now: float, hinted: bool) -> None:
-        """What is to be done for a run that is not writing. Under its delivery's lock."""
-        run, connection = watched.delivery.run, watched.delivery.connection
-        sent_at = watched.delivery.sent_at or now
-        try:
-            if hinted and run.ending is None and connection.has_left():
-                run.ending = ClientLeft()
-            if run.ending is not None:
-                run.wake()
-                if isinstance(run.ending, ClientLeft):
-                    return
-            for source in run.relays.sources:
-                asked_at = source.asked_at
-                # Its words may have waited for their reader, too.
-                if asked_at is not None and (now - max(asked_at, sent_at) >= watched.timing.idle):
-                    source.cancel(_silent(watched.timing.idle))
-            due = max(sent_at, watched.beaten_at) + watched.timing.heartbeat
-            if now >= due and connection.beat is not None and connection.can_take():
-                connection.beat()
-                # By the clock, so that comments do not drift, but never to catch up.
-                watched.beaten_at = max(due, now - watched.timing.heartbeat)
-        except OSError:  # of a write: the connection is lost
-            run.ending = ClientLeft()
-            run.wake()
+    def _beat(self, watched: _Watched, now: float) -> None:
+        """Send a comment, if it is time. Under the delivery's lock."""
+        delivery = watched.delivery
+        beat = delivery.connection.beat
+        due = max(delivery.sent_at or now, watched.beaten_at) + delivery.heartbeat
+        if now >= due and beat is not None and delivery.connection.can_take():
+            beat()
+            # By the clock, so that comments do not drift, but never to catch up.
+            watched.beaten_at = max(due, now - delivery.heartbeat)
 
-    def _deadline_passed(self, watched: _Watched, now: float) -> RunError | None:
-        timing = watched.timing
-        if timing.max is not None and now - watched.delivery.run.began >= timing.max:
+    def _deadline_passed(self, run: Run, timing: Timing, now: float) -> RunError | None:
+        if timing.max is not None and now - run.began >= timing.max:
             detail = f"it took more than {timing.max:g} s (STREAM_MAX_SECONDS, max_seconds=)"
             message = "The answer took too long."
             return RunError(message, error_code="timeout", retryable=True, detail=detail)
@@ -225,7 +231,7 @@ class Watcher:
         return None
 
     def _hang_up_if_stuck(self, watched: _Watched, now: float) -> None:
-        if watched.delivery.run.ending is None:
+        if watched.run.ending is None:
             return
         if watched.ended_at is None:
             watched.ended_at = now

@@ -13,7 +13,7 @@ from flask import Blueprint, Flask, Response, current_app, request, url_for
 from markupsafe import Markup
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
-from .caches import COMPLETE_HEADERS
+from .formats import COMPLETE_HEADERS
 
 _STATIC = Path(__file__).parent / "static"
 _YEAR = 365 * 24 * 3600  # seconds

@@ -28,10 +28,10 @@ from flask_stream import (
     ToolResult,
     Usage,
 )
-from flask_stream.events import FLUSH, RESERVED, Done, Start
+from flask_stream.events import RESERVED, Done, Start
 from flask_stream.formats.native import Native
 from flask_stream.providers.cut_json import partial_json
-from flask_stream.providers.surrogates import mend, mend_all, mended
+from flask_stream.providers.surrogates import Mender, mend, mend_all
 from flask_stream.providers.turn import tool_call
 from flask_stream.sse import decode
 from tests.transcripts.reading import cut
@@ -114,7 +114,7 @@ def test_an_event_is_one_frame_with_its_name_and_what_is_known(
     event: Event, name: str, payload: Any
 ) -> None:
     assert event.payload() == payload
-    (decoded,) = decode([Native().encode(event)])
+    (decoded,) = decode([Native().encode([event])])
     assert (decoded.type, json.loads(decoded.data)) == (name, payload)
 
 
@@ -128,7 +128,7 @@ def test_events_are_frozen_and_small(event: Event) -> None:
 
 def test_the_start_frame_alone_has_an_id() -> None:
     for event, name, _ in TABLE:
-        assert (b"id: " in Native().encode(event)) == (name == "start"), name
+        assert (b"id: " in Native().encode([event])) == (name == "start"), name
 
 
 # -- names of one's own -----------------------------------------------------------------
@@ -158,7 +158,7 @@ def test_a_name_that_is_no_str_is_refused(name: Any) -> None:
 
 @pytest.mark.parametrize("name", ["progress", "Text", "wörk", "a b", "data: x", " led", "x:y"])
 def test_any_other_name_is_the_frames_event(name: str) -> None:
-    (event,) = decode([Native().encode(Data(name, 1))])
+    (event,) = decode([Native().encode([Data(name, 1)])])
     assert event.type == name
 
 
@@ -242,6 +242,12 @@ def escaped_halves(text: str) -> str:
     return "".join(chr(int.from_bytes(units[i : i + 2])) for i in range(0, len(units), 2))
 
 
+def mended(*events: Event) -> list[Event]:
+    """As they come one by one."""
+    mender = Mender()
+    return [*(told for event in events for told in mender.feed([event])), *mender.end()]
+
+
 def words(events: list[Event]) -> str:
     return "".join(str(getattr(e, "text", getattr(e, "arguments", ""))) for e in events)
 
@@ -249,14 +255,14 @@ def words(events: list[Event]) -> str:
 @given(WHOLE_TEXT, st.lists(st.integers(min_value=0), max_size=6), st.sampled_from(KINDS))
 def test_a_text_cut_anywhere_comes_back_whole(text: str, places: list[int], make: Any) -> None:
     pieces = cut(escaped_halves(text), places)
-    assert words(list(mended(make(piece) for piece in pieces))) == text
+    assert words(mended(*map(make, pieces))) == text
 
 
 @given(ANY_TEXT, st.lists(st.integers(min_value=0), max_size=6), st.sampled_from(KINDS))
 def test_a_text_with_lone_halves_comes_to_the_same_however_it_is_cut(
     text: str, places: list[int], make: Any
 ) -> None:
-    events = list(mended(make(piece) for piece in cut(text, places)))
+    events = mended(*map(make, cut(text, places)))
     assert words(events) == mend(text)
     assert all(words([event]) and words([event]).encode() for event in events)
 
@@ -275,21 +281,23 @@ def test_halves_of_other_texts_and_other_calls_are_never_joined() -> None:
         (ToolCallDelta("t1", high), ToolCallDelta("t2", low)),
         (Text(high), ToolCallDelta("t1", low)),
     ):
-        assert words(list(mended([first, second]))) == "\ufffd\ufffd"
+        assert words(mended(first, second)) == "\ufffd\ufffd"
 
 
 def test_a_half_that_another_event_follows_is_alone_and_keeps_its_place() -> None:
-    events = list(mended([Text("a\ud83d"), Usage(1, 2), Text("\udd26b")]))
+    events = mended(Text("a\ud83d"), Usage(1, 2), Text("\udd26b"))
     assert events == [Text("a"), Text("\ufffd"), Usage(1, 2), Text("\ufffdb")]
 
 
-def test_a_half_waits_while_what_came_before_is_written() -> None:
-    events = list(mended([Text("a\ud83d"), FLUSH, Text("\udd26b")]))
-    assert events == [Text("a"), FLUSH, Text("\U0001f526b")]
+def test_a_half_waits_for_the_next_batch_and_what_came_before_it_does_not() -> None:
+    mender = Mender()
+    assert mender.feed([Text("."), Text("a\ud83d")]) == [Text("."), Text("a")]
+    assert mender.feed([Text("\udd26b"), Text("c")]) == [Text("\U0001f526b"), Text("c")]
+    assert mender.end() == []
 
 
 def test_empty_texts_are_left_out() -> None:
-    assert list(mended([Text(""), Reasoning(""), ToolCallDelta("t", ""), Text("a")])) == [Text("a")]
+    assert mended(Text(""), Reasoning(""), ToolCallDelta("t", ""), Text("a")) == [Text("a")]
 
 
 def test_a_json_value_is_mended_in_keys_and_values() -> None:

@@ -61,7 +61,7 @@ def check(dicts: list[JSON], wire: str) -> None:
     try:
         while True:
             event = next(relayed)
-            encode(event)
+            encode([event])
             if isinstance(event, Usage):
                 assert all(type(count) is int for count in event.payload().values())
     except StopIteration as end:

@@ -22,7 +22,7 @@ import pytest
 import requests
 
 from flask_stream.providers.adapt import adapt
-from flask_stream.providers.relay import relay_source
+from flask_stream.providers.relay import relay_batches
 from flask_stream.providers.source import Source
 from flask_stream.providers.turn import Turn
 from flask_stream.run import ClientLeft, Run
@@ -121,16 +121,15 @@ class Storm:
             streaming = {"stream": True} if way == "create" else {}
             source = adapt(getattr(self._calls[wire], way)(**asked, **streaming))
         assert source is not None
-        source.joins = True  # as where a view returns the stream
         return source
 
     def _stream(self, prompt: str, at_end_mark: Callable[[Source], None] | None = None) -> None:
         """Read a stream to its end."""
         source = self._open(prompt)
         run = Run(callbacks=[], sender=self)
-        run.open(relay_source(source))
-        for event in run.events():
-            if event.kind == "done" and at_end_mark is not None:
+        run.open(relay_batches(source, finishing=False))
+        for batch in run.batches():
+            if batch[0].kind == "done" and at_end_mark is not None:
                 at_end_mark(source)
         told = run.result.error or run.result.outcome
         if (told, run.result.text) != ("complete", answer_to(prompt)):
@@ -148,9 +147,9 @@ class Storm:
                 source.cancel()
 
         self._cancels.put(cancel)
-        run.open(relay_source(source))
+        run.open(relay_batches(source, finishing=False))
         with suppress(ClientLeft):
-            for _ in run.events():
+            for _ in run.batches():
                 pass
         # The cancel may have overtaken the last words.
         if run.result.outcome != "disconnected" or not answer_to(prompt).startswith(
@@ -300,12 +299,12 @@ def test_a_cancel_in_the_moment_in_which_the_connection_changes_hands_breaks_no_
             source.cancel()
 
     monkeypatch.setattr(owner, name, give_back_and_meet_others)
-    list(source.dicts(Turn()))
+    list(source.batches(Turn()))
     source.close()
     said = ""
-    for d in others[0].dicts(Turn()):
+    for dicts in others[0].batches(Turn()):
         heard.set()
-        said += d.get("delta", {}).get("text", "")
+        said += "".join(d.get("delta", {}).get("text", "") for d in dicts)
     others[0].close()
     session.close()
     assert said == TEXT

@@ -209,8 +209,9 @@ def reading(source: Any, turn: Turn) -> tuple[threading.Thread, queue.Queue[Any]
     got: queue.Queue[Any] = queue.Queue()
 
     def read() -> None:
-        for d in source.dicts(turn):
-            got.put(d)
+        for dicts in source.batches(turn):
+            for d in dicts:
+                got.put(d)
         got.put(None)
 
     thread = threading.Thread(target=read, daemon=True)
@@ -289,7 +290,7 @@ def test_a_late_cancel_does_not_hit_the_next_request_on_the_same_connection(
 
         old = adapt(ask())
         assert old is not None
-        assert list(old.dicts(Turn()))
+        assert list(old.batches(Turn()))
         if closed:
             old.close()
         new, turn = adapt(ask()), Turn()

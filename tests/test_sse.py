@@ -155,7 +155,7 @@ def test_an_id_comes_before_the_event() -> None:
 )
 def test_half_a_surrogate_pair_becomes_a_replacement_character(text: str, mended: str) -> None:
     for event in (Text(text), Data("note", {"text": text})):
-        (decoded,) = decode([Native().encode(event)])
+        (decoded,) = decode([Native().encode([event])])
         assert json.loads(decoded.data) == {"text": mended}
 
 

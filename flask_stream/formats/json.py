@@ -6,16 +6,17 @@ import json
 
 from ..errors import http_status
 from ..result import Result
+from .base import Complete
 
 
-class Json:
+class Json(Complete):
     """`application/json`."""
 
     name = "json"
     mimetype = "application/json"
 
     def render(self, result: Result) -> tuple[bytes, int]:
-        """The body and the HTTP status; the body is the Result whatever the status."""
+        # The Result whatever the status.
         return json.dumps(result.to_dict()).encode(), status_of(result)
 
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from .. import sse
-from ..events import Event, Start
+from ..events import Event, Start, Step, Words
+from .base import Format
 
 
-class Native:
+class Native(Format):
     """`text/event-stream` in Flask-Stream's own vocabulary."""
 
     name = "native"
     mimetype = "text/event-stream"
     comment = b": \n\n"
 
-    def encode(self, event: Event) -> bytes:
-        # The run's id on `start` alone: EventSource sends it back as Last-Event-ID when it
-        # reconnects by itself, and the route then knows not to run the prompt again.
-        id = event.id if isinstance(event, Start) else None
-        return sse.encode(event.kind, event.payload(), id)
+    def encode(self, events: list[Event]) -> bytes:
+        return sse.to_bytes("".join(map(_frame, events)))
 
-    def cut(self) -> None:
-        pass  # a stream without its terminal event is known to be cut
+
+def _frame(event: Event) -> str:
+    if isinstance(event, Words):  # nearly all that there is
+        return f'event: {event.kind}\ndata: {{"text":{sse.to_json(event.text)}}}\n\n'
+    if isinstance(event, Step):
+        return ""
+    # The run's id on `start` alone: EventSource sends it back as Last-Event-ID when it
+    # reconnects by itself, and the route then knows not to run the prompt again.
+    id = event.id if isinstance(event, Start) else None
+    return sse.frame(event.kind, event.payload(), id)

@@ -7,18 +7,17 @@ from collections.abc import Iterator
 from werkzeug.exceptions import NotAcceptable
 from werkzeug.http import parse_list_header, parse_options_header
 
-from .html import Html
+from .base import Format
 from .json import Json
 from .native import Native
+from .page import Page
 from .text import PlainText
 
-Format = Native | PlainText | Json | Html
-
 # In the order in which a tie is decided.
-_OFFERED: tuple[Format, ...] = (Native(), Json(), PlainText(), Html())
+_OFFERED: tuple[type[Format], ...] = (Native, Json, PlainText, Page)
 
 #: What a route's `format=` and Accept's `text/event-stream;format=` may name.
-FORMATS: dict[str, Format] = {f.name: f for f in _OFFERED if f.name != "html"}
+FORMATS: dict[str, type[Format]] = {f.name: f for f in _OFFERED if not f.is_page}
 
 _EVENTS = Native.mimetype
 
@@ -29,8 +28,8 @@ _MOST_BYTES = 2048
 _Asked = dict[tuple[str, str | None], float]
 
 
-def choose(accept: str | None, fixed: Format | None = None) -> Format:
-    """The format for a request.
+def choose(accept: str | None, fixed: type[Format] | None = None) -> type[Format]:
+    """The format for a request, of which each response makes one of its own.
 
     :param accept: the Accept header, as it came; its first 2 KB count.
     :param fixed: the route's own, which wins.
@@ -48,12 +47,12 @@ def choose(accept: str | None, fixed: Format | None = None) -> Format:
     )
 
 
-def prefers_html(accept: str | None) -> bool:
-    """Whether a person's browser asks for a page, rather than a script for an answer."""
-    return isinstance(_best(accept), Html)
+def of_refusals(accept: str | None) -> Format:
+    """The format that says how an error before the first byte looks, whatever the route's own."""
+    return (_best(accept) or Native)()
 
 
-def _best(accept: str | None) -> Format | None:
+def _best(accept: str | None) -> type[Format] | None:
     """What has the highest q; of several, what is named, then what is offered first."""
     asked = _parse(accept)
     quality, best = 0.0, None
@@ -63,7 +62,7 @@ def _best(accept: str | None) -> Format | None:
     return best
 
 
-def _fitting(asked: _Asked) -> Iterator[tuple[Format, float]]:
+def _fitting(asked: _Asked) -> Iterator[tuple[type[Format], float]]:
     # Who names a format wants it more than what his other ranges happen to include. A name
     # that we do not have is passed over: that range fits nothing here.
     for (_, name), q in asked.items():
@@ -73,7 +72,7 @@ def _fitting(asked: _Asked) -> Iterator[tuple[Format, float]]:
         yield format, _quality(format, asked)
 
 
-def _quality(format: Format, asked: _Asked) -> float:
+def _quality(format: type[Format], asked: _Asked) -> float:
     """The q of the most specific range that the format's media type falls into; 0 for none."""
     mimetype = format.mimetype
     ranges = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 from ..events import Event, Failed, Text
+from .base import Format
 
 
 class Unterminated(ConnectionResetError):
@@ -16,18 +17,18 @@ class Unterminated(ConnectionResetError):
     """
 
 
-class PlainText:
+class PlainText(Format):
     """`text/plain`."""
 
     name = "text"
     mimetype = "text/plain"
-    comment = b""
 
-    def encode(self, event: Event) -> bytes:
-        if isinstance(event, Failed):
-            told = f"The run failed: {event.code}: {event.message}"
-            raise Unterminated(errno.ECONNRESET, told)
-        return event.text.encode() if isinstance(event, Text) else b""
+    def encode(self, events: list[Event]) -> bytes:
+        for event in events:
+            if isinstance(event, Failed):
+                told = f"The run failed: {event.code}: {event.message}"
+                raise Unterminated(errno.ECONNRESET, told)
+        return "".join([event.text for event in events if isinstance(event, Text)]).encode()
 
     def cut(self) -> None:
         raise Unterminated(errno.ECONNRESET, "The client has left.")

@@ -74,7 +74,7 @@ def adapt_relayed(obj: Any) -> Source:
 
 def adapt_items(
     items: Iterable[Any], iterator: Iterator[Any], most_event_bytes: int
-) -> Iterator[Event] | Source:
+) -> Iterator[list[Event]] | Source:
     """An iterable that is no SDK's own: the app's, or a wrapper around a stream.
 
     Only its first item tells the two apart, so it is taken here, and put back.

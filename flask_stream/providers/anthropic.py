@@ -7,19 +7,18 @@ accumulates; `Turn.message` equals its `get_final_message()`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..events import MOST_TOKENS, Event, Meta, Refusal, ToolResult, Usage
+from ..events import MOST_TOKENS, Meta, Refusal, ToolResult, Usage
 from .cut_json import partial_json
 from .digits import spoken
 from .errors import from_body
 from .failures import failure_of
-from .prose import Prose
+from .reader import Reader
 from .shown import shown
 from .stops import is_word
 from .surrogates import mend_all
-from .turn import JSON, OpenCall, Turn, count, follow, only_text, place
+from .turn import JSON, OpenCall, Turn, count, only_text, place
 
 PROVIDER = "anthropic"
 
@@ -35,26 +34,16 @@ _RESULTS = ("web_search_result", "web_fetch_result")
 _TEXT_FIELD = {"text": "text", "thinking": "thinking", "compaction": "content"}
 
 
-def read(dicts: Iterable[JSON], turn: Turn | None = None) -> Iterator[Event]:
-    """The events of one stream; `turn` is filled on the way."""
-    turn = turn or Turn()
-    reader = _Reader(turn)
-    try:
-        yield from follow(dicts, reader.handle)
-        yield from reader.end()
-    finally:
-        reader.settle()
+class AnthropicReader(Reader):
+    """Reads one stream of Messages."""
 
-
-class _Reader:
     def __init__(self, turn: Turn) -> None:
-        self.turn = turn
+        super().__init__(turn)
         self.content: list[JSON] = []  # all blocks, in order
         self.blocks: dict[str, JSON] = {}  # those of the current message, by its own index
         self.pieces: dict[str, list[str]] = {}  # of a block's text or thinking
         self.calls: dict[str, OpenCall] = {}
         self.called = False  # a tool that the app must run
-        self.prose = Prose()
         self.raw_usage: JSON = {}
         self.handlers = {
             "message_start": self.message_start,
@@ -66,53 +55,54 @@ class _Reader:
             "error": self.error,
         }
 
-    def handle(self, d: JSON) -> Iterator[Event]:
+    def handle(self, d: JSON) -> None:
         kind = only_text(d.get("type"))
         handler = self.handlers.get(kind)
         if handler is None or ("error" in d and kind != "error"):
             failure = failure_of(d)  # a gateway's, in another dialect
             if failure is not None:
-                return self.error({"error": failure})
-        return iter(()) if handler is None else handler(d)
+                self.error({"error": failure})
+                return
+        if handler is not None:
+            handler(d)
 
-    def message_start(self, d: JSON) -> Iterator[Event]:
+    def message_start(self, d: JSON) -> None:
         message = d.get("message") or {}
         self.turn.complete = False  # behind another message's stop reason, too
         # A provider that starts over counts its blocks from 0 again; what it had shown stays.
-        yield from self.close_all()
-        yield from self.prose.aside()
+        self.close_all()
+        self.prose.aside()
         self.turn.message = {"role": message.get("role") or "assistant", "content": self.content}
-        yield Meta(
-            PROVIDER, only_text(message.get("model")) or None, only_text(message.get("id")) or None
-        )
+        model, id = only_text(message.get("model")), only_text(message.get("id"))
+        self.turn.tell(Meta(PROVIDER, model or None, id or None))
         self.use(message.get("usage"))
         # Answers to programmatic tool calls come whole, inside message_start.
         for index, block in enumerate(message.get("content") or []):
-            yield from self.block_start({"index": index, "content_block": block})
-            yield from self.block_stop({"index": index})
+            self.block_start({"index": index, "content_block": block})
+            self.block_stop({"index": index})
         self.stopped(message)
 
-    def block_start(self, d: JSON) -> Iterator[Event]:
+    def block_start(self, d: JSON) -> None:
         index = _place(d)
         given: JSON = d.get("content_block") or {}
         if not self.turn.keep(given):
             return
         block: JSON = mend_all(dict(given))
         if index in self.blocks:  # some proxies give every block the same index
-            yield from self.block_stop({"index": index})
+            self.block_stop({"index": index})
             self.settle_block(index)
             self.pieces.pop(index, None)
         self.content.append(block)
         self.blocks[index] = block
         kind = only_text(block.get("type"))
         if kind == "text":
-            yield from self.text(index, given.get("text"))
+            self.text(index, given.get("text"))
             return
         if kind == "thinking":
-            yield from self.thought(index, given.get("thinking"))
+            self.thought(index, given.get("thinking"))
             return
         if kind in _SERVER_TOOLS or kind in _ASIDE or "tool_use_id" in block:
-            yield from self.prose.aside()
+            self.prose.aside()
         if kind == _CLIENT_TOOL or kind in _SERVER_TOOLS:
             id = only_text(block.get("id")) or f"call_{len(self.content)}"
             block["id"] = id
@@ -120,26 +110,26 @@ class _Reader:
             self.called = self.called or not call.server
             self.calls[index] = call
             if call.name:
-                yield from call.start()
+                call.start(self.turn.tell)
         elif "tool_use_id" in block:
-            yield from self.tool_result(block)
+            self.tool_result(block)
 
-    def block_delta(self, d: JSON) -> Iterator[Event]:
+    def block_delta(self, d: JSON) -> None:
         index = _place(d)
         delta: JSON = d.get("delta") or {}
         kind = delta.get("type")
         if kind == "text_delta":
             if self.is_of(index, "text"):
-                yield from self.text(index, delta.get("text"))
+                self.text(index, delta.get("text"))
         elif kind == "thinking_delta":
             if self.is_of(index, "thinking"):
-                yield from self.thought(index, delta.get("thinking"))
+                self.thought(index, delta.get("thinking"))
         elif kind == "input_json_delta":
             if index in self.calls:
                 call, piece = self.calls[index], spoken(delta.get("partial_json"))
                 if not call.started:
                     self.turn.keep(piece)
-                yield from call.delta(piece)
+                call.delta(piece, self.turn.tell)
         elif index not in self.blocks:
             return
         elif kind == "signature_delta":
@@ -152,7 +142,7 @@ class _Reader:
                 block["citations"] = []
             self.turn.keep(citation)
             block["citations"].append(mend_all(citation))
-            yield from self.cited(citation)
+            self.cited(citation)
         elif kind == "compaction_delta":
             self.turn.keep(self.piece(index, delta.get("content")))
 
@@ -160,11 +150,11 @@ class _Reader:
         """Whether the block is of this type; one whose start never came may be of any."""
         return bool(self.blocks.get(index, {}).get("type", kind) == kind)
 
-    def text(self, index: str, value: object) -> Iterable[Event]:
-        return self.prose.text(self.piece(index, value))
+    def text(self, index: str, value: object) -> None:
+        self.prose.text(self.piece(index, value))
 
-    def thought(self, index: str, value: object) -> Iterable[Event]:
-        return self.prose.reasoning(self.piece(index, value), id(self.blocks.get(index)))
+    def thought(self, index: str, value: object) -> None:
+        self.prose.reasoning(self.piece(index, value), id(self.blocks.get(index)))
 
     def piece(self, index: str, value: object) -> str:
         text = spoken(value)
@@ -172,51 +162,49 @@ class _Reader:
             self.pieces.setdefault(index, []).append(text)
         return text
 
-    def block_stop(self, d: JSON) -> Iterator[Event]:
+    def block_stop(self, d: JSON) -> None:
         index = _place(d)
         if index in self.calls:
-            yield from self.close_call(index)
+            self.close_call(index)
 
-    def message_delta(self, d: JSON) -> Iterator[Event]:
+    def message_delta(self, d: JSON) -> None:
         self.use(d.get("usage"))
         delta = d.get("delta") or {}
         self.stopped(delta)
         # The classifier's word on why: all that a refused user would see.
         explanation = only_text((delta.get("stop_details") or {}).get("explanation"))
         if self.turn.stop_reason == "refusal" and explanation:
-            yield from self.prose.aside()
-            yield Refusal(explanation)
+            self.prose.aside()
+            self.turn.tell(Refusal(explanation))
 
-    def message_stop(self, d: JSON) -> Iterator[Event]:
+    def message_stop(self, d: JSON) -> None:
         self.turn.complete = self.turn.ended = True
-        yield from ()
 
-    def error(self, d: JSON) -> Iterator[Event]:
+    def error(self, d: JSON) -> None:
         self.turn.fail(from_body(d.get("error") or d))
-        yield from ()
 
-    def end(self) -> Iterator[Event]:
+    def finish(self) -> None:
         """What the stream's end leaves to say; a cut may have left calls open."""
-        yield from self.prose.end()
-        yield from self.close_all()
+        self.prose.end()
+        self.close_all()
         if self.turn.complete and self.turn.stop_reason is None and self.called:
             self.turn.stop_reason = "tool_calls"
         if self.turn.usage is not None:
-            yield self.turn.usage
+            self.turn.tell(self.turn.usage)
 
-    def close_all(self) -> Iterator[Event]:
+    def close_all(self) -> None:
         for index in list(self.calls):
-            yield from self.close_call(index, whole=False)
+            self.close_call(index, whole=False)
         self.settle()
         self.blocks, self.pieces = {}, {}
 
-    def close_call(self, index: str, *, whole: bool = True) -> Iterator[Event]:
+    def close_call(self, index: str, *, whole: bool = True) -> None:
         call, block = self.calls.pop(index), self.blocks[index]
         if call.pieces:
             block["input"] = mend_all(partial_json(call.text))
         elif block.get("input"):  # given whole when the block started
             call.given = json.dumps(block["input"], ensure_ascii=False)
-        yield call.end(whole=self.turn.complete or whole)
+        self.turn.tell(call.end(whole=self.turn.complete or whole))
 
     def settle(self) -> None:
         """Put the pieces of texts together, for `Turn.message`."""
@@ -253,21 +241,19 @@ class _Reader:
             reasoning_tokens=count(raw, "output_tokens_details", "thinking_tokens"),
         )
 
-    def tool_result(self, block: JSON) -> Iterator[Event]:
+    def tool_result(self, block: JSON) -> None:
         content = block.get("content")
         kind = only_text(content.get("type")) if isinstance(content, dict) else ""
-        yield ToolResult(
-            only_text(block.get("tool_use_id")),
-            shown(content),
-            is_error=bool(block.get("is_error")) or kind.endswith("_error"),
-        )
+        is_error = bool(block.get("is_error")) or kind.endswith("_error")
+        id = only_text(block.get("tool_use_id"))
+        self.turn.tell(ToolResult(id, shown(content), is_error=is_error))
         for item in content if isinstance(content, list) else [content]:
             if isinstance(item, dict) and item.get("type") in _RESULTS:
                 title = item.get("title") or _title(item.get("content"))
-                yield from self.turn.new_source(item.get("url"), title)
+                self.turn.new_source(item.get("url"), title)
 
-    def cited(self, citation: JSON) -> Iterator[Event]:
-        yield from self.turn.new_source(
+    def cited(self, citation: JSON) -> None:
+        self.turn.new_source(
             citation.get("url") or citation.get("source"),
             citation.get("title"),
             citation.get("cited_text"),

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 
-from ..events import Event
 from .chat_message import Keep, merged, settled
 from .digits import Digits
 from .surrogates import mend_all
-from .turn import JSON, OpenCall, only_text, place, understood
+from .turn import JSON, OpenCall, Turn, only_text, place, understood
 
 
 class Calls:
@@ -22,8 +20,8 @@ class Calls:
     :ivar waiting: the call that has a name, and was not told yet.
     """
 
-    def __init__(self, keep: Keep) -> None:
-        self._keep = keep
+    def __init__(self, turn: Turn) -> None:
+        self._tell, self._keep = turn.tell, turn.keep
         self.all: list[ChatCall] = []
         self._current: dict[str | None, ChatCall] = {}  # the open call of each index
         self._by_id: dict[str, ChatCall] = {}
@@ -33,38 +31,40 @@ class Calls:
     def __bool__(self) -> bool:
         return any(not call.is_nothing for call in self.all)
 
-    def pieces(self, calls: list[JSON]) -> Iterator[Event]:
+    def pieces(self, calls: list[JSON]) -> None:
         """The pieces that one chunk brings."""
         self._chunk += 1
         for d in calls:  # one that is not understood costs the others nothing
-            yield from understood(self._piece, d)
+            understood(self._piece, d)
 
-    def tell(self) -> Iterator[Event]:
+    def tell_waiting(self) -> None:
         """Something else comes, so the name that waits is whole."""
+        if self.waiting is None:
+            return
         call, self.waiting = self.waiting, None
-        if call is not None and not call.is_nothing:
-            yield from call.start()
+        if not call.is_nothing:
+            call.start(self._tell)
 
-    def end(self, *, whole: bool) -> Iterator[Event]:
+    def end(self, *, whole: bool) -> None:
         """All calls, at the stream's end. One that never got a name has no beginning."""
-        yield from self.tell()
+        self.tell_waiting()
         self.all = [call for call in self.all if not call.is_nothing]
         for call in self.all:
-            yield call.end(whole=whole)
+            self._tell(call.end(whole=whole))
 
     def message(self) -> list[JSON]:
         """The provider's own `tool_calls`."""
         return [call.message() for call in self.all if not (call.is_function or call.is_nothing)]
 
-    def _piece(self, d: JSON) -> Iterator[Event]:
+    def _piece(self, d: JSON) -> None:
         function = d.get("function") or d.get("custom") or {}
         name, arguments = only_text(function.get("name")), _arguments(function)
         call = self._of(d)
         if call is None or self._begins_another(call, only_text(d.get("id")), name, arguments):
-            yield from self.tell()
+            self.tell_waiting()
             call = self._open(d, call)
         elif call is not self.waiting:
-            yield from self.tell()
+            self.tell_waiting()
         if name and call.says_again(arguments):
             arguments = ""
         if name and not call.started:
@@ -74,10 +74,10 @@ class Calls:
         call.chunk = self._chunk
         if arguments and call.name:
             self.waiting = None if self.waiting is call else self.waiting
-            yield from call.start()
+            call.start(self._tell)
         if not call.started:
             self._keep(arguments)
-        yield from call.delta(arguments)
+        call.delta(arguments, self._tell)
 
     def _of(self, d: JSON) -> ChatCall | None:
         """The call that a piece seems to belong to, by its index or its id."""

@@ -8,19 +8,19 @@ Perplexity, Qwen, Snowflake, vLLM and xAI, and in reports on many more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from ..events import Event, Meta, Refusal, Usage
+from ..events import Meta, Refusal, Usage
 from .chat_calls import FUNCTION_CALL, Calls
 from .chat_message import merge, settled
 from .digits import spoken
 from .errors import from_body
 from .failures import failure_in, failure_of
-from .prose import Prose
+from .reader import Reader
 from .stops import is_word
 from .surrogates import mend_all
-from .turn import DONE, JSON, Turn, count, follow, only_text, understood
+from .turn import DONE, JSON, Turn, count, only_text, understood
 
 PROVIDER = "openai"
 
@@ -33,32 +33,22 @@ _THOUGHTS = ("thinking", "reasoning", "reasoning_text", "summary_text")
 _TEXTS = ("text", "output_text", "input_text", None)
 
 
-def read(dicts: Iterable[JSON], turn: Turn | None = None) -> Iterator[Event]:
-    """The events of one stream; `turn` is filled on the way. Only choice 0 is read."""
-    turn = turn or Turn()
-    reader = _Reader(turn)
-    try:
-        yield from follow(dicts, reader.chunk)
-        yield from reader.end()
-    finally:
-        reader.settle()
+class ChatReader(Reader):
+    """Reads one stream of Chat Completions. Only choice 0 is read."""
 
-
-class _Reader:
     def __init__(self, turn: Turn) -> None:
-        self.turn = turn
+        super().__init__(turn)
         self.meta: Meta | None = None
         self.message: JSON = {}
-        self.calls = Calls(turn.keep)
-        self.prose = Prose()
+        self.calls = Calls(turn)
         self.has_refusal = False
         self.raw_usage: JSON = {}
         self.lists: tuple[object, object] | None = None  # of what was searched
         self.is_strange = False  # the last dict was no chunk
 
-    def chunk(self, d: JSON) -> Iterator[Event]:
+    def handle(self, d: JSON) -> None:
         if d is DONE:
-            yield from self.prose.end()
+            self.prose.end()
             # Behind nothing that was said, or what was not understood, it is no sign of success.
             said = self.prose.has_words or self.has_refusal or bool(self.calls)
             self.turn.complete = self.turn.complete or (said and not self.is_strange)
@@ -73,14 +63,14 @@ class _Reader:
             meta = Meta(PROVIDER, only_text(d.get("model")) or None, only_text(d.get("id")) or None)
             if meta.model or (self.meta is None and meta.response_id):
                 self.meta = meta
-                yield meta
+                self.turn.tell(meta)
         choices = d.get("choices")
-        for choice in choices if isinstance(choices, list) else []:
-            yield from understood(self.choice, choice)
+        for choice in choices if isinstance(choices, list) else ():
+            understood(self.choice, choice)
         self.use(d.get("usage") or (d.get("x_groq") or {}).get("usage"))
-        yield from self.searched(d)
+        self.searched(d)
 
-    def choice(self, choice: JSON) -> Iterator[Event]:
+    def choice(self, choice: JSON) -> None:
         if choice.get("index"):
             return
         delta = choice.get("delta") or {}
@@ -89,7 +79,7 @@ class _Reader:
         elif not delta and not self.message:  # a whole message in place of its deltas
             delta = choice.get("message") or {}
         if isinstance(delta, dict) and delta:
-            yield from understood(self.delta, delta)
+            understood(self.delta, delta)
             merge(self.message, delta, self.turn.keep)
         self.use(choice.get("usage"))  # Moonshot's place for it
         failure = failure_in(choice)
@@ -100,80 +90,79 @@ class _Reader:
             return
         reason = only_text(choice.get("finish_reason"))
         if reason and is_word(reason):
-            yield from self.calls.tell()
+            self.calls.tell_waiting()
             self.turn.stop(reason)
 
-    def delta(self, delta: JSON) -> Iterator[Event]:
+    def delta(self, delta: JSON) -> None:
         content = delta.get("content")
         if self.turn.complete and (content or delta.get("tool_calls")):
             self.turn.complete = False  # it goes on behind a stop reason: a gateway with tools
         if isinstance(content, str) and delta.keys() <= _PLAIN:
-            yield from self.text(content)
+            self.text(content)
             return
-        yield from self.reasoning(delta)
+        self.reasoning(delta)
         if isinstance(content, str):
-            yield from self.text(content)
+            self.text(content)
         elif isinstance(content, list):
             for part in content:
-                yield from understood(self.part, part)
+                understood(self.part, part)
         elif content is not None:
-            yield from self.part(content)
+            self.part(content)
         if refusal := spoken(delta.get("refusal")):
             self.has_refusal = True
-            yield from self.aside()
-            yield Refusal(refusal)
+            self.calls.tell_waiting()
+            self.prose.aside()
+            self.turn.tell(Refusal(refusal))
         if calls := delta.get("tool_calls"):
-            yield from self.prose.aside()
-            yield from self.calls.pieces(calls)
+            self.prose.aside()
+            self.calls.pieces(calls)
         if delta.get("function_call"):  # deprecated, and without an id of its own
-            yield from self.prose.aside()
+            self.prose.aside()
             function = delta["function_call"]
-            yield from self.calls.pieces([{"index": FUNCTION_CALL, "function": function}])
+            self.calls.pieces([{"index": FUNCTION_CALL, "function": function}])
         for annotation in delta.get("annotations") or []:
-            yield from understood(self.cited, annotation)
+            understood(self.cited, annotation)
 
     # -- what is said -------------------------------------------------------------------
 
-    def text(self, text: str) -> Iterable[Event]:
-        return self.behind_a_name(self.prose.text(text)) if text else ()
+    def text(self, text: str) -> None:
+        if text:
+            self.calls.tell_waiting()
+            self.prose.text(text)
 
-    def thought(self, text: str, part: object = None) -> Iterable[Event]:
-        return self.behind_a_name(self.prose.reasoning(text, part)) if text else ()
+    def thought(self, text: str, part: object = None) -> None:
+        if text:
+            self.calls.tell_waiting()
+            self.prose.reasoning(text, part)
 
-    def aside(self) -> Iterable[Event]:
-        return self.behind_a_name(self.prose.aside())
-
-    def behind_a_name(self, events: Iterable[Event]) -> Iterable[Event]:
-        return events if self.calls.waiting is None else (*self.calls.tell(), *events)
-
-    def reasoning(self, delta: JSON) -> Iterator[Event]:
+    def reasoning(self, delta: JSON) -> None:
         """Each provider has a field of its own; where there are two, they say the same."""
         details = delta.get("reasoning_details")
         # OpenRouter's and Snowflake's, some of them encrypted.
         parts = [detail for detail in details or [] if isinstance(detail, Mapping)]
         for field in _REASONING:
             if text := spoken(delta.get(field)):
-                yield from self.thought(text, parts[0].get("index") if parts else None)
+                self.thought(text, parts[0].get("index") if parts else None)
                 return
         for detail in parts:
             text = spoken(detail.get("text")) or spoken(detail.get("summary"))
-            yield from self.thought(text, detail.get("index"))
+            self.thought(text, detail.get("index"))
 
-    def part(self, part: Any) -> Iterator[Event]:
+    def part(self, part: Any) -> None:
         """What stands in a list, or in the place of a string."""
         if not isinstance(part, Mapping):
-            yield from self.text(spoken(part))
+            self.text(spoken(part))
         elif (kind := part.get("type")) in _THOUGHTS:
-            yield from self.thoughts(part)
+            self.thoughts(part)
         elif kind == "refusal":
-            yield from self.delta({"refusal": part.get("refusal")})
+            self.delta({"refusal": part.get("refusal")})
         elif kind in _TEXTS:
             text = part.get("text")
             if isinstance(text, Mapping):  # Assistants': {"value": …, "annotations": […]}
                 text = text.get("value")
-            yield from self.text(spoken(text))
+            self.text(spoken(text))
 
-    def thoughts(self, part: Mapping[str, Any]) -> Iterator[Event]:
+    def thoughts(self, part: Mapping[str, Any]) -> None:
         """Mistral's and Anthropic's `thinking`, Databricks' `reasoning` with its summary."""
         for field in ("thinking", "summary", "reasoning", "content", "text"):
             value = part.get(field)
@@ -183,18 +172,16 @@ class _Reader:
                 texts = [spoken(value)]
             if any(texts):
                 for at, text in enumerate(texts):
-                    yield from self.thought(text, at if field == "summary" and at else None)
+                    self.thought(text, at if field == "summary" and at else None)
                 return
 
     # -- what else is known -------------------------------------------------------------
 
-    def cited(self, annotation: JSON) -> Iterator[Event]:
+    def cited(self, annotation: JSON) -> None:
         citation = annotation.get("url_citation") or {}
-        yield from self.turn.new_source(
-            citation.get("url"), citation.get("title"), citation.get("content")
-        )
+        self.turn.new_source(citation.get("url"), citation.get("title"), citation.get("content"))
 
-    def searched(self, d: JSON) -> Iterator[Event]:
+    def searched(self, d: JSON) -> None:
         """Perplexity's lists, which it repeats on every chunk."""
         lists = (d.get("search_results"), d.get("citations"))
         if lists in (self.lists, (None, None)):  # as nearly always, and soon compared
@@ -202,11 +189,11 @@ class _Reader:
         self.lists = lists
         results = lists[0] or []
         for result in results:
-            yield from self.turn.new_source(result.get("url"), result.get("title"))
+            self.turn.new_source(result.get("url"), result.get("title"))
         named = {only_text(result.get("url")) for result in results}
         for url in lists[1] or []:
             if url not in named:
-                yield from self.turn.new_source(url)
+                self.turn.new_source(url)
 
     def use(self, usage: object) -> None:
         if not isinstance(usage, dict) or not usage:
@@ -232,16 +219,16 @@ class _Reader:
             reasoning_tokens=reasoning,
         )
 
-    def end(self) -> Iterator[Event]:
+    def finish(self) -> None:
         turn = self.turn
-        yield from self.prose.end()
-        yield from self.calls.end(whole=turn.complete)
+        self.prose.end()
+        self.calls.end(whole=turn.complete)
         if turn.complete and turn.stop_reason in (None, "stop"):
             turn.stop_reason = self.inferred_stop()
         elif turn.stop_reason == "other" and self.calls:
             turn.stop_reason = "tool_calls"
         if turn.usage is not None:
-            yield turn.usage
+            turn.tell(turn.usage)
 
     def inferred_stop(self) -> str:
         """Where the provider says nothing, or «stop» whatever the message holds."""

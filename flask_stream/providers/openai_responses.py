@@ -6,17 +6,16 @@ the final `response.output`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..events import Event, Meta, Refusal, Usage
+from ..events import Meta, Refusal, Usage
 from .errors import from_body
 from .failures import failure_of
-from .prose import Prose
+from .reader import Reader
 from .responses_calls import Calls, is_call
 from .responses_output import PARTS, Item, Output, exact
 from .surrogates import mend_all
-from .turn import JSON, Turn, count, follow, only_text
+from .turn import JSON, Turn, count, only_text
 
 PROVIDER = "openai"
 
@@ -32,22 +31,12 @@ _OTHER_CLIENT_TOOLS = {
 _FAILED = ("failed", "cancelled")
 
 
-def read(dicts: Iterable[JSON], turn: Turn | None = None) -> Iterator[Event]:
-    """The events of one stream; `turn` is filled on the way."""
-    turn = turn or Turn()
-    reader = _Reader(turn)
-    try:
-        yield from follow(dicts, reader.handle)
-        yield from reader.end()
-    finally:
-        reader.settle()
+class ResponsesReader(Reader):
+    """Reads one stream of Responses."""
 
-
-class _Reader:
     def __init__(self, turn: Turn) -> None:
-        self.turn = turn
+        super().__init__(turn)
         self.has_refusal = False
-        self.prose = Prose()
         self.output = Output()
         self.calls = calls = Calls(turn, self.output)
         self.speaking: Item | None = None  # the item whose text was told last
@@ -82,33 +71,33 @@ class _Reader:
             "error": self.error,
         }
 
-    def handle(self, d: JSON) -> Iterable[Event]:
+    def handle(self, d: JSON) -> None:
         kind = only_text(d.get("type"))
         handler = self.handlers.get(kind)
         if handler is not None:
-            return handler(d)
+            handler(d)
         # A gateway's, in another dialect; of the wire's own, some are about one item only.
-        failure = None if kind.startswith("response.") else failure_of(d)
-        return () if failure is None else self.error({"error": failure})
+        elif not kind.startswith("response.") and (failure := failure_of(d)) is not None:
+            self.error({"error": failure})
 
     # -- the response -------------------------------------------------------------------
 
-    def created(self, d: JSON) -> Iterator[Event]:
+    def created(self, d: JSON) -> None:
         response = d.get("response") or {}
         model, id = only_text(response.get("model")), only_text(response.get("id"))
-        yield Meta(PROVIDER, model or None, id or None)
+        self.turn.tell(Meta(PROVIDER, model or None, id or None))
 
-    def completed(self, d: JSON) -> Iterator[Event]:
+    def completed(self, d: JSON) -> None:
         """Its status has the last word: some name every last event so."""
         response = d.get("response") or {}
         status = response.get("status")
         if status in _FAILED or response.get("error"):
-            yield from self.failed(d)
+            self.failed(d)
             return
         if status == "incomplete":
-            yield from self.incomplete(d)
+            self.incomplete(d)
             return
-        yield from self.finish(d)
+        self.ended(d)
         self.turn.provider_stop_reason = "completed"
         self.turn.complete = True
         if self.calls.called:
@@ -118,41 +107,39 @@ class _Reader:
         else:
             self.turn.stop_reason = "stop"
 
-    def incomplete(self, d: JSON) -> Iterator[Event]:
+    def incomplete(self, d: JSON) -> None:
         details = (d.get("response") or {}).get("incomplete_details") or {}
         reason = only_text(details.get("reason"))
-        yield from self.finish(d)
+        self.ended(d)
         self.turn.stop(reason)
         self.turn.provider_stop_reason = f"incomplete:{reason}" if reason else "incomplete"
 
-    def finish(self, d: JSON) -> Iterator[Event]:
+    def ended(self, d: JSON) -> None:
         response = d.get("response") or {}
-        yield from self.calls.close(whole=True)
+        self.calls.close(whole=True)
         self.turn.ended = True
         self.use(response.get("usage"))
         output = response.get("output")
         if not (self.output.is_told or self.calls.opened):  # all of it came only here
             for index, item in enumerate(output or []):
-                yield from self.item_done({"output_index": index, "item": item})
+                self.item_done({"output_index": index, "item": item})
         self.given = output  # some proxies leave it empty: what came before serves
 
-    def failed(self, d: JSON) -> Iterator[Event]:
+    def failed(self, d: JSON) -> None:
         response = d.get("response") or {}
         self.turn.provider_stop_reason = only_text(response.get("status")) or "failed"
         self.turn.fail(from_body(response.get("error") or failure_of(response)))
         self.use(response.get("usage"))
-        yield from ()
 
-    def error(self, d: JSON) -> Iterator[Event]:
+    def error(self, d: JSON) -> None:
         """Comes nested or flat; `response.failed` may follow, which tells the status."""
         self.turn.error = self.turn.error or from_body(d.get("error") or d)
-        yield from ()
 
-    def end(self) -> Iterator[Event]:
-        yield from self.prose.end()
-        yield from self.calls.close(whole=self.turn.complete)
+    def finish(self) -> None:
+        self.prose.end()
+        self.calls.close(whole=self.turn.complete)
         if self.turn.usage is not None:
-            yield self.turn.usage
+            self.turn.tell(self.turn.usage)
 
     def settle(self) -> None:
         if isinstance(self.given, list) and self.given:
@@ -174,70 +161,71 @@ class _Reader:
 
     # -- texts --------------------------------------------------------------------------
 
-    def text_delta(self, d: JSON) -> Iterable[Event]:
-        return self.text(self.output.piece("text", d, d.get("delta")))
+    def text_delta(self, d: JSON) -> None:
+        self.text(self.output.piece("text", d, d.get("delta")))
 
-    def text_done(self, d: JSON) -> Iterable[Event]:
-        return self.whole("text", d, d.get("text"))
+    def text_done(self, d: JSON) -> None:
+        self.whole("text", d, d.get("text"))
 
-    def text(self, text: str) -> Iterable[Event]:
+    def text(self, text: str) -> None:
         if not text:
-            return ()
-        if self.output.current is self.speaking:
-            return self.prose.text(text)
-        self.speaking = self.output.current
-        return (*self.prose.aside(), *self.prose.text(text))
+            return
+        if self.output.current is not self.speaking:
+            self.speaking = self.output.current
+            self.prose.aside()
+        self.prose.text(text)
 
-    def refusal_delta(self, d: JSON) -> Iterable[Event]:
-        return self.refusal(self.output.piece("refusal", d, d.get("delta")))
+    def refusal_delta(self, d: JSON) -> None:
+        self.refusal(self.output.piece("refusal", d, d.get("delta")))
 
-    def refusal_done(self, d: JSON) -> Iterable[Event]:
-        return self.whole("refusal", d, d.get("refusal"))
+    def refusal_done(self, d: JSON) -> None:
+        self.whole("refusal", d, d.get("refusal"))
 
-    def refusal(self, text: str) -> Iterable[Event]:
-        if not text:
-            return ()
-        self.has_refusal = True
-        return (*self.prose.aside(), Refusal(text))
+    def refusal(self, text: str) -> None:
+        if text:
+            self.has_refusal = True
+            self.prose.aside()
+            self.turn.tell(Refusal(text))
 
-    def summary_delta(self, d: JSON) -> Iterable[Event]:
-        return self.reasoning("summary", d, d.get("delta"))
+    def summary_delta(self, d: JSON) -> None:
+        self.reasoning("summary", d, d.get("delta"))
 
-    def summary_done(self, d: JSON) -> Iterable[Event]:
-        return self.whole("summary", d, d.get("text"))
+    def summary_done(self, d: JSON) -> None:
+        self.whole("summary", d, d.get("text"))
 
-    def thought_delta(self, d: JSON) -> Iterable[Event]:
-        return self.reasoning("thought", d, d.get("delta"))
+    def thought_delta(self, d: JSON) -> None:
+        self.reasoning("thought", d, d.get("delta"))
 
-    def thought_done(self, d: JSON) -> Iterable[Event]:
-        return self.whole("thought", d, d.get("text"))
+    def thought_done(self, d: JSON) -> None:
+        self.whole("thought", d, d.get("text"))
 
-    def reasoning(self, kind: str, d: JSON, text: object) -> Iterable[Event]:
+    def reasoning(self, kind: str, d: JSON, text: object) -> None:
         piece = self.output.piece(kind, d, text)
         index = d.get("summary_index" if kind == "summary" else "content_index")
-        return self.prose.reasoning(piece, (id(self.output.current), kind, index))
+        self.prose.reasoning(piece, (id(self.output.current), kind, index))
 
-    def whole(self, kind: str, d: JSON, text: object) -> Iterable[Event]:
+    def whole(self, kind: str, d: JSON, text: object) -> None:
         """A text, where it did not come in pieces before."""
         if not self.output.is_new(kind, d):
-            return ()
+            return
         if kind == "text":
-            return self.text(self.output.piece(kind, d, text))
-        if kind == "refusal":
-            return self.refusal(self.output.piece(kind, d, text))
-        return self.reasoning(kind, d, text)
+            self.text(self.output.piece(kind, d, text))
+        elif kind == "refusal":
+            self.refusal(self.output.piece(kind, d, text))
+        else:
+            self.reasoning(kind, d, text)
 
-    def part_done(self, d: JSON) -> Iterable[Event]:
+    def part_done(self, d: JSON) -> None:
         part = d.get("part") or {}
         for kind, (_, _, type, name) in PARTS.items():
             if part.get("type") == type:
-                return self.whole(kind, d, part.get(name))
-        return ()
+                self.whole(kind, d, part.get(name))
+                return
 
-    def annotation_added(self, d: JSON) -> Iterator[Event]:
+    def annotation_added(self, d: JSON) -> None:
         annotation = d.get("annotation") or {}
         document = annotation.get("filename") or annotation.get("file_id")
-        yield from self.turn.new_source(
+        self.turn.new_source(
             annotation.get("url"),
             annotation.get("title"),
             None,
@@ -246,16 +234,16 @@ class _Reader:
 
     # -- items --------------------------------------------------------------------------
 
-    def item_added(self, d: JSON) -> Iterator[Event]:
+    def item_added(self, d: JSON) -> None:
         item = d.get("item") or {}
         if not self.turn.keep(item):
             return
         self.output.begin(d, item)
         if is_call(item):
-            yield from self.prose.aside()
-            yield from self.calls.added(d, item)
+            self.prose.aside()
+            self.calls.added(d, item)
 
-    def item_done(self, d: JSON) -> Iterator[Event]:
+    def item_done(self, d: JSON) -> None:
         """What an item holds, where it did not come in pieces before."""
         given = d.get("item") or {}
         if not given or not self.turn.keep(given):
@@ -264,7 +252,7 @@ class _Reader:
         self.calls.called = self.calls.called or given.get("type") in _OTHER_CLIENT_TOOLS
         for kind, at, text in list(self.output.unsaid(item)):
             where = {"output_index": d.get("output_index"), "content_index": at}
-            yield from self.whole(kind, {**where, "summary_index": at}, text)
+            self.whole(kind, {**where, "summary_index": at}, text)
         if is_call(given):
-            yield from self.prose.aside()
-            yield from self.calls.done(d, given)
+            self.prose.aside()
+            self.calls.done(d, given)

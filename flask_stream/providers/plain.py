@@ -11,33 +11,42 @@ from ..events import VOCABULARY, Done, Event, Failed, Start, Text, Words, check_
 from . import shapes
 from .names import class_names, with_article
 from .refused import discard
+from .surrogates import Mender
 
 # A whole frame, hand-written: users come from `yield f"data: {word}\n\n"`.
 _FRAME = re.compile(r"(?:(?:data|event|id|retry):[^\r\n]*\r?\n)+\r?\n\Z")
 
 
-def read(items: Iterable[object]) -> Iterator[Event]:
-    """Each item as an Event; what is neither `str` nor `Event` is refused.
+def read(items: Iterable[object]) -> Iterator[list[Event]]:
+    """Each item as a batch of its own: the app may take its time before the next one.
 
-    :raises SourceError: an item is of another type.
+    :raises SourceError: an item is neither `str` nor `Event`.
     """
+    mender = Mender()
     warned = False
     for item in items:
-        if isinstance(item, str):
+        if isinstance(item, Event):
+            event = own(item)
+        elif isinstance(item, str):
+            event = Text(item)
             if not warned and _FRAME.match(item):
                 warned = True
-                warnings.warn(
-                    f"A view yielded {item[:40]!r}, which is a server-sent event already. Yield "
-                    "the bare words instead: Flask-Stream makes the frames, and the page would "
-                    "show this one as text.",
-                    stacklevel=2,
-                )
-            yield Text(item)
-        elif isinstance(item, Event):
-            yield own(item)
+                _warn_of_frame(item)
         else:
             discard(item)
             raise SourceError(_refusal(item))
+        if events := mender.feed([event]):
+            yield events
+    if events := mender.end():
+        yield events
+
+
+def _warn_of_frame(item: str) -> None:
+    warnings.warn(
+        f"A view yielded {item[:40]!r}, which is a server-sent event already. Yield the bare words "
+        "instead: Flask-Stream makes the frames, and the page would show this one as text.",
+        stacklevel=3,
+    )
 
 
 def own(event: Event) -> Event:

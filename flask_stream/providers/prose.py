@@ -9,7 +9,7 @@ Two things are mended here, for all wires, and only in the events; `Turn.message
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 
 from ..events import Event, Reasoning, Text
 
@@ -24,71 +24,71 @@ _MOST_SPACE = 200
 
 
 class Prose:
-    """Texts and reasoning in, as the pieces come; events out.
+    """Texts and reasoning in, as the pieces come; events out, to `tell`.
 
     :ivar has_text: some text was told, be it white space.
     :ivar has_words: some of it is more than that.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[Event], None]) -> None:
         self.has_text = self.has_words = False
+        self._tell = tell
         self._text = _Channel(Text)
         self._reasoning = _Channel(Reasoning)
         self._opening: _Opening | None = _Opening()  # None once it is known how it begins
 
-    def text(self, piece: str) -> Iterable[Event]:
+    def text(self, piece: str) -> None:
         """A piece of the text that the user reads, which goes on where the last one ended."""
         if not piece:
-            return ()
+            return
         if self._opening is None:
-            return (self._told(piece),)
-        return self._opened(self._opening.feed(piece))
+            self._say(piece)
+        else:
+            self._opened(self._opening.feed(piece))
 
-    def reasoning(self, piece: str, part: object = None) -> Iterable[Event]:
+    def reasoning(self, piece: str, part: object = None) -> None:
         """A piece of reasoning.
 
         :param part: which of its parts the piece belongs to; another one is set off.
         """
-        if not piece:
-            return ()
-        before = self._waiting()
-        return (*before, self._thought(piece, part))
+        if piece:
+            self._say_waiting()
+            self._think(piece, part)
 
-    def aside(self) -> Iterable[Event]:
+    def aside(self) -> None:
         """Something else of the model's comes here: a call, a result, another message."""
-        before = self._waiting()
+        self._say_waiting()
         self._text.apart = self._reasoning.apart = True
-        return before
 
-    def end(self) -> Iterable[Event]:
-        """What was held back, at the stream's end, however it ended."""
-        return self._waiting()
+    def end(self) -> None:
+        """What was held back is told, at the stream's end, however it ended."""
+        self._say_waiting()
 
-    def _waiting(self) -> Iterable[Event]:
-        if self._opening is None:
-            return ()
-        return self._opened(self._opening.release())
+    def _say_waiting(self) -> None:
+        if self._opening is not None:
+            self._opened(self._opening.release())
 
-    def _opened(self, pieces: Pieces) -> Iterable[Event]:
+    def _opened(self, pieces: Pieces) -> None:
         if self._opening is not None and self._opening.over:
             self._opening = None
-        return [
-            self._told(piece) if kind is Text else self._thought(piece, _Opening)
-            for kind, piece in pieces
-        ]
+        for kind, piece in pieces:
+            if kind is Text:
+                self._say(piece)
+            else:
+                self._think(piece, _Opening)
 
-    def _told(self, piece: str) -> Event:
+    def _say(self, piece: str) -> None:
         self.has_text = True
         self.has_words = self.has_words or not piece.isspace()
         self._reasoning.apart = True
-        return self._text.say(piece)
+        self._tell(self._text.say(piece))
 
-    def _thought(self, piece: str, part: object) -> Event:
+    def _think(self, piece: str, part: object) -> None:
         self._text.apart = True
         if part != self._reasoning.part:
             self._reasoning.part = part
             self._reasoning.apart = True
-        return self._reasoning.say(piece)
+        self._tell(self._reasoning.say(piece))
 
 
 def gap(last: str, piece: str) -> str:

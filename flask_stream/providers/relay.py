@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
-from itertools import chain
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from ..errors import ProviderError, TooLong
-from ..events import FLUSH, Event, Failed, Meta, Reasoning, Text, Usage
+from ..events import Event, Failed, Meta, Reasoning, Step, Text
 from ..result import Result
-from . import anthropic, openai_chat, openai_responses
 from .adapt import adapt_relayed
+from .anthropic import AnthropicReader
 from .errors import from_exception
 from .failures import failure_of
+from .openai_chat import ChatReader
+from .openai_responses import ResponsesReader
+from .reader import Reader
 from .refused import discard
 from .relays import Relays, bounds, relays
 from .source import Source
-from .surrogates import mended
+from .surrogates import Mender
 from .turn import DONE, JSON, Turn
 
-_READERS: dict[str, Callable[[Iterable[JSON], Turn], Iterator[Event]]] = {
-    "anthropic": anthropic.read,
-    "openai_chat": openai_chat.read,
-    "openai_responses": openai_responses.read,
+_READERS: dict[str, type[Reader]] = {
+    "anthropic": AnthropicReader,
+    "openai_chat": ChatReader,
+    "openai_responses": ResponsesReader,
 }
 _PROVIDER = {"anthropic": "anthropic", "openai_chat": "openai", "openai_responses": "openai"}
 
+Batches = Generator[list[Event], None, Result]
 
 _MOST_WORD = 200  # characters
 
@@ -55,13 +58,45 @@ def relay(stream: Any, *, wire: str | None = None) -> Generator[Event, None, Res
 
 def relay_source(source: Source) -> Generator[Event, None, Result]:
     """`relay` for a source that is known already."""
+    return _one_by_one(relay_batches(source))
+
+
+def relay_batches(source: Source, *, finishing: bool = True) -> Batches:
+    """The events of a source, all that one network read brought at a time.
+
+    :param finishing: read what follows the provider's last word, so that the connection can be
+        used again. Otherwise whoever has read to the end calls `source.finish()`.
+    :raises ProviderError: as `relay`.
+    """
     among = relays.get()
     if among is not None:
         among.expect(source)
-    return _relayed(source)
+    return _batches(source, finishing)
 
 
-def _relayed(source: Source) -> Generator[Event, None, Result]:
+def _one_by_one(batches: Batches) -> Generator[Event, None, Result]:
+    """For an app's generator, which may say something of its own between any two events."""
+    among = relays.get()
+    begun: set[str] = set()
+    try:
+        while True:
+            try:
+                events = next(batches)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            for event in events:
+                if isinstance(event, Text | Reasoning) and event.kind not in begun:
+                    begun.add(event.kind)
+                    gap = among.gap(event.kind, event.text) if among is not None else ""
+                    yield type(event)(gap + event.text) if gap else event
+                else:
+                    yield event
+    finally:
+        batches.close()
+
+
+def _batches(source: Source, finishing: bool) -> Batches:
     step, turn = Result(), Turn()
     among = relays.get()
     source.begun = True
@@ -70,12 +105,16 @@ def _relayed(source: Source) -> Generator[Event, None, Result]:
     try:
         _stop_here(among)  # before a manager is entered, which would ask the provider
         _open(source, step)
-        yield Meta(source.provider)
+        yield [Step(), Meta(source.provider)]
         source.asked_at = time.monotonic()
-        for event in _told(source, turn, step, among):
-            asked_at, source.asked_at = source.asked_at, None
-            yield event
-            source.asked_at = asked_at if event is FLUSH else time.monotonic()
+        most = bounds().characters
+        for events in _told(source, turn, step):
+            fitting = step.add_all(events, most)  # an app may keep all of it to itself
+            source.asked_at = None
+            yield fitting
+            if len(fitting) < len(events):
+                raise TooLong(most)
+            source.asked_at = time.monotonic()
         _settle(step, turn)
         error = turn.error
         if error is None and not turn.complete:
@@ -86,7 +125,7 @@ def _relayed(source: Source) -> Generator[Event, None, Result]:
             error = _failed(step, error)
         else:
             step.outcome = "complete"
-        if not source.joins:  # the run does it otherwise, after it has sent `done`
+        if finishing:
             source.finish()
             _stop_here(among)  # whatever comes behind it in the app's generator
         if error is not None:
@@ -103,7 +142,7 @@ def _relayed(source: Source) -> Generator[Event, None, Result]:
         _settle(step, turn)
         if among is not None:
             among.end(step)
-        if not source.joins or step.outcome != "complete":
+        if finishing or step.outcome != "complete":
             source.close()
 
 
@@ -115,22 +154,6 @@ def _stop_here(among: Relays | None) -> None:
     if among is not None and among.stopped:
         among.cut_short = True
         raise GeneratorExit
-
-
-def _told(source: Source, turn: Turn, step: Result, among: Relays | None) -> Iterator[Event]:
-    """The events of a source, added up; its first words set off from an earlier stream's."""
-    begun: set[str] = set()
-    most = bounds().characters
-    for event in mended(_read(source, turn)):
-        step.add(event, most)  # an app may keep all of it to itself
-        if isinstance(event, Usage):
-            step.usage = event
-        elif among is not None and isinstance(event, Text | Reasoning) and event.kind not in begun:
-            begun.add(event.kind)
-            gap = among.gap(event.kind, event.text)
-            if gap:
-                event = type(event)(gap + event.text)
-        yield event
 
 
 def _open(source: Source, step: Result) -> None:
@@ -158,21 +181,42 @@ def _settle(step: Result, turn: Turn) -> None:
     step.provider_stop_reason = word if word is None else word[:_MOST_WORD]
 
 
-def _read(source: Source, turn: Turn) -> Iterator[Event]:
-    """The events of a source, by the reader that its first dict, or its kind, calls for."""
-    dicts = source.dicts(turn)
-    before: list[JSON] = []
+def _told(source: Source, turn: Turn, step: Result) -> Iterator[list[Event]]:
+    """What the reader that the source's kind, or its first dict, calls for makes of each batch."""
+    mender = Mender()
+    reader: Reader | None = None
+    undecided: list[JSON] = []
+    try:
+        for dicts in source.batches(turn):
+            if reader is None:
+                undecided += dicts
+                reader = _reader_of(source, dicts, turn)
+                if reader is None:
+                    continue
+                dicts, undecided = undecided, []
+            if events := mender.feed(reader.feed(dicts)):
+                yield events
+        if reader is not None:
+            events = [*mender.feed(reader.end()), *mender.end()]
+            step.usage = turn.usage
+            if events:
+                yield events
+    finally:
+        if reader is not None:
+            reader.settle()
+
+
+def _reader_of(source: Source, dicts: list[JSON], turn: Turn) -> Reader | None:
+    """The reader; None where neither the source nor one of these dicts tells which."""
+    for d in dicts:
+        if source.wire is not None:
+            break
+        turn.keep(d)  # which waits until one tells
+        source.wire = wire_of(d, source.provider)
     if source.wire is None:
-        for d in dicts:
-            turn.keep(d)
-            before.append(d)
-            source.wire = wire_of(d, source.provider)
-            if source.wire is not None:
-                break
-        else:
-            return
+        return None
     source.provider = source.provider or _PROVIDER[source.wire]
-    yield from _READERS[source.wire](chain(before, dicts), turn)
+    return _READERS[source.wire](turn)
 
 
 def wire_of(d: JSON, provider: str | None) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 from ..events import Event, ToolCall, ToolResult
 from .digits import spoken
@@ -45,43 +44,43 @@ class Calls:
 
     def __init__(self, turn: Turn, output: Output) -> None:
         self.turn = turn
+        self._tell = turn.tell
         self.output = output
         self.opened = self.called = False
         self._open: dict[str, OpenCall] = {}
 
-    def added(self, d: JSON, item: JSON) -> Iterator[Event]:
+    def added(self, d: JSON, item: JSON) -> None:
         if (index := _place(d)) in self._open:  # some give every item the same index
-            yield from self._close(index, whole=True)
-        yield from self._begin(d, item)
+            self._close(index, whole=True)
+        self._begin(d, item)
 
-    def done(self, d: JSON, item: JSON) -> Iterator[Event]:
+    def done(self, d: JSON, item: JSON) -> None:
         index = _place(d)
         if index not in self._open:
-            yield from self._begin(d, item)
-        yield from self._end(self._open.pop(index), item)
-        yield from self._result(item)
+            self._begin(d, item)
+        self._end(self._open.pop(index), item)
+        self._result(item)
 
-    def arguments_delta(self, d: JSON) -> Iterator[Event]:
+    def arguments_delta(self, d: JSON) -> None:
         call = self._open.get(_place(d))
         if call is not None:
-            yield from call.delta(spoken(d.get("delta")))
+            call.delta(spoken(d.get("delta")), self._tell)
 
-    def code_delta(self, d: JSON) -> Iterator[Event]:
+    def code_delta(self, d: JSON) -> None:
         """Code, as the JSON text that every call's deltas are: {"code": …}."""
         call = self._open.get(_place(d))
         if call is not None and (code := spoken(d.get("delta"))):
             text = json.dumps(code, ensure_ascii=False)[1:-1]
-            yield from call.delta(text if call.pieces else f'{{"code": "{text}')
+            call.delta(text if call.pieces else f'{{"code": "{text}', self._tell)
 
-    def arguments_done(self, d: JSON) -> Iterator[Event]:
+    def arguments_done(self, d: JSON) -> None:
         call = self._open.get(_place(d))
         if call is not None:
             given = only_text(d.get("arguments")) or only_text(d.get("input"))
             self.turn.keep(given, instead_of=call.given)
             call.given = given
-        yield from ()
 
-    def _begin(self, d: JSON, item: JSON) -> Iterator[Event]:
+    def _begin(self, d: JSON, item: JSON) -> None:
         kind = item["type"]
         index = _place(d)
         id = only_text(item.get("call_id")) or only_text(item.get("id")) or f"call_{index}"
@@ -90,14 +89,14 @@ class Calls:
         call = self._open[index] = OpenCall(id, name, kind in _SERVER_TOOLS)
         call.is_custom = kind == "custom_tool_call"
         call.given = only_text(item.get("arguments")) or only_text(item.get("input"))
-        yield from call.start()
+        call.start(self._tell)
 
-    def _end(self, call: OpenCall, item: JSON) -> Iterator[Event]:
+    def _end(self, call: OpenCall, item: JSON) -> None:
         self.called = self.called or not call.server
         kind = item["type"]
         if kind == "code_interpreter_call" and call.pieces:
-            yield from call.delta('"}')
-        yield self._whole(call, kind, item)
+            call.delta('"}', self._tell)
+        self._tell(self._whole(call, kind, item))
 
     def _whole(self, call: OpenCall, kind: str, item: JSON) -> Event:
         if kind == "custom_tool_call":  # its input is free text, not JSON
@@ -118,42 +117,42 @@ class Calls:
             return ToolCall(call.id, call.name, mend_all(arguments), server=call.server)
         return tool_call(call.id, call.name, arguments, server=call.server)
 
-    def close(self, *, whole: bool) -> Iterator[Event]:
+    def close(self, *, whole: bool) -> None:
         """Calls that the stream left open: cut off, or from a proxy that sends no ends."""
         for index in list(self._open):
-            yield from self._close(index, whole=self.turn.error is None and whole)
+            self._close(index, whole=self.turn.error is None and whole)
 
-    def _close(self, index: str, *, whole: bool) -> Iterator[Event]:
+    def _close(self, index: str, *, whole: bool) -> None:
         call = self._open.pop(index)
         self.called = self.called or not call.server
         item = self.output.at({"output_index": index}) or self.output.at({})
         is_code = item is not None and item.kind == "code_interpreter_call"
         if is_code and call.pieces and whole:
-            yield from call.delta('"}')
+            call.delta('"}', self._tell)
         event = call.end(whole=whole)
         if item is not None and not item.is_done:
             is_object = is_code and isinstance(event.arguments, dict)
             item.input = event.arguments.get("code", "") if is_object else call.text
-        yield event
+        self._tell(event)
 
-    def _result(self, item: JSON) -> Iterator[Event]:
+    def _result(self, item: JSON) -> None:
         """What came back to a tool that the provider ran, where it says so."""
         kind = item["type"]
         id = only_text(item.get("call_id")) or only_text(item.get("id"))
         name = only_text(item.get("name")) or kind.removesuffix("_call")
         if kind == "web_search_call":
             for source in (item.get("action") or {}).get("sources") or []:
-                yield from self.turn.new_source(source.get("url"), source.get("title"))
+                self.turn.new_source(source.get("url"), source.get("title"))
         elif kind == "file_search_call":
             for found in item.get("results") or []:
-                yield from self.turn.new_source(document=found.get("filename"))
+                self.turn.new_source(document=found.get("filename"))
         elif kind == "mcp_call" and item.get("error"):
-            yield ToolResult(id, shown(mend_all(item["error"])), name, is_error=True)
+            self._tell(ToolResult(id, shown(mend_all(item["error"])), name, is_error=True))
         elif kind == "image_generation_call" and item.get("result"):  # the picture, in base64
             told = {key: item[key] for key in _OF_A_PICTURE if item.get(key)}
-            yield ToolResult(id, {"type": "image", **mend_all(told)}, name)
+            self._tell(ToolResult(id, {"type": "image", **mend_all(told)}, name))
         if result := item.get(_RESULT_FIELD.get(kind, "")):
-            yield ToolResult(id, shown(mend_all(result)), name)
+            self._tell(ToolResult(id, shown(mend_all(result)), name))
 
 
 def _place(d: JSON) -> str:

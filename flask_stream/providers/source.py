@@ -20,12 +20,10 @@ MOST_EVENT_BYTES = 8 * 2**20  # unless the app says otherwise
 
 
 class Source:
-    """One provider's stream. `dicts` and `close` belong to the thread that reads it.
+    """One provider's stream. `batches` and `close` belong to the thread that reads it.
 
     :ivar wire: "anthropic", "openai_chat" or "openai_responses", where it is known before
         the first dict.
-    :ivar joins: set by a consumer that joins what comes in one network read: it gets a
-        PAUSE before each wait, and `more` says whether the next dict is already there.
     :ivar asked_at: since when its reader has waited for an event, on the monotonic clock; None
         while the reader has other things to do. What the provider sends that gives none, such as
         its pings, is no sign of life.
@@ -40,8 +38,6 @@ class Source:
 
     provider: str | None = None
     wire: str | None = None
-    joins = False
-    more = False
     asked_at: float | None = None
     most_event_bytes = MOST_EVENT_BYTES
     begun = watched = False
@@ -51,7 +47,7 @@ class Source:
         self._lock = threading.Lock()
         self._woken = False
         self._blamed: ProviderError | None = None
-        self._rest: Generator[JSON, None, None] | None = None
+        self._rest: Generator[list[JSON], None, None] | None = None
         self._timer: threading.Timer | None = None
         self.closed = False
 
@@ -62,31 +58,31 @@ class Source:
     def open(self) -> None:
         """Do what must come before the first dict, and may fail: enter a manager."""
 
-    def dicts(self, turn: Turn) -> Iterator[JSON]:
-        """The wire dicts, until the turn has ended; a lost connection sets `turn.error`."""
+    def batches(self, turn: Turn) -> Iterator[list[JSON]]:
+        """The wire dicts, all that one network read brought at a time, until the turn has ended.
+
+        A lost connection sets `turn.error`.
+        """
         self._rest = self._read()
-        try:
-            while not turn.ended:
-                if turn.error is not None and not self._may_read_on():
-                    return
-                if self._woken:
-                    self._lost(None, turn)
-                    return
-                try:
-                    d = next(self._rest)
-                except StopIteration:
-                    self._lost(None, turn)
-                    return
-                except SourceError:
-                    raise  # it was no provider's stream
-                except Exception as error:
-                    if is_misuse(error) and not self._woken:
-                        raise SourceError(CLOSED) from error
-                    self._lost(error, turn)
-                    return
-                yield d
-        finally:
-            self.more = False
+        while not turn.ended:
+            if turn.error is not None and not self._may_read_on():
+                return
+            if self._woken:
+                self._lost(None, turn)
+                return
+            try:
+                dicts = next(self._rest)
+            except StopIteration:
+                self._lost(None, turn)
+                return
+            except SourceError:
+                raise  # it was no provider's stream
+            except Exception as error:
+                if is_misuse(error) and not self._woken:
+                    raise SourceError(CLOSED) from error
+                self._lost(error, turn)
+                return
+            yield dicts
 
     def finish(self) -> None:
         """Read what is left, for a moment, so that the connection can be used again."""
@@ -162,7 +158,8 @@ class Source:
         """Whether its socket is not ours to shut, as others may be using it."""
         return False
 
-    def _read(self) -> Generator[JSON, None, None]:
+    def _read(self) -> Generator[list[JSON], None, None]:
+        """Each time that something comes, the dicts that it completes; never none of them."""
         raise NotImplementedError
 
     def _wake(self) -> None:

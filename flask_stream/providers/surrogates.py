@@ -7,11 +7,10 @@ half; one that stays alone becomes U+FFFD, since UTF-8 cannot carry it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from ..events import FLUSH, Event, ToolCallDelta, Words
+from ..events import Event, ToolCallDelta, Words
 from .digits import Digits
 
 
@@ -51,44 +50,44 @@ class Mender:
     def __init__(self) -> None:
         self._half: Event | None = None
 
-    def feed(self, event: Event) -> tuple[Event, ...]:
-        """What can be told once `event` is there."""
-        name = _field_of(event)
-        if name is None:
-            return (event,) if event is FLUSH else (*self.end(), event)
-        text: str = getattr(event, name)
-        if self._half is None and text.isascii():
-            return (event,) if text else ()
-        before: tuple[Event, ...] = ()
+    def feed(self, events: list[Event]) -> list[Event]:
+        """What can be told once these are there."""
+        mended: list[Event] = []
+        for event in events:
+            name = _field_of(event)
+            if name is None:
+                mended += self.end()
+                mended.append(event)
+                continue
+            text: str = getattr(event, name)
+            if self._half is not None or not text.isascii():
+                self._mend(event, name, text, mended)
+            elif text:
+                mended.append(event)
+        return mended
+
+    def end(self) -> list[Event]:
+        """The half that has stayed alone, if one has."""
+        half, self._half = self._half, None
+        return [] if half is None else [_alone(half)]
+
+    def _mend(self, event: Event, name: str, text: str, mended: list[Event]) -> None:
         if self._half is not None:
             if _same_text(self._half, event):
                 text = getattr(self._half, name) + text
                 self._half = None
             else:
-                before = self.end()
+                mended += self.end()
         whole = text
         if "\ud800" <= text[-1:] <= "\udbff":
             self._half = replace(event, **{name: text[-1]})  # type: ignore[type-var]
             whole = text[:-1]
         whole = mend(whole)
         if not whole:
-            return before
+            return
         if whole != getattr(event, name):
             event = replace(event, **{name: whole})  # type: ignore[type-var]
-        return (*before, event)
-
-    def end(self) -> tuple[Event, ...]:
-        """The half that has stayed alone, if one has."""
-        half, self._half = self._half, None
-        return () if half is None else (_alone(half),)
-
-
-def mended(events: Iterable[Event]) -> Iterator[Event]:
-    """`events`, as a `Mender` has them."""
-    mender = Mender()
-    for event in events:
-        yield from mender.feed(event)
-    yield from mender.end()
+        mended.append(event)
 
 
 def _field_of(event: Event) -> str | None:

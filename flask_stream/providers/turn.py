@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from sys import getsizeof
 from typing import Any
 
 from ..errors import ProviderError
 from ..events import (
-    FLUSH,
     MOST_TOKENS,
     Event,
     Source,
@@ -23,10 +22,8 @@ from .digits import Digits
 from .stops import interruption, reason
 
 JSON = dict[str, Any]
-Handle = Callable[[JSON], Iterable[Event]]
+Tell = Callable[[Event], None]
 
-# Stands among the dicts where the next one has to be waited for, see `wire`.
-PAUSE: JSON = {"flask_stream": "pause"}
 # Stands for Chat Completions' `data: [DONE]`, which is no JSON.
 DONE: JSON = {"flask_stream": "done"}
 
@@ -38,6 +35,7 @@ _MOST_KEPT = 64 * 2**20
 class Turn:
     """One relayed stream, as its reader has understood it so far.
 
+    :ivar tell: called by whoever reads, with each event, in order.
     :ivar ended: the provider has said its last word; what may follow is of no use.
     :ivar complete: an end mark was seen (DESIGN section 3).
     :ivar error: what the provider reported instead.
@@ -52,8 +50,16 @@ class Turn:
         self.usage: Usage | None = None
         self.stop_reason: str | None = None
         self.provider_stop_reason: str | None = None
+        self._told: list[Event] = []
+        self.tell: Tell = self._told.append
         self._sources: set[Source] = set()
         self._kept = 0
+
+    def take(self) -> list[Event]:
+        """What was told since this was called last."""
+        told = self._told[:]
+        self._told.clear()
+        return told
 
     def keep(self, value: Any, instead_of: Any = None) -> bool:
         """Count a JSON value that is kept for the provider's own turn, and is not told.
@@ -94,31 +100,22 @@ class Turn:
         title: object = None,
         cited_text: object = None,
         document: object = None,
-    ) -> Iterator[Event]:
-        """The source as an event, unless this turn has named it before."""
+    ) -> None:
+        """Tell of a source, unless this turn has named it before."""
         source = Source(*(only_text(x) or None for x in (url, title, cited_text, document)))
         if source.payload() and source not in self._sources:
             self._sources.add(source)
-            yield source
+            self.tell(source)
 
 
-def follow(dicts: Iterable[JSON], handle: Handle) -> Iterator[Event]:
-    """What a reader makes of each dict, by its `handle`."""
-    for d in dicts:
-        if d is PAUSE:
-            yield FLUSH
-        else:
-            yield from understood(handle, d)
-
-
-def understood(handle: Handle, d: JSON) -> Iterator[Event]:
-    """What a reader makes of one dict. What it cannot make sense of is skipped, never fatal.
+def understood(handle: Callable[[JSON], None], d: JSON) -> None:
+    """Have one dict, or a part of one, handled. What makes no sense is skipped, never fatal.
 
     Dialects put null, a list or nothing where the wire has an object, and new kinds of
     content come unannounced: one guard here, instead of one at each of their fields.
     """
     try:
-        yield from handle(d)
+        handle(d)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionError):
         logger.debug("Skipped what was not understood of %s", d, exc_info=True)
 
@@ -189,20 +186,20 @@ class OpenCall:
     def text(self) -> str:
         return "".join(self.pieces) or self.given
 
-    def start(self) -> Iterator[Event]:
-        """Its beginning, and what came before it."""
+    def start(self, tell: Tell) -> None:
+        """Tell its beginning, and what came before it."""
         if not self.started:
             self.started = True
-            yield ToolCallStart(self.id, self.name, server=self.server)
+            tell(ToolCallStart(self.id, self.name, server=self.server))
             if self.pieces:
-                yield ToolCallDelta(self.id, "".join(self.pieces))
+                tell(ToolCallDelta(self.id, "".join(self.pieces)))
 
-    def delta(self, piece: str) -> Iterator[Event]:
+    def delta(self, piece: str, tell: Tell) -> None:
         if piece:
             self.pieces.append(piece)
             self.size += len(piece)
             if self.started:
-                yield ToolCallDelta(self.id, piece)
+                tell(ToolCallDelta(self.id, piece))
 
     def end(self, *, whole: bool = True) -> ToolCall:
         """The call.

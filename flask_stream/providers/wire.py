@@ -25,7 +25,7 @@ from .refused import discard, no_stream
 from .shapes import is_item, is_of_events, response_of, sdk_of
 from .source import Source
 from .stray import Strays
-from .turn import DONE, JSON, PAUSE, check_weight
+from .turn import DONE, JSON, check_weight
 
 _WIRE = {"anthropic": "anthropic"}  # OpenAI's has two, which the first dict tells apart
 
@@ -33,15 +33,23 @@ _WIRE = {"anthropic": "anthropic"}  # OpenAI's has two, which the first dict tel
 class Body(Source):
     """A body of server-sent events that we read ourselves, as its bytes come."""
 
-    def _read(self) -> Generator[JSON, None, None]:
+    def _read(self) -> Generator[list[JSON], None, None]:
         events = self._events()
         for piece in paced(self._bytes()):
             if self._woken:  # on a connection that cannot be shut down
                 return
-            yield from self._dicts(events.feed(piece))
+            dicts, error = _parsed(events.feed(piece))
+            if dicts:
+                yield dicts
+            if error is not None:
+                raise error
             if events.too_long:
                 raise too_long(self.most_event_bytes)
-        yield from self._dicts(events.end())
+        dicts, error = _parsed(events.end())
+        if dicts:
+            yield dicts
+        if error is not None:
+            raise error
 
     def beginning(self) -> bytes:
         """What comes of the body, where it is no stream, within some seconds and kilobytes.
@@ -64,22 +72,24 @@ class Body(Source):
             self.close()
         return bytes(body[:_MOST_BYTES])
 
-    def _dicts(self, events: list[ServerSentEvent]) -> Iterator[JSON]:
-        """Those of one network read."""
-        last = len(events) - 1
-        for at, event in enumerate(events):
-            self.more = self.joins and at < last
-            d = parse(event.data, event.type)
-            if d is not None:
-                yield d
-        if last > 0 and self.joins:
-            yield PAUSE
-
     def _events(self) -> Decoder:
         raise NotImplementedError
 
     def _bytes(self) -> Iterator[bytes]:
         raise NotImplementedError
+
+
+def _parsed(events: list[ServerSentEvent]) -> tuple[list[JSON], ProviderError | None]:
+    """The dicts of what one read completed, up to an event that is none."""
+    dicts = []
+    try:
+        for event in events:
+            d = parse(event.data, event.type)
+            if d is not None:
+                dicts.append(d)
+    except ProviderError as error:
+        return dicts, error
+    return dicts, None
 
 
 # Of a body that is no stream.
@@ -148,21 +158,21 @@ class SDKItems(OverHTTPX):
         self.provider = sdk_of(self.stream)
         self.wire = _WIRE.get(self.provider or "")
 
-    def _read(self) -> Generator[JSON, None, None]:
+    def _read(self) -> Generator[list[JSON], None, None]:
         if self._response is not None and is_of_events(self.stream, self._response):
             take_over(self._response, self.most_event_bytes)
         try:
             for item in self.items:
                 d = dict_of(item)
                 if d is not None:
-                    yield d
+                    yield [d]
         except Exception as error:
             body = getattr(error, "body", None)
             is_api_error = any(c.__name__ == "APIError" for c in type(error).__mro__)
             if not is_api_error or not isinstance(body, dict):
                 raise
             # What the provider sent: Anthropic's SDK keeps it whole, OpenAI's the inside.
-            yield body if body.get("type") == "error" else {"type": "error", "error": body}
+            yield [body if body.get("type") == "error" else {"type": "error", "error": body}]
 
     def _close(self) -> None:
         close = getattr(self.stream, "close", None)

@@ -16,7 +16,7 @@ import pytest
 from flask_stream import Event, ProviderError
 from flask_stream.formats.native import Native
 from flask_stream.providers.adapt import adapt
-from flask_stream.providers.relay import relay_source
+from flask_stream.providers.relay import relay_batches, relay_source
 from flask_stream.run import Run
 from tests.conftest import Site
 from tests.hostile.catalogue import BEHAVIOURS
@@ -71,14 +71,11 @@ def opened(source: str, wire: str, body: list[bytes]) -> Any:
         return provider.post(wire)
 
 
-def run(events: Iterator[Event]) -> int:
+def run(batches: Iterator[list[Event]]) -> int:
     """A run, as its events leave in the native format, in bytes; its result is kept."""
-    sent = 0
     run, encode = Run(callbacks=[], sender=None), Native().encode
-    run.open(events)
-    for event in run.events():
-        if isinstance(event, Event) and hasattr(event, "kind"):
-            sent += len(encode(event))
+    run.open(batches)
+    sent = sum(len(encode(events)) for events in run.batches())
     run.result.to_dict()
     return sent
 
@@ -91,7 +88,7 @@ def work(name: str, wire: str, source: str, n: int) -> Work:
     sent: list[int] = []
 
     def read(body: list[bytes]) -> None:
-        sent.append(run(relay_source(adapt(opened(source, wire, body)))))
+        sent.append(run(relay_batches(adapt(opened(source, wire, body)))))
 
     return Work(calls_of(lambda: read(short)), allocated_by(lambda: read(long)), sent[-1])
 
@@ -147,7 +144,7 @@ def arguments_with_many_places_to_cut(s: Speech, n: int) -> bytes:
 
 def memory(name: str, wire: str, n: int) -> int:
     body = pieces(BEHAVIOURS[name], wire, n, WIDE)
-    return peak_of(lambda: run(relay_source(adapt(opened("httpx", wire, body)))))
+    return peak_of(lambda: run(relay_batches(adapt(opened("httpx", wire, body)))))
 
 
 @pytest.mark.parametrize("name", FLOODS)
@@ -162,7 +159,7 @@ def test_twice_as_much_of_a_flood_takes_twice_the_memory(name: str) -> None:
 def test_arguments_that_are_cut_off_take_no_more_memory_than_they_are_long(wire: str) -> None:
     s = SPEECHES[wire]
     body = [s.head, arguments_with_many_places_to_cut(s, 50_000), s.tail]
-    peak = peak_of(lambda: run(relay_source(adapt(opened("httpx", wire, body)))))
+    peak = peak_of(lambda: run(relay_batches(adapt(opened("httpx", wire, body)))))
     assert peak < TIMES * sum(map(len, body)), peak
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from itertools import pairwise
 from typing import Any, TypeVar
 
 from flask_stream import Event, Meta, ProviderError, Result
+from flask_stream.events import Step
 from flask_stream.providers.relay import relay_source
 from flask_stream.providers.source import Source
 from flask_stream.providers.turn import JSON
@@ -25,8 +26,9 @@ class Dicts(Source):
         self.given = dicts
         self.wire = wire
 
-    def _read(self) -> Iterator[JSON]:
-        return iter(self.given)
+    def _read(self) -> Generator[list[JSON], None, None]:
+        for d in self.given:
+            yield [d]
 
     def _wake(self) -> None:
         pass
@@ -42,7 +44,7 @@ def dicts_of(name: str) -> list[JSON]:
 
 
 def collect(relayed: Any) -> tuple[list[Event], Result]:
-    """All events but the first, which says whose stream it is before anything was read."""
+    """All events but the first two, which say whose stream it is before anything was read."""
     events: list[Event] = []
     try:
         while True:
@@ -51,8 +53,9 @@ def collect(relayed: Any) -> tuple[list[Event], Result]:
         result = end.value
     except ProviderError as error:
         result = error.result
-    assert isinstance(events[0], Meta)
-    return events[1:], result
+    assert isinstance(events[0], Step)
+    assert isinstance(events[1], Meta)
+    return events[2:], result
 
 
 def read(*dicts: JSON, wire: str | None = None) -> tuple[list[Event], Result]:

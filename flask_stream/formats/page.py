@@ -7,17 +7,18 @@ import re
 from markupsafe import escape
 
 from ..result import Result
+from .base import Complete
 from .json import status_of
 
 
-class Html:
+class Page(Complete):
     """`text/html`: the escaped text in paragraphs, and what went wrong, if anything did."""
 
-    name = "html"
+    name = "page"
     mimetype = "text/html"
+    is_page = True
 
     def render(self, result: Result) -> tuple[bytes, int]:
-        """The body and the HTTP status."""
         blocks = [block for block in re.split(r"\n{2,}", result.text or result.refusal) if block]
         parts = [f"<p>{escape(block)}</p>".replace("\n", "<br>\n") for block in blocks]
         if result.error is not None:

@@ -1,0 +1,44 @@
+"""What the three readers are alike in: wire dicts in, Events out."""
+
+from __future__ import annotations
+
+from ..events import Event
+from .prose import Prose
+from .turn import JSON, Turn, understood
+
+
+class Reader:
+    """Reads one stream.
+
+    :ivar turn: filled on the way, and told of each event.
+    """
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+        self.prose = Prose(turn.tell)
+
+    def feed(self, dicts: list[JSON]) -> list[Event]:
+        """The events of what one network read brought; what follows the turn's end is dropped."""
+        turn, handle = self.turn, self.handle
+        for d in dicts:
+            understood(handle, d)
+            if turn.ended:
+                break
+        return turn.take()
+
+    def end(self) -> list[Event]:
+        """What the stream's end leaves to say, however it came."""
+        self.finish()
+        return self.turn.take()
+
+    def handle(self, d: JSON) -> None:
+        """Make of one dict what it means."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Nothing more comes: tell what was held back."""
+        raise NotImplementedError
+
+    def settle(self) -> None:
+        """Put `turn.message` together. May be called at any time, and again."""
+        raise NotImplementedError
