@@ -17,6 +17,10 @@ from .run import ClientLeft, Run
 from .server import Connection
 
 
+# What came in one read leaves in one write, unless it comes to some 64 KB.
+_MOST_EVENTS = 500
+
+
 class Delivery:
     """A run on its way to one client.
 
@@ -57,12 +61,16 @@ class Delivery:
             while batch is not None:
                 if isinstance(batch[0], Start) and self.connection.beat is not None:
                     batch = [replace(batch[0], heartbeat=self.heartbeat)]
-                data, error = _encoded(format, batch)
-                if data or isinstance(batch[0], Start):  # headers leave with the first bytes
-                    self._take_lock()
-                    self.sent_at = None
-                    yield data
-                    self.sent_at = time.monotonic()
+                error: Exception | None = None
+                for some in _cut(batch):
+                    data, error = _encoded(format, some)
+                    if data or isinstance(batch[0], Start):  # with which the headers leave
+                        self._take_lock()
+                        self.sent_at = None
+                        yield data
+                        self.sent_at = time.monotonic()
+                    if error is not None:
+                        break
                 if isinstance(error, Unterminated):
                     raise error
                 if not isinstance(batch[-1], Done | Failed):  # nothing may come behind those
@@ -97,6 +105,13 @@ class Delivery:
         if self._has_lock:
             self._has_lock = False
             self.lock.release()
+
+
+def _cut(batch: list[Event]) -> list[list[Event]]:
+    """The batch in parts that one write may have."""
+    if len(batch) <= _MOST_EVENTS:  # as nearly always
+        return [batch]
+    return [batch[at : at + _MOST_EVENTS] for at in range(0, len(batch), _MOST_EVENTS)]
 
 
 def _encoded(format: Format, batch: list[Event]) -> tuple[bytes, Exception | None]:

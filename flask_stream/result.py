@@ -113,7 +113,7 @@ class Result:
     def refusal(self) -> str:
         return "".join(self.pieces["refusal"])
 
-    def add_all(self, events: list[Event], most: float = math.inf) -> list[Event]:
+    def add(self, events: list[Event], most: float = math.inf) -> list[Event]:
         """Add events up. Usage, stop reason and outcome are set by whoever knows them.
 
         :returns: all of them; or those before one with which there are more than `most`

@@ -135,7 +135,7 @@ class Run:
             try:
                 while (batch := self._next) is not None:
                     events = self._noticed(batch)
-                    fitting = self.result.add_all(events, self.relays.bounds.characters)
+                    fitting = self.result.add(events, self.relays.bounds.characters)
                     if fitting:
                         yield fitting
                     if len(fitting) < len(events):

@@ -193,9 +193,9 @@ class Watcher:
             self._hang_up_if_stuck(watched, now)
             return
         try:
-            if run.over or run.ending is not None:
+            if run.over or isinstance(run.ending, ClientLeft):
                 return
-            if hinted and delivery.connection.has_left():
+            if hinted and run.ending is None and delivery.connection.has_left():
                 run.end(ClientLeft())
             else:
                 self._beat(watched, now)

@@ -38,8 +38,7 @@ class OutOfCredit(StreamFailed):
 
 def with_a_result(error: RunError) -> RunError:
     result = Result("1234")
-    result.add(Text("So far"))
-    result.add(ToolCall("call", "look", {"at": "it"}))
+    result.add([Text("So far"), ToolCall("call", "look", {"at": "it"})])
     result.usage = Usage(input_tokens=3, output_tokens=4)
     result.steps.append(Result())
     result.outcome = "failed"

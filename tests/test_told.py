@@ -572,7 +572,7 @@ def test_what_a_reader_skips_is_one_line(log: Logged) -> None:
         raise TypeError("x" + FORGED)
 
     for d in ({"a": "x" * MANY}, deep(100_000), {"a\n": KEY}):
-        assert list(understood(handle, d)) == []
+        understood(handle, d)
     assert [entry.partition(":")[0] for entry in log.entries] == ["DEBUG"] * 3
 
 

@@ -35,8 +35,7 @@ def read(items: Iterable[object]) -> Iterator[list[Event]]:
         else:
             discard(item)
             raise SourceError(_refusal(item))
-        if events := mender.feed([event]):
-            yield events
+        yield mender.feed([event])  # also where that is nothing: here the run can end
     if events := mender.end():
         yield events
 

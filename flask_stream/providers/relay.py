@@ -109,7 +109,7 @@ def _batches(source: Source, finishing: bool) -> Batches:
         source.asked_at = time.monotonic()
         most = bounds().characters
         for events in _told(source, turn, step):
-            fitting = step.add_all(events, most)  # an app may keep all of it to itself
+            fitting = step.add(events, most)  # an app may keep all of it to itself
             source.asked_at = None
             yield fitting
             if len(fitting) < len(events):
