@@ -91,6 +91,6 @@ def note(turn: Row) -> str:
             parts.append("no answer")
         case "failed":
             parts.append(turn["error"])
-        case "stopped" | "disconnected":
+        case "disconnected":
             parts.append("stopped")
     return " · ".join(parts)

@@ -1,18 +1,19 @@
 """The vocabulary: the Event types.
 
 Every event is one SSE event on the native wire: `kind` names it, `payload()` is its JSON.
-Optional fields that are unknown are left out there, never null.
+Optional fields that are unknown are left out there, never null. `from_wire()` is the way back.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 JSON = dict[str, Any]
 E = TypeVar("E")
+_fields: Any = fields  # for type checkers: Event itself is no dataclass, all its classes are
 
 
 class Event:
@@ -22,8 +23,9 @@ class Event:
     kind: ClassVar[str]  # the SSE event's name
 
     def payload(self) -> Any:
-        """The event's `data` on the wire, before it is made JSON."""
-        raise NotImplementedError
+        """The event's `data` on the wire, before it is made JSON: the fields that are known."""
+        named = ((f.name, getattr(self, f.name)) for f in _fields(self))
+        return {name: value for name, value in named if value is not None}
 
     # Written once, here: dataclass() would compile them anew for each of the 17 classes, and
     # take a twentieth of the time that `import flask` takes.
@@ -42,19 +44,9 @@ class Event:
         return hash(repr(self))
 
 
-def _fields(event: Any) -> tuple[Field[Any], ...]:
-    return fields(event)
-
-
 @dataclass_transform(frozen_default=True)
 def _event(cls: type[E]) -> type[E]:
     return dataclass(frozen=True, slots=True, eq=False, repr=False)(cls)
-
-
-def _known(event: Event) -> JSON:
-    """The event's fields that are known, which is what is not None."""
-    named = ((f.name, getattr(event, f.name)) for f in _fields(event))
-    return {name: value for name, value in named if value is not None}
 
 
 def check_json(value: object, what: str) -> None:
@@ -75,18 +67,12 @@ class Start(Event):
     id: str
     heartbeat: float | None = None  # seconds; None where this server cannot send any
 
-    def payload(self) -> JSON:
-        return _known(self)
-
 
 @_event
 class Step(Event):
     """A relayed stream begins: for formats that have steps. The native wire does not carry it."""
 
     kind = "step"
-
-    def payload(self) -> JSON:
-        return {}
 
 
 @_event
@@ -97,9 +83,6 @@ class Meta(Event):
     provider: str | None = None
     model: str | None = None
     response_id: str | None = None
-
-    def payload(self) -> JSON:
-        return _known(self)
 
 
 @_event
@@ -210,9 +193,6 @@ class Source(Event):
     cited_text: str | None = None
     document: str | None = None
 
-    def payload(self) -> JSON:
-        return _known(self)
-
 
 # JavaScript's Number.MAX_SAFE_INTEGER.
 MOST_TOKENS = 2**53 - 1
@@ -236,9 +216,6 @@ class Usage(Event):
             if value > MOST_TOKENS:
                 raise ValueError(f"Usage.{name} is above {MOST_TOKENS}, which no page can count.")
 
-    def payload(self) -> JSON:
-        return _known(self)
-
     @classmethod
     def total(cls, usages: Iterable[Usage]) -> Usage | None:
         """The sum, field by field; what none of them knows stays unknown."""
@@ -260,7 +237,7 @@ class Done(Event):
     usage: Usage | None = None
 
     def payload(self) -> JSON:
-        payload = _known(self)
+        payload: JSON = Event.payload(self)
         if self.usage is not None:
             payload["usage"] = self.usage.payload()
         return payload
@@ -281,8 +258,9 @@ class Failed(Event):
         return {"code": self.code, "message": self.message, "retryable": self.retryable}
 
 
-_OURS = (Start, Step, Meta, Text, Reasoning, Refusal, ToolCallStart, ToolCallDelta, ToolCall)
-RESERVED = frozenset(event.kind for event in (*_OURS, ToolResult, Source, Usage, Done, Failed))
+_MODELS = (Text, Reasoning, Refusal, ToolCallStart, ToolCallDelta, ToolCall, ToolResult, Source)
+_BY_KIND = {event.kind: event for event in (Start, Step, Meta, *_MODELS, Usage, Done, Failed)}
+RESERVED = frozenset(_BY_KIND)
 _OF_EVENTSOURCE = frozenset({"error", "open", "message"})
 
 
@@ -329,6 +307,41 @@ class Data(Event):
 
 
 #: All that there is. An app may make subclasses, which are sent as these are.
-VOCABULARY: frozenset[type[Event]] = frozenset(
-    {*_OURS, ToolResult, Source, Usage, Done, Failed, Data}
-)
+VOCABULARY: frozenset[type[Event]] = frozenset({*_BY_KIND.values(), Data})
+
+# What json.loads() gives for a field of each type. None is for what is unknown.
+_PARSED: JSON = {"str": [str], "int": [int], "float": [int, float], "bool": [bool], "Usage": [dict]}
+
+
+def from_wire(kind: str, data: Any) -> Event:
+    """The event that was sent as SSE event `kind` with this parsed JSON: `payload()`'s inverse.
+
+    A kind that is none of ours is a `Data`. Fields that we do not know are a later version's, and
+    are left out. A tuple of the app's comes back as what JSON has for it, a list.
+
+    :raises TypeError: the data, or a field of it, is of another type than the event's class says.
+    :raises ValueError: a field is missing, or the event's class refuses a value.
+    """
+    cls = _BY_KIND.get(kind)
+    return Data(kind, data) if cls is None else _read(cls, data, kind)
+
+
+def _read(cls: type[Event], data: Any, place: str) -> Event:
+    if not isinstance(data, dict):
+        raise TypeError(f"The data of {place!r} must be a dict, not {type(data).__name__}.")
+    read: JSON = {}
+    for each in _fields(cls):
+        if each.name in data and each.compare:  # what is not compared is never on the wire
+            read[each.name] = _value(each.type, data[each.name], f"{place}.{each.name}")
+        elif each.default is MISSING:
+            raise ValueError(f"{place}.{each.name} is missing.")
+    return cls(**read)
+
+
+def _value(annotation: str, value: Any, place: str) -> Any:
+    name, _, unknown = annotation.partition(" | ")
+    if name == "Any" or (value is None and unknown):
+        return value
+    if type(value) not in _PARSED[name]:
+        raise TypeError(f"{place} must be {annotation}, not {type(value).__name__}.")
+    return _read(Usage, value, place) if name == "Usage" else value

@@ -15,6 +15,7 @@ from flask import (
     current_app,
     got_request_exception,
     request,
+    request_started,
 )
 from flask.typing import ResponseReturnValue
 
@@ -64,7 +65,20 @@ class _AppState:
 
     def __init__(self, extension: FlaskStream) -> None:
         self.extension = extension
-        self.checked = False  # whether its views have their decorators in the right order
+
+    def check_views(self, app: Flask) -> None:
+        """As the app's first request begins: has a blueprint registered a view without its
+        decorator?
+
+        A receiver of Flask's signal, since that can be taken out again: once all is well, no
+        request pays for it.
+
+        :raises FlaskStreamError: one has.
+        """
+        for view in app.view_functions.values():
+            if view in self.extension._views:
+                raise _wrong_order(view)
+        request_started.disconnect(self.check_views)
 
 
 class FlaskStream:
@@ -125,12 +139,12 @@ class FlaskStream:
                 "factory."
             )
         config.check(app.config)
-        app.extensions["flask_stream"] = _AppState(self)
+        app.extensions["flask_stream"] = state = _AppState(self)
         self._apps.add(app)
         web.register(app, app.config["STREAM_URL_PREFIX"])
-        app.before_request(_check_views)
         app.after_request(_keep_refusals_from_caches)  # the last one, where the app has others
         app.wsgi_app = telling_in_debug_mode(app)  # type: ignore[assignment]
+        request_started.connect(state.check_views, app)
         got_request_exception.connect(close_unsent, app)
 
     @overload
@@ -224,7 +238,7 @@ class FlaskStream:
             )
         for app in self._apps:
             if view in app.view_functions.values():
-                raise _wrong_order(name)
+                raise _wrong_order(view)
 
 
 def _check_no_js(no_js: object, format: str | None) -> None:
@@ -237,24 +251,13 @@ def _check_no_js(no_js: object, format: str | None) -> None:
         raise ValueError(f"no_js would never be called: this route is always {format!r}.")
 
 
-def _wrong_order(name: str) -> FlaskStreamError:
+def _wrong_order(view: object) -> FlaskStreamError:
+    name = getattr(view, "__qualname__", repr(view))
     return FlaskStreamError(
         f"@stream.response is above the route of {name}, so Flask has the view without it. Put it "
         "below, directly above the def:\n\n"
         '    @app.post("/chat")\n    @stream.response\n    def chat(): …'
     )
-
-
-def _check_views() -> None:
-    """At an app's first request: has a blueprint registered a view without its decorator?"""
-    state: _AppState = current_app.extensions["flask_stream"]
-    if state.checked:
-        return
-    undecorated = state.extension._views
-    for view in current_app.view_functions.values():
-        if view in undecorated:
-            raise _wrong_order(getattr(view, "__qualname__", repr(view)))
-    state.checked = True
 
 
 def _keep_refusals_from_caches(response: Response) -> Response:

@@ -64,8 +64,8 @@ class Result:
         for a step.
     :ivar first_text_seconds: from the view's call to the first words of its text; None where
         there were none, and for a step.
-    :ivar outcome: ``complete``, ``stopped``, ``disconnected`` or ``failed``; None while it
-        goes on.
+    :ivar outcome: ``complete``, ``disconnected`` (its reader left, or stopped it) or ``failed``;
+        None while it goes on.
     :ivar usage: the run's total; of a step, its own.
     :ivar error: the :class:`Failed` that ended it, or None.
     :ivar raw_usage: the provider's own usage object, as it came (Python only).

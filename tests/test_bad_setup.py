@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask, Response, request_started
 
 from flask_stream import (
     ConfigurationError,
@@ -193,6 +193,76 @@ def test_the_decorator_above_the_route_of_an_app_that_comes_later_is_refused() -
     stream.init_app(app)
     with pytest.raises(FlaskStreamError, match=r"above the route of .*chat"):
         app.test_client().post("/chat")
+
+
+def above_its_route(stream: FlaskStream, blueprint: Blueprint) -> None:
+    @stream.response
+    @blueprint.post("/chat")
+    def chat() -> list[str]:
+        return []
+
+
+@pytest.mark.parametrize("path", ["/chat", "/other", "/nowhere", "/_stream/static/v/x.js"])
+def test_the_decorator_above_a_route_is_told_whatever_is_asked_for_first(path: str) -> None:
+    stream, app, blueprint = FlaskStream(), Flask("factory"), Blueprint("pages", __name__)
+    app.testing = True
+    app.before_request(lambda: "a login, which would let nothing through")
+    stream.init_app(app)
+    above_its_route(stream, blueprint)
+    app.register_blueprint(blueprint)
+    app.add_url_rule("/other", view_func=str, endpoint="other")
+    with pytest.raises(FlaskStreamError, match=r"above the route of .*chat"):
+        app.test_client().get(path)
+
+
+def test_the_decorator_above_a_route_comes_to_the_apps_errorhandler(site: Site) -> None:
+    blueprint = Blueprint("pages", __name__)
+    above_its_route(site.stream, blueprint)
+    site.app.register_blueprint(blueprint)
+    site.app.testing = False
+    got: list[Exception] = []
+
+    @site.app.errorhandler(FlaskStreamError)
+    def ours(error: FlaskStreamError) -> tuple[str, int]:
+        got.append(error)
+        return "ours", 500
+
+    assert site.app.test_client().get("/").data == b"ours"
+    assert "above the route of" in str(got[0])
+
+
+def test_of_several_apps_only_the_one_with_the_view_above_its_route_is_refused() -> None:
+    stream, blueprint = FlaskStream(), Blueprint("pages", __name__)
+    above_its_route(stream, blueprint)
+    apps = {name: Flask(name) for name in ("first", "wrong", "last")}
+    for app in apps.values():
+        app.testing = True
+        app.add_url_rule("/other", view_func=str, endpoint="other")
+        stream.init_app(app)
+    apps["wrong"].register_blueprint(blueprint)
+    for _ in range(2):
+        for name in ("first", "last"):
+            assert apps[name].test_client().get("/other").status_code == 200
+        with pytest.raises(FlaskStreamError, match=r"above the route of .*chat"):
+            apps["wrong"].test_client().get("/other")
+
+
+def test_once_a_request_has_begun_well_nothing_looks_for_decorators_any_more(site: Site) -> None:
+    class Views(dict[str, Any]):
+        looked_at = 0
+
+        def values(self) -> Any:
+            self.looked_at += 1
+            return super().values()
+
+    views = site.app.view_functions = Views(site.app.view_functions)
+    site.view(lambda: ["one"])
+    views.looked_at = 0
+    for _ in range(3):
+        assert site.events()[-1][0] == "done"
+    assert views.looked_at == 1
+    assert list(request_started.receivers_for(site.app)) == []
+    assert site.app.before_request_funcs == {}
 
 
 def test_after_this_stream_outside_of_a_streaming_view_is_refused(site: Site) -> None:

@@ -108,6 +108,8 @@ TABLE: list[tuple[Event, str, Any]] = [
     (Failed("a", "b"), "failed", {"code": "a", "message": "b", "retryable": False}),
 ]
 
+STEP = (Step(), "step", {})  # a log keeps it, and the native wire does not carry it
+
 
 @pytest.mark.parametrize(("event", "name", "payload"), TABLE, ids=lambda v: str(v)[:40])
 def test_an_event_is_one_frame_with_its_name_and_what_is_known(
@@ -142,7 +144,11 @@ def test_a_name_that_is_taken_is_refused_by_name(name: str) -> None:
 
 def test_the_whole_table_is_reserved() -> None:
     table = {name for event, name, _ in TABLE if not isinstance(event, Data)}
-    assert table | {"step"} == RESERVED  # which a log keeps, and the native wire does not carry
+    assert table | {STEP[1]} == RESERVED
+
+
+def test_a_step_is_on_no_native_wire() -> None:
+    assert Native().encode([Text("a"), STEP[0], Text("b")]).count(b"event: ") == 2
 
 
 @pytest.mark.parametrize("name", ["", "a\nb", "a\rb", "a\0b", "\n"])

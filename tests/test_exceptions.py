@@ -48,7 +48,7 @@ def with_a_result(error: RunError) -> RunError:
 
 ERRORS: dict[str, Callable[[], FlaskStreamError]] = {
     "FlaskStreamError": lambda: FlaskStreamError("Call init_app()."),
-    "ConfigurationError": lambda: ConfigurationError("STREAM_TTL", -1, "above 0"),
+    "ConfigurationError": lambda: ConfigurationError("STREAM_HEARTBEAT", -1, "above 0"),
     "SourceError": lambda: SourceError("None cannot be streamed."),
     "RunError": lambda: RunError("No.", error_code="shutdown", retryable=True, detail="SIGTERM"),
     "ProviderError": lambda: ProviderError(detail="key: 1234", retryable=True),
@@ -104,7 +104,7 @@ def test_what_does_not_pickle_stays_behind_and_the_rest_goes(way: Any) -> None:
 
 
 def test_a_setting_that_does_not_pickle_is_still_told() -> None:
-    error = ConfigurationError("STREAM_TTL", lambda: 1, "a number")
+    error = ConfigurationError("STREAM_HEARTBEAT", lambda: 1, "a number")
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
