@@ -7,16 +7,15 @@ everybody, a route that is dead. No page may have them taken for a script or a s
 
 from __future__ import annotations
 
-from flask import Response, request
+from flask import Response
 from werkzeug.http import parse_set_header
 
+from .call import kept
 from .formats import COMPLETE_HEADERS
 
 #: All that decides about what a route answers: the format, whose page asks, and whether it is
 #: an EventSource that connects again. On each response, since each could have been another.
 _VARY = ("Accept", "Sec-Fetch-Site", "Origin", "Last-Event-ID")
-
-_REFUSED = "flask_stream.is_refused"  # in the request's environ
 
 
 def vary(response: Response) -> None:
@@ -39,11 +38,6 @@ def keep_unless_told(response: Response) -> None:
     _keep_apart(response)
 
 
-def mark_refused() -> None:
-    """Note that this request gets no answer of its view's: an exception left that, or we refuse."""
-    request.environ[_REFUSED] = True
-
-
 def keep_refusals_from_caches(response: Response) -> None:
     """Of a streaming route's responses, keep those from caches that are no answer.
 
@@ -51,7 +45,7 @@ def keep_refusals_from_caches(response: Response) -> None:
     itself says of caches is left to it below 400.
     """
     status = response.status_code
-    if status >= 400 or _REFUSED in request.environ:
+    if status >= 400 or kept().is_refused:
         keep_from_caches(response)
     elif status == 204 or status >= 300:
         keep_unless_told(response)

@@ -1,14 +1,15 @@
-"""What one call of a decorated view keeps while its request lasts: one object in the environ."""
+"""What one request keeps for us, in one object; and in it, each call of a decorated view."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from flask import current_app, request
 
 from . import limits
 from .providers.relays import Bounds, Relays, relays
+from .server import Environ
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -18,7 +19,29 @@ if TYPE_CHECKING:
 
     NoJs = Callable[[Result], ResponseReturnValue]
 
-_CALL = "flask_stream.call"  # in the request's environ
+_KEPT = "flask_stream"  # in the request's environ
+
+
+class Kept:
+    """What one request keeps for us, whatever it calls.
+
+    :ivar call: the call that is under way, or whose run is.
+    :ivar was_called: it has called a view that has the decorator.
+    :ivar left_by: the last exception that has left the outermost call.
+    :ivar is_refused: it gets no answer of its view's: an exception left that, or we refuse.
+    :ivar response: the streamed response, weakly, until it is sent.
+    """
+
+    call: Call | None = None
+    was_called = is_refused = False
+    left_by: Exception | None = None
+    response: Callable[[], Any] | None = None
+
+
+def kept(environ: Environ | None = None) -> Kept:
+    """This request's, or that of the request with this environ."""
+    found: Kept = (request.environ if environ is None else environ).setdefault(_KEPT, Kept())
+    return found
 
 
 class Call:
@@ -66,14 +89,15 @@ class Call:
     def __enter__(self) -> Self:
         self._entered = True
         self._token = relays.set(self.relayed)
-        request.environ[_CALL] = self
+        here = kept()
+        here.call, here.was_called = self, True
         return self
 
     def __exit__(self, *_: object) -> None:
         self._entered = False
         relays.reset(self._token)
         if self._caller is not None:
-            request.environ[_CALL] = self._caller
+            kept().call = self._caller
             self._caller.refused = self.refused
             if self.of_run is not None:
                 self._caller.of_run = self.of_run
@@ -82,7 +106,7 @@ class Call:
         if self._slot is not None:
             self._slot.release()  # what the view gave was no stream
         if self.of_run is None:
-            request.environ[_CALL] = self._before
+            kept().call = self._before
         # Otherwise it stays: the view's generator may register callbacks while it runs.
 
     def add(self, callback: Callback) -> None:
@@ -110,10 +134,4 @@ class Call:
 
 def current() -> Call | None:
     """The call that is under way, or whose run is."""
-    call: Call | None = request.environ.get(_CALL) if request else None
-    return call
-
-
-def called() -> bool:
-    """Whether this request has called a view that has the decorator."""
-    return _CALL in request.environ
+    return kept().call if request else None

@@ -16,7 +16,6 @@ from .formats import Format, Unterminated
 from .run import ClientLeft, Run
 from .server import Connection
 
-
 # What came in one read leaves in one write, unless it comes to some 64 KB.
 _MOST_EVENTS = 500
 

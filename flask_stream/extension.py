@@ -20,8 +20,8 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from . import config, web
-from .caches import keep_refusals_from_caches, mark_refused
-from .call import Call, called, current
+from .caches import keep_refusals_from_caches
+from .call import Call, current, kept
 from .errors import FlaskStreamError, SourceError
 from .formats import FORMATS, Format, choose
 from .refusals import as_http_error, telling_in_debug_mode
@@ -263,7 +263,7 @@ def _wrong_order(view: object) -> FlaskStreamError:
 def _keep_refusals_from_caches(response: Response) -> Response:
     """Also where something else answers in the place of a streaming view: a login, a limit."""
     view = current_app.view_functions.get(request.endpoint or "")
-    if called() or hasattr(view, _STREAMS):
+    if kept().was_called or hasattr(view, _STREAMS):
         keep_refusals_from_caches(response)
     return response
 
@@ -283,7 +283,7 @@ def _dispatch(
                 refuse_other_sites()
             if "Last-Event-ID" in request.headers:
                 # EventSource reconnects by itself; the prompt must not run twice. 204 ends it.
-                mark_refused()
+                kept().is_refused = True
                 return Response(status=204)
             format = choose(request.headers.get("Accept"), route.format)()
             if request.method == "HEAD":

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, after_this_request, current_app, request
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
-from .caches import keep_from_caches, mark_refused
-from .call import Call
+from .caches import keep_from_caches
+from .call import Call, kept
 from .errors import SAFE_MESSAGES, RunError, plain_class
 from .events import Failed
 from .failed import cause_of, failed_by, of_provider
@@ -25,8 +25,6 @@ from .told import logger, raised
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-_REFUSED = "flask_stream.refused"  # in the request's environ: the last exception of a view
 
 
 def as_http_error(error: Exception, call: Call) -> Exception:
@@ -47,10 +45,11 @@ def as_http_error(error: Exception, call: Call) -> Exception:
         if isinstance(error, RunError) and error.code in default_exceptions:
             # Flask finds the errorhandler for a status by the exception's class.
             error.__class__ = _with_status(plain_class(type(error)), error.code)
-        if _REFUSED not in request.environ:
+        here = kept()
+        if here.left_by is None:
             after_this_request(_shape)
-        request.environ[_REFUSED] = error
-        mark_refused()
+        here.left_by = error
+        here.is_refused = True
     return error
 
 
@@ -74,9 +73,9 @@ def _shape(response: Response) -> Response:
     An after_this_request function: it is the first to see the response, and only there is it
     known that no errorhandler of the app has answered.
     """
-    error: Exception = request.environ[_REFUSED]
+    error = kept().left_by
     format = of_refusals(request.headers.get("Accept"))
-    if format.is_page:
+    if error is None or format.is_page:
         return response
     if isinstance(error, HTTPException) and _is_flasks(response, error):
         _show(response, format, failed_by(error, current_app.debug))
@@ -119,7 +118,7 @@ def telling_in_debug_mode(app: Flask) -> WSGIApplication:
             return wsgi_app(environ, start_response)
         except Exception as error:
             format = of_refusals(environ.get("HTTP_ACCEPT"))
-            if environ.get(_REFUSED) is not error or format.is_page or not _lets_through(app):
+            if kept(environ).left_by is not error or format.is_page or not _lets_through(app):
                 raise
             path, method = environ.get("PATH_INFO"), environ.get("REQUEST_METHOD")
             logger.error("Exception on %s [%s]", path, method, exc_info=raised(error))

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as WSGIResponse
 
 from . import advice
 from .caches import vary
-from .call import Call
+from .call import Call, kept
 from .complete import complete
 from .delivery import Delivery
 from .errors import StreamFailed
@@ -26,15 +26,14 @@ from .server import Connection
 from .told import logger
 from .watch import Timing, watcher
 
-_RESPONSE = "flask_stream.response"  # in the request's environ
-
 
 def close_unsent(*_: object, **__: object) -> None:
     """End the run whose response Flask gives up, since an after_request function failed.
 
     Nobody would close it, and its generator would keep the request's context pushed.
     """
-    unsent = request.environ.pop(_RESPONSE, None)
+    here = kept()
+    unsent, here.response = here.response, None
     response = unsent() if unsent is not None else None
     if response is not None:
         response.close()
@@ -183,7 +182,7 @@ def _streamed(delivery: Delivery, format: Format, timing: Timing) -> Response:
     response.call_on_close(run.close)
     connection.limit(timing.idle)
     response.call_on_close(connection.release)
-    request.environ[_RESPONSE] = ref(response)
+    kept().response = ref(response)
     return response
 
 

@@ -41,6 +41,7 @@ Batch = list[Event]
 
 _NOTHING = Meta()
 
+
 class Run:
     """One answer on its way: from before its view is called, which gives its batches.
 

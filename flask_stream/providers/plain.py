@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 
 from ..errors import SourceError
-from ..events import VOCABULARY, Done, Event, Failed, Start, Text, Words, check_json
+from ..events import VOCABULARY, Done, Event, Failed, Start, Text, Words, from_wire
 from . import shapes
 from .names import class_names, with_article
 from .refused import discard
@@ -65,8 +65,11 @@ def own(event: Event) -> Event:
     if isinstance(event, Words):
         if not isinstance(event.text, str):
             raise TypeError(f"{event!r} was yielded, but its text must be a str.")
-    else:
-        check_json(event.payload(), f"{event!r}, which was yielded,")
+        return event
+    try:
+        from_wire(event.kind, event.payload())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"{event!r:.200} was yielded, but: {error}") from error
     return event
 
 
