@@ -19,6 +19,8 @@ from .server import Connection
 # What came in one read leaves in one write, unless it comes to some 64 KB.
 _MOST_EVENTS = 500
 
+_TERMINAL = (Done, Failed)
+
 
 class Delivery:
     """A run on its way to one client.
@@ -28,6 +30,7 @@ class Delivery:
     :ivar lock: held from `begin` until the first bytes are out, in every write from then on, and
         for ever from the last one. Who has it may write to the client once the response has
         begun, and knows that the connection is still this response's.
+    :ivar has_begun: bytes have left.
     :ivar sent_at: when bytes last left, on the monotonic clock; None while a write is under way.
     """
 
@@ -38,7 +41,7 @@ class Delivery:
         # Looked up now: gevent may have put its own in its place since this was imported.
         self.lock = threading.Lock()
         self.sent_at: float | None = time.monotonic()
-        self._has_lock = False
+        self._has_lock = self.has_begun = False
 
     def begin(self) -> None:
         """The run has opened: from here on, the response is being made."""
@@ -56,24 +59,26 @@ class Delivery:
         batches = self.run.batches()
         try:
             yield b""
-            batch: list[Event] | None = next(batches)
+            batch: list[Event] | None = [self._start(event) for event in next(batches)]
             while batch is not None:
-                if isinstance(batch[0], Start) and self.connection.beat is not None:
-                    batch = [replace(batch[0], heartbeat=self.heartbeat)]
                 error: Exception | None = None
                 for some in _cut(batch):
                     data, error = _encoded(format, some)
-                    if data or isinstance(batch[0], Start):  # with which the headers leave
-                        self._take_lock()
+                    if data or not self.has_begun:  # the headers leave with the first bytes
+                        if not self._has_lock:
+                            self.lock.acquire()
+                            self._has_lock = True
                         self.sent_at = None
                         yield data
                         self.sent_at = time.monotonic()
+                        self.has_begun = True
                     if error is not None:
                         break
                 if isinstance(error, Unterminated):
                     raise error
-                if not isinstance(batch[-1], Done | Failed):  # nothing may come behind those
-                    self._free_lock()
+                if self._has_lock and not isinstance(batch[-1], _TERMINAL):
+                    self._has_lock = False  # behind those nothing may come
+                    self.lock.release()
                 batch = next(batches, None) if error is None else batches.throw(error)
         except ClientLeft:
             format.cut()
@@ -82,6 +87,12 @@ class Delivery:
             batches.close()  # now, and not when it is collected
             self.run.close()  # its batches may never have been asked for
             self._take_lock()
+
+    def _start(self, start: Event) -> Event:
+        """What a run begins with; and how long this connection may be silent."""
+        if isinstance(start, Start) and self.connection.beat is not None:
+            return replace(start, heartbeat=self.heartbeat)
+        return start
 
     def drain(self) -> None:
         """Read a run whose format has nothing to send before its end.

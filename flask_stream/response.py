@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 from weakref import ref
@@ -46,6 +46,7 @@ class _Streamed:
     """
 
     response: Any
+    close: Any
     frames: _Frames
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
@@ -62,6 +63,13 @@ class _Streamed:
         else:
             start_response = self.frames.taking_write(start_response)
         return super().__call__(environ, start_response)  # type: ignore[misc,no-any-return]
+
+    def get_app_iter(self, environ: Any) -> Iterable[bytes]:
+        """The body itself, which is bytes already: what Werkzeug puts around it is paid a write."""
+        if self.response is not self.frames or environ["REQUEST_METHOD"] == "HEAD":
+            given: Iterable[bytes] = super().get_app_iter(environ)  # type: ignore[misc]
+            return given
+        return _Closing(self.frames, self.close)
 
 
 _classes: dict[type[Response], type[Response]] = {}
@@ -192,6 +200,17 @@ def head_response(format: Format) -> Response:
     response.automatically_set_content_length = False  # it is not known before the answer is
     vary(response)
     return response
+
+
+class _Closing:
+    """The body as the server gets it, whose close is the response's."""
+
+    def __init__(self, frames: _Frames, close: Callable[[], None]) -> None:
+        self._frames = frames
+        self.close = close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._frames)
 
 
 class _Frames:

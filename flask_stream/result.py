@@ -120,14 +120,15 @@ class Result:
             characters.
         """
         for at, event in enumerate(events):
-            size = self.size + size_of(event)
+            text = event.text if isinstance(event, Words) else None
+            size = self.size + (size_of(event) if text is None else len(text))
             if size > most:
                 return events[:at]
             self.size = size
-            if isinstance(event, Words):
-                self.pieces[event.kind].append(event.text)
-            else:
+            if text is None:
                 self._add(event)
+            else:
+                self.pieces[event.kind].append(text)
         return events
 
     def _add(self, event: Event) -> None:

@@ -179,21 +179,14 @@ class Run:
         """Have the run notice its `ending`: again, where it began to read meanwhile."""
         self.relays.stop()
 
-    def _take(self) -> None:
-        """The next batch, if there is one."""
-        token = relays.set(self.relays)
-        try:
-            if self._iterator is None:
-                self._iterator = iter(self._given)
-            self._next = next(self._iterator, None)
-        finally:
-            relays.reset(token)
-
     def _wait(self) -> None:
-        """Take the next batch. Whatever it is, the run can end here."""
+        """Take the next batch, if there is one. Whatever it is, the run can end here."""
         if self.ending is None:
+            token = relays.set(self.relays)
             try:
-                self._take()
+                if self._iterator is None:
+                    self._iterator = iter(self._given)
+                self._next = next(self._iterator, None)
             except (Exception, GeneratorExit) as error:
                 if self.ending is not None:
                     self._next = []  # whatever being woken has led to
@@ -201,6 +194,8 @@ class Run:
                     raise RuntimeError("The view's generator raised GeneratorExit.") from error
                 else:
                     raise
+            finally:
+                relays.reset(token)
         # What has come to its own end meanwhile is whole, if all that it was made of is.
         if self.ending is not None and not (self._next is None and self.relays.whole):
             raise self.ending

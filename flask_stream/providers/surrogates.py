@@ -48,20 +48,23 @@ class Mender:
     """Joins split pairs over the events of one stream; leaves out texts that are empty."""
 
     def __init__(self) -> None:
-        self._half: Event | None = None
+        self._half: Words | ToolCallDelta | None = None  # the event whose text ends with it
+        self._high = ""
 
     def feed(self, events: list[Event]) -> list[Event]:
         """What can be told once these are there."""
         mended: list[Event] = []
         for event in events:
-            name = _field_of(event)
-            if name is None:
+            if isinstance(event, Words):
+                text = event.text
+            elif isinstance(event, ToolCallDelta):
+                text = event.arguments
+            else:
                 mended += self.end()
                 mended.append(event)
                 continue
-            text: str = getattr(event, name)
             if self._half is not None or not text.isascii():
-                self._mend(event, name, text, mended)
+                self._mend(event, text, mended)
             elif text:
                 mended.append(event)
         return mended
@@ -69,37 +72,32 @@ class Mender:
     def end(self) -> list[Event]:
         """The half that has stayed alone, if one has."""
         half, self._half = self._half, None
-        return [] if half is None else [_alone(half)]
+        return [] if half is None else [_saying(half, "\ufffd")]
 
-    def _mend(self, event: Event, name: str, text: str, mended: list[Event]) -> None:
+    def _mend(self, event: Words | ToolCallDelta, text: str, mended: list[Event]) -> None:
+        came = text
         if self._half is not None:
             if _same_text(self._half, event):
-                text = getattr(self._half, name) + text
+                text = self._high + text
                 self._half = None
             else:
                 mended += self.end()
         whole = text
         if "\ud800" <= text[-1:] <= "\udbff":
-            self._half = replace(event, **{name: text[-1]})  # type: ignore[type-var]
+            self._half, self._high = event, text[-1]
             whole = text[:-1]
         whole = mend(whole)
         if not whole:
             return
-        if whole != getattr(event, name):
-            event = replace(event, **{name: whole})  # type: ignore[type-var]
-        mended.append(event)
-
-
-def _field_of(event: Event) -> str | None:
-    """Where an event has text that goes on in the next one."""
-    if isinstance(event, Words):
-        return "text"
-    return "arguments" if isinstance(event, ToolCallDelta) else None
+        mended.append(event if whole == came else _saying(event, whole))
 
 
 def _same_text(a: Event, b: Event) -> bool:
     return type(a) is type(b) and getattr(a, "id", None) == getattr(b, "id", None)
 
 
-def _alone(half: Event) -> Event:
-    return replace(half, **{_field_of(half) or "": "\ufffd"})  # type: ignore[type-var]
+def _saying(event: Words | ToolCallDelta, text: str) -> Event:
+    """The same event with another text."""
+    if isinstance(event, Words):
+        return replace(event, text=text)
+    return replace(event, arguments=text)
