@@ -122,7 +122,7 @@ class Decoder:
         """The events that `chunk` completes, up to one that is too long."""
         events = []
         for line in self._lines.feed(chunk):
-            event = self._process(line)
+            event = self._process(line) if line else self._dispatch()
             if event is not None:
                 events.append(event)
             if self.too_long:
@@ -139,10 +139,7 @@ class Decoder:
         return [] if event is None else [event]
 
     def _process(self, line: str) -> ServerSentEvent | None:
-        """One whole line (section 9.2.6, «interpreting an event stream»)."""
-        if not line:
-            self._size = 0
-            return self._dispatch()
+        """A line that is not blank (section 9.2.6, «interpreting an event stream»)."""
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if name == "data":
@@ -162,9 +159,10 @@ class Decoder:
         return None
 
     def _dispatch(self) -> ServerSentEvent | None:
+        """A blank line."""
         self.last_event_id = self._id
         data, kind = self._data, self._type
-        self._data, self._type = [], ""
+        self._data, self._type, self._size = [], "", 0
         if not data:
             return None
         return ServerSentEvent(kind or "message", "\n".join(data), self.last_event_id)

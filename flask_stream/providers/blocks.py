@@ -38,7 +38,7 @@ class Blocks(Decoder):
 
     def _dispatch(self) -> ServerSentEvent | None:
         data, kind = self._data, self._type
-        self._data, self._type = [], ""
+        self._data, self._type, self._size = [], "", 0
         if not data:
             return None
         if len(data) > _MOST_LINES:  # to JSON, a line's end between its parts is a space

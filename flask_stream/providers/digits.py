@@ -47,8 +47,21 @@ def _int(digits: str) -> int | float:
 
 
 _decoder = json.JSONDecoder(parse_float=_float, parse_int=_int)
-loads = _decoder.decode
+_usual_decoder = json.JSONDecoder(parse_float=_float)
 raw_decode = _decoder.raw_decode
+
+
+def loads(text: str) -> Any:
+    """The JSON value.
+
+    :raises ValueError, RecursionError: there is none.
+    """
+    if "-0" not in text:  # or it is in no number: whole numbers are read in C, unless one is odd
+        try:
+            return _usual_decoder.decode(text)
+        except ValueError:
+            pass
+    return _decoder.decode(text)
 
 
 def parsed(text: str | bytes) -> Any:

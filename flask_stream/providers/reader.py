@@ -19,9 +19,9 @@ class Reader:
 
     def feed(self, dicts: list[JSON]) -> list[Event]:
         """The events of what one network read brought; what follows the turn's end is dropped."""
-        turn, handle = self.turn, self.handle
+        turn = self.turn
         for d in dicts:
-            understood(handle, d)
+            understood(self.handle, d)
             if turn.ended:
                 break
         return turn.take()
