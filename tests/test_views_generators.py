@@ -418,3 +418,46 @@ def test_half_a_character_that_stays_alone_is_replaced(site: Site) -> None:
     events = site.events()
     assert said(events) == "a \ufffdb\ufffd"
     assert ("note", "\ufffd") in events
+
+
+# -- what leaves when -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_what_a_generator_passes_on_has_left_before_it_goes_on(
+    site: Site, provider: Provider, wire: str
+) -> None:
+    """The provider's words all come in one read; between them the app may take its time."""
+    provider.play(TOOL[wire])
+    written, called = bytearray(), list[str]()
+
+    def view() -> Iterator[Any]:
+        for event in relay(provider.create(wire)):
+            yield event
+            if isinstance(event, ToolCall):
+                called.append(written.decode())
+
+    site.view(view)
+    for data in site.ask(buffered=False).response:
+        written += data
+    assert [before.count("event: tool_call\n") for before in called] == [1]
+    assert "event: done" not in called[0]
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_what_one_read_brings_of_a_returned_stream_leaves_in_one_write(
+    site: Site, provider: Provider, wire: str
+) -> None:
+    provider.play(told(wire))
+    site.view(lambda: provider.create(wire))
+    writes = [bytes(data) for data in site.ask(buffered=False).response]
+    assert TEXT == said(site.events())
+    assert max(data.count(b"event: text\n") for data in writes) > 1
+
+
+def test_an_event_with_a_field_of_a_wrong_type_is_refused_where_it_is_yielded(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.view(lambda: iter(["one", Meta(model=3)]))  # type: ignore[arg-type]
+    assert [name for name, _ in site.events()] == ["start", "text", "failed"]
+    assert "was yielded, but: meta.model must be str | None, not int." in caplog.text

@@ -24,12 +24,12 @@ class Reader:
             understood(self.handle, d)
             if turn.ended:
                 break
-        return turn.take()
+        return turn.take_events()
 
     def end(self) -> list[Event]:
         """What the stream's end leaves to say, however it came."""
         self.finish()
-        return self.turn.take()
+        return self.turn.take_events()
 
     def handle(self, d: JSON) -> None:
         """Make of one dict what it means."""

@@ -37,7 +37,8 @@ _MOST_WORD = 200  # characters
 def relay(stream: Any, *, wire: str | None = None) -> Generator[Event, None, Result]:
     """Pass a provider's stream on, event by event, and give back its `Result`.
 
-    ``result = yield from relay(claude.messages.create(…, stream=True))`` in a generator view.
+    ``result = yield from relay(claude.messages.create(…, stream=True))`` in a generator view. A
+    `Step` comes first, then a `Meta`, both before anything is read.
 
     :param stream: what a view may return as a provider's stream (an SDK's stream, helper
         stream or `.stream()` manager, what a tracing tool made of it, or a ``requests.Response``

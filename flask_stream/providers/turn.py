@@ -55,7 +55,7 @@ class Turn:
         self._sources: set[Source] = set()
         self._kept = 0
 
-    def take(self) -> list[Event]:
+    def take_events(self) -> list[Event]:
         """What was told since this was called last."""
         told = self._told[:]
         self._told.clear()
