@@ -451,7 +451,7 @@ def test_what_one_read_brings_of_a_returned_stream_leaves_in_one_write(
     provider.play(told(wire))
     site.view(lambda: provider.create(wire))
     writes = [bytes(data) for data in site.ask(buffered=False).response]
-    assert TEXT == said(site.events())
+    assert said(site.events()) == TEXT
     assert max(data.count(b"event: text\n") for data in writes) > 1
 
 
