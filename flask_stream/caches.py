@@ -20,9 +20,13 @@ _VARY = ("Accept", "Sec-Fetch-Site", "Origin", "Last-Event-ID")
 
 def vary(response: Response) -> None:
     """Name what it hangs on, beside what the app has named, which may be in several lines."""
-    told = parse_set_header(", ".join(response.headers.getlist("Vary")))
-    told.update(_VARY)
-    response.headers["Vary"] = told.to_header()
+    told = response.headers.getlist("Vary")
+    if told:
+        named = parse_set_header(", ".join(told))
+        named.update(_VARY)
+        response.headers["Vary"] = named.to_header()
+    else:
+        response.headers["Vary"] = ", ".join(_VARY)
 
 
 def keep_from_caches(response: Response) -> None:

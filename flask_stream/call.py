@@ -40,7 +40,10 @@ class Kept:
 
 def kept(environ: Environ | None = None) -> Kept:
     """This request's, or that of the request with this environ."""
-    found: Kept = (request.environ if environ is None else environ).setdefault(_KEPT, Kept())
+    environ = request.environ if environ is None else environ
+    found: Kept | None = environ.get(_KEPT)
+    if found is None:
+        found = environ[_KEPT] = Kept()
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from werkzeug.exceptions import NotAcceptable
 from werkzeug.http import parse_list_header, parse_options_header
@@ -37,7 +38,7 @@ def choose(accept: str | None, fixed: type[Format] | None = None) -> type[Format
     """
     if fixed is not None:
         return fixed
-    best = _best(accept)
+    best = _best(_beginning(accept))
     if best is not None:
         return best
     raise NotAcceptable(
@@ -49,11 +50,15 @@ def choose(accept: str | None, fixed: type[Format] | None = None) -> type[Format
 
 def of_refusals(accept: str | None) -> Format:
     """The format that says how an error before the first byte looks, whatever the route's own."""
-    return (_best(accept) or Native)()
+    return (_best(_beginning(accept)) or Native)()
 
 
-def _best(accept: str | None) -> type[Format] | None:
-    """What has the highest q; of several, what is named, then what is offered first."""
+@lru_cache(maxsize=64)  # a browser, or a program, asks the same each time
+def _best(accept: str) -> type[Format] | None:
+    """What has the highest q; of several, what is named, then what is offered first.
+
+    :param accept: the header's beginning.
+    """
     asked = _parse(accept)
     quality, best = 0.0, None
     for format, q in _fitting(asked):
@@ -84,9 +89,9 @@ def _quality(format: type[Format], asked: _Asked) -> float:
     return next((asked[range_] for range_ in ranges if range_ in asked), 0.0)
 
 
-def _parse(accept: str | None) -> _Asked:
+def _parse(accept: str) -> _Asked:
     asked: _Asked = {}
-    for item in filter(None, parse_list_header(_beginning(accept or ""))):
+    for item in filter(None, parse_list_header(accept)):
         mimetype, parameters = parse_options_header(item)
         mimetype = mimetype.lower()
         # Other parameters, as a charset, say nothing that we could choose by.
@@ -95,10 +100,10 @@ def _parse(accept: str | None) -> _Asked:
     return asked or {("*/*", None): 1.0}
 
 
-def _beginning(accept: str) -> str:
+def _beginning(accept: str | None) -> str:
     """As many whole ranges as are read: half of one might ask for what its q excludes."""
-    if len(accept) <= _MOST_BYTES:
-        return accept
+    if accept is None or len(accept) <= _MOST_BYTES:
+        return accept or ""
     return accept[:_MOST_BYTES].rpartition(",")[0]
 
 
