@@ -17,48 +17,31 @@ modules.set(
   'export { _Lexer as Lexer } from "./Lexer.ts"; export { _Tokenizer as Tokenizer } from "./Tokenizer.ts"',
 );
 
-/**
- * @param {string} table
- * @returns {string[]} the names in one of marked's tables of rules
- */
-function namesIn(table) {
-  const rule = new RegExp(`^(?:export )?const ${table} = \\{[^]*?^\\}`, "m");
-  const [body] = modules.get("../src/rules.ts")?.match(rule) ?? [];
-  if (!body) throw new Error(`marked has no table «${table}» any more.`);
-  return Array.from(body.matchAll(/^ {2}(\w+)[:,]/gm), ([, name]) => name);
-}
-
-/** Names of properties that only this bundle knows, which cost less when they are short. */
-const names = [
-  // Those in one word may be the page's too.
-  ...[...namesIn("other"), ...namesIn("inlineNormal")].filter((name) => /[A-Z_]/.test(name)),
-  ..."autolink codeBlockStyle emStrongMask highlighted infiniteLoopError inlineQueue linkEmitted".split(" "),
-  ..."linkInText loose ordered sourceOf startInline task".split(" "),
-  ..."wrapper".split(" "),
-];
-export const mangleProps = new RegExp(`^(?:${names.join("|")})$`);
+/** Put before each module, once the table `other` of these is the module's own names. */
+const IMPORT = 'import * as other from "./rules.ts";\n';
 
 /**
  * What is taken out of marked, or put in its place, one after the other. Each has to change something.
  *
- * @type {[what: string | RegExp, by: string][]}
+ * @type {[what: string | RegExp, by: string | ((...groups: string[]) => string)][]}
  */
 const CHANGES = [
   [/^ {2}(?:static lex|lex\()[^]*?^ {2}\}\n/gm, ""],
   [/^const \w*(?:Pedantic|Breaks)\w*\b.*\n(?:[ }].*\n)*/gm, ""],
   [/^ +(?:pedantic|breaks): (?:block|inline)(?:Pedantic|Breaks),\n/gm, ""],
-  [/^ +pedantic\w+: \/.*\n/gm, ""],
+  [/^ +pedanticHeading\w+: .*\n/m, ""],
   [/^ {2}normal: (?:block|inline)Normal,\n/gm, ""],
   [/: (block|inline)\.normal\b/g, ": $1.gfm"],
   [/^ +if \(this\.options\.pedantic\) \{\n +rules\.[^]*?^ {4}\}\n/m, ""],
   [/options \|\| _defaults/g, "options"],
+  [/^ +this\.options\.tokenizer = .*\n/m, ""],
   [/this\.options\.(?:pedantic|breaks|silent)/g, "false"],
   [/this\.options\.gfm/g, "true"],
   [/^const supportsLookbehind = [^]*?^\}\)\(\);/m, "const supportsLookbehind = true;"],
   // What GFM's rules or ours (src/markdown/rules.js) replace.
-  [/^const (?:delLDelim|delRDelim|emStrongRDelimAst)\w* =[^]*?;.*\n/gm, ""],
+  [/^const (?:delLDelim|delRDelim|emStrongRDelimAst)\w* =[^]*?;(?: \/\/.*)?\n/gm, ""],
   [/^const (?:emStrongLDelim|inlineText|lheading\w*|paragraph) =[^]*?;.*\n/gm, ""],
-  [/^ {2}(?:delLDelim|delRDelim|emStrongRDelimAst)\b.*\n/gm, ""],
+  [/^ {2}(?:del|delLDelim|delRDelim|emStrongRDelimAst)\b[:,].*\n/gm, ""],
   [/^ {2}(?:emStrongLDelim|lheading|lheading: lheadingGfm|paragraph|text: (?:inline|block)Text|\w+: noopTest),.*\n/gm, ""],
   [/^ {2}(?:lheading|paragraph|text)\(src[^]*?^ {2}\}\n/gm, ""],
   [/^ +if \(this\.options\.extensions\?\.startBlock\) \{[^]*?^ {6}\}\n/m, ""],
@@ -73,20 +56,22 @@ const CHANGES = [
   ["escaped ? cap[0] : decodeNumericCharacterReferences(cap[0])", "cap[0]"],
   [/^ +if \(!this\.lexer\.state\.inRawBlock [^]*?^ {6}\}\n/m, ""],
   [/^.*inRawBlock.*\n|^ +escaped,\n/gm, ""],
-  // What is left without a use.
-  [/^ {2}(?:outputLinkReplace|listReplaceNesting|(?:start|end)PreScriptTag|numericCharacterReference\w*|escape(?:Test|Replace)\w*): .*\n/gm, ""],
-  [/^ {2}(?:percentDecode|carriageReturn|spaceLine|notSpaceStart|endingNewline): .*\n/gm, ""],
   // What marked does for a tokenizer of which it knows nothing, or for its own one of paragraphs.
   [/^ +const mergeAdjacentParagraphs = [^]*?;\n/m, ""],
   [" || (lastToken === lastParagraph && mergeAdjacentParagraphs)", ""],
   [/^ +(?:let )?lastParagraph(?:: Token \| undefined| = \w+);\n/gm, ""],
   [/\n +\|\| this\.tokenizer\.(?:emStrong|del) !== .*/g, ""],
+  // Most patterns are in one table, of which a bundler cannot tell what is used. Of a module's names it can.
+  [/^export const other = \{\n([^]*?)^\};\n/m, (_, entries) => entries.replace(/^ {2}(\w+): (.*),$/gm, "export const $1 = $2;")],
+  [/\b(?:this\.)?rules\.other\b/g, "other"],
+  [/^import \{ other \} .*\n|^ {6}other,\n/gm, ""],
+  [/^import \{ other,/m, "import {"],
 ];
 
 for (const [what, by] of CHANGES) {
   let isMade = false;
   for (const [path, source] of modules) {
-    const changed = source.replace(what, by);
+    const changed = source.replace(what, /** @type {string} */ (by));
     isMade ||= changed !== source;
     modules.set(path, changed);
   }
@@ -101,7 +86,7 @@ export const lexerOfMarked = {
     build.onResolve({ filter: /^marked$/ }, () => ({ path: ENTRY, namespace }));
     build.onResolve({ filter: /^\.\//, namespace }, ({ path }) => ({ path: `../src/${path.slice(2)}`, namespace }));
     build.onLoad({ filter: /^/, namespace }, ({ path }) => ({
-      contents: modules.get(path),
+      contents: IMPORT + modules.get(path),
       loader: "ts",
     }));
   },

@@ -9,7 +9,7 @@ import { overFetch, TERMINAL } from "./transport.js";
 
 /** @typedef {{ type: string, data: any, id: string }} StreamEvent */
 
-/** @typedef {"idle" | "connecting" | "waiting" | "streaming" | "reconnecting" | "done" | "stopped" | "failed"} State */
+/** @typedef {"idle" | "connecting" | "waiting" | "streaming" | "done" | "stopped" | "failed"} State */
 
 /**
  * All of fetch's own options, and:

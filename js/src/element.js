@@ -1,17 +1,19 @@
 /** `<flask-stream>`: a stream in the page, with its words, its state, and its Stop and Retry buttons. */
 
 import { stream } from "./connect.js";
-import { ending, isOfAnswer } from "./ending.js";
+import { showControls } from "./controls.js";
+import { ending } from "./ending.js";
 import { badResponse } from "./errors.js";
-import { closesDialog, submission } from "./form.js";
+import { methodOf, submission } from "./form.js";
 import { markdown } from "./load.js";
-import { lock } from "./lock.js";
+import { play } from "./play.js";
 import { slots } from "./slots.js";
 import { plainText } from "./text.js";
 import { beginTurn } from "./turn.js";
 
 /** @typedef {import("./connect.js").Run} Run */
 /** @typedef {import("./connect.js").State} State */
+/** @typedef {import("./connect.js").StreamEvent} StreamEvent */
 /** @typedef {import("./connect.js").StreamOptions} StreamOptions */
 /** @typedef {import("./errors.js").StreamError} StreamError */
 /** @typedef {import("./text.js").MakeRenderer} MakeRenderer */
@@ -22,7 +24,8 @@ import { beginTurn } from "./turn.js";
 /** A worker, which imports this file for `stream`, has no elements. */
 const Base = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (/** @type {unknown} */ (Object));
 
-const RUNNING = /ing$/; // connecting, waiting, streaming, reconnecting
+/** The states in which nothing runs. @type {Set<string>} */
+const RESTING = new Set(["idle", "done", "stopped", "failed"]);
 
 /**
  * Attributes: `src` (streamed with GET as soon as it is in the page) or `form` (the id of a form whose
@@ -30,7 +33,8 @@ const RUNNING = /ing$/; // connecting, waiting, streaming, reconnecting
  * (each answer after the last one, not in its place), `transport` ("eventsource", or fetch), `csrf` (the token),
  * `with-credentials`, `smooth` (bursts are spread over up to 400 ms), `autoscroll` ("off": the end is not kept in
  * view), `announce` ("answer": screen readers read the answer too, once it is whole; "off": nothing).
- * For CSS it sets `data-state` and, after a `done`, `data-stop-reason` and, where there was no answer, `data-empty`.
+ * For CSS alone it sets `data-state` and, after a `done`, `data-stop-reason` and, where there was no answer,
+ * `data-empty`.
  *
  * Children marked `data-stream="output|status|stop|retry"` are used where the page has them, else made;
  * so is `reasoning`, else it is in the output.
@@ -52,25 +56,21 @@ export class FlaskStreamElement extends Base {
    */
   options = /** @type {any} */ (this).options ?? {};
 
+  /** The run's, to the reader: of one that is done, words may still be shown. @type {State} */
+  #state = "idle";
   /** @type {Run | null} */
   #run = null;
   /** @type {Turn | null} */
   #turn = null;
-  /**
-   * Of the attempts before this one.
-   *
-   * @type {Turn[]}
-   */
+  /** Of the attempts before this one. @type {Turn[]} */
   #earlier = [];
-  /**
-   * The `src` that has been run: to move the element does not run it again.
-   *
-   * @type {string | null}
-   */
+  /** The `src` that has been run: to move the element does not run it again. @type {string | null} */
   #ran = null;
   /** @type {[url: string | URL, options: StreamOptions] | null} */
   #request = null;
   #attempt = 0;
+  /** Of Retry. @type {import("./lock.js").Lock | undefined} */
+  #lock;
   /** Whether the reader has sent a question whose answer has not begun. */
   #isAsked = false;
   #hasBegun = false;
@@ -135,9 +135,8 @@ export class FlaskStreamElement extends Base {
     return this.getAttribute("render") === "markdown" ? markdown() : plainText;
   }
 
-  /** To its reader: of a run that is done, words may still be shown. */
   get #isRunning() {
-    return RUNNING.test(this.dataset.state ?? "");
+    return !RESTING.has(this.#state);
   }
 
   /**
@@ -157,7 +156,7 @@ export class FlaskStreamElement extends Base {
       credentials: this.hasAttribute("with-credentials") ? "include" : undefined,
       ...options,
       onState: (state) => {
-        if (RUNNING.test(state)) this.#show(state);
+        if (!RESTING.has(state)) this.#show(state);
         if (state === "waiting") {
           for (const turn of this.#earlier.splice(0)) turn.remove();
           this.#emit("stream:open");
@@ -181,28 +180,31 @@ export class FlaskStreamElement extends Base {
     this.#attempt = attempt;
     this.#turn = beginTurn(output, {
       smooth: this.hasAttribute("smooth"),
-      follow: this.getAttribute("autoscroll") === "off" ? "off" : asked ? "anywhere" : "there",
+      follow: this.getAttribute("autoscroll") !== "off",
+      asked,
       renderer: renderer ?? this.#makeRenderer(),
       reasoning: this.querySelector('[data-stream="reasoning"]'),
     });
     // What is shown now, Stop for one, makes the page longer.
     this.#turn.around(() => this.#show(run.state));
-    this.#play(run, this.#turn);
+    this.#playToEnd(run, this.#turn);
     return run;
   }
 
   #begin() {
-    this.#hasBegun = true;
     // Loads Markdown's file, if it is that: a server that does one thing at a time would send it behind the answer.
     this.#makeRenderer();
-    if (!this.#run) {
-      const { state = "idle" } = this.dataset;
-      // One that comes with a state, in a saved page for instance, has had its run.
-      if (state !== "idle") this.#ran = this.getAttribute("src");
-      if (RUNNING.test(state)) this.#show("stopped", "Stopped");
-      else this.#show(/** @type {State} */ (state), slots(this).status.textContent);
-    }
+    if (!this.#hasBegun && !this.#run) this.#showSaved();
+    this.#hasBegun = true;
     this.#runSrc();
+  }
+
+  /** One that has a state in its markup, in a saved page for instance, has had its run. */
+  #showSaved() {
+    const { state = "idle" } = this.dataset;
+    if (state !== "idle") this.#ran = this.getAttribute("src");
+    if (RESTING.has(state)) this.#show(/** @type {State} */ (state), slots(this).status.textContent);
+    else this.#show("stopped", "Stopped");
   }
 
   #runSrc() {
@@ -216,10 +218,9 @@ export class FlaskStreamElement extends Base {
   #onClick({ detail, target }) {
     // The second click of a double click on Send, where Stop has come under the pointer.
     if (detail > 1) return;
-    const button = /** @type {Element} */ (target).closest("[data-stream]:not([data-wait])");
-    const name = button?.getAttribute("data-stream");
+    const name = /** @type {Element} */ (target).closest("[data-stream]")?.getAttribute("data-stream");
     if (name === "stop") this.stop();
-    if (name === "retry") this.#retry(true);
+    if (name === "retry" && this.#lock?.isOpen) this.#retry(true);
   }
 
   /** @param {Event} event */
@@ -234,7 +235,7 @@ export class FlaskStreamElement extends Base {
     const id = this.getAttribute("form");
     if (event.defaultPrevented || !id || !(form instanceof HTMLFormElement) || form.getAttribute("id") !== id) return;
     const { submitter } = /** @type {SubmitEvent} */ (event);
-    if (closesDialog(form, submitter)) return;
+    if (methodOf(form, submitter) === "dialog") return; // it sends nothing, and closes the dialog around it
     // Before the form is read: `formdata` is where a page takes what it sends for sent.
     if (this.#isRunning) return event.preventDefault();
     // A form that cannot be read is left to the browser.
@@ -276,22 +277,10 @@ export class FlaskStreamElement extends Base {
    * @param {Run} run
    * @param {Turn} turn
    */
-  async #play(run, turn) {
-    let last = null;
-    let error = null;
-    let isEmpty = true;
-    try {
-      for await (const event of run) {
-        last = event.data;
-        isEmpty &&= !isOfAnswer(event.type, event.data);
-        // Of an answer that had to wait for a file, another run may have taken the place.
-        const isShown = run !== this.#run || this.#emit("stream:event", event);
-        await ((isShown && turn.show(event)) || turn.rest());
-      }
-    } catch (thrown) {
-      error = /** @type {StreamError} */ (thrown);
-    }
-    await turn.finish(run.state);
+  async #playToEnd(run, turn) {
+    // Of an answer that had to wait for a file, another run may have taken the place.
+    const isShown = (/** @type {StreamEvent} */ event) => run !== this.#run || this.#emit("stream:event", event);
+    const { last, error, isEmpty } = await play(run, turn, isShown);
     if (run !== this.#run) return; // another start took its place
     if (error) {
       this.#fail(error);
@@ -309,34 +298,20 @@ export class FlaskStreamElement extends Base {
 
   /** @param {StreamError} error */
   #fail({ status, code, message, retryable, retryAfter }) {
-    this.#show("failed", message);
-    if (retryable) {
-      const { retry } = slots(this);
-      retry.hidden = false;
-      lock(retry, retryAfter);
-    }
+    this.#show("failed", message, retryable ? retryAfter : undefined);
     this.#emit("stream:error", { status, code, message, retryable, attempt: this.#attempt });
   }
 
   /**
    * @param {State} state
-   * @param {string | null} words for the status; while running, one text for all states: a screen reader reads
-   *   each change
+   * @param {string | null} [words] for the status
+   * @param {number} [wait] seconds before Retry may be used, where it is offered
    */
-  #show(state, words = "Generating…") {
-    const running = RUNNING.test(state);
-    const { output, status, stop, retry } = slots(this);
+  #show(state, words, wait) {
+    this.#state = state;
     this.dataset.state = state;
-    output.setAttribute("aria-busy", `${running}`);
-    // Hidden, a button would lose the focus to the page's beginning.
-    if ((running ? retry : stop).matches(":focus")) {
-      output.tabIndex += 0; // -1 where it has none: only what has one takes the focus
-      output.focus({ preventScroll: true });
-    }
-    stop.hidden = !running;
-    retry.hidden = true;
-    lock(retry, 0);
-    if (status.textContent !== words) status.textContent = words;
+    this.#lock?.open();
+    this.#lock = showControls(this, this.#isRunning, words, wait);
   }
 
   /**

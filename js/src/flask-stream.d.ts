@@ -11,7 +11,7 @@ export interface Usage {
 
 /** The data of the `done` event. */
 export interface Done {
-  stop_reason: "stop" | "length" | "tool_calls" | "refusal" | "pause" | "stopped" | "other";
+  stop_reason: "stop" | "length" | "tool_calls" | "refusal" | "pause" | "other";
   /** In UTF-16 code units, as JavaScript counts. */
   text_length: number;
   provider_stop_reason?: string;
@@ -67,7 +67,7 @@ export type StreamEvent = {
   };
 }[keyof StreamEvents];
 
-export type State = "idle" | "connecting" | "waiting" | "streaming" | "reconnecting" | "done" | "stopped" | "failed";
+export type State = "idle" | "connecting" | "waiting" | "streaming" | "done" | "stopped" | "failed";
 
 /** What a run fails with. Known by its `name`, since the class itself is not exported. */
 export interface StreamError extends Error {

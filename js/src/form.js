@@ -12,13 +12,11 @@ function attribute(form, submitter, name) {
 }
 
 /**
- * Whether the submit sends nothing, and only closes the dialog around the form.
- *
  * @param {HTMLFormElement} form
  * @param {HTMLElement | null} submitter
  */
-export function closesDialog(form, submitter) {
-  return attribute(form, submitter, "method")?.toLowerCase() === "dialog";
+export function methodOf(form, submitter) {
+  return attribute(form, submitter, "method")?.toLowerCase();
 }
 
 /**
@@ -28,11 +26,10 @@ export function closesDialog(form, submitter) {
  * @returns {[url: URL, options: RequestInit]}
  */
 export function submission(form, submitter, method) {
-  const own = attribute(form, submitter, "method")?.toLowerCase();
   const url = new URL(attribute(form, submitter, "action") || document.URL, document.baseURI);
   const data = new FormData(form, submitter);
   // A form knows no other methods: to browsers, anything else is GET.
-  method ??= own === "post" ? "POST" : "GET";
+  method ??= methodOf(form, submitter) === "post" ? "POST" : "GET";
   if (method.toUpperCase() === "GET") {
     url.search = String(urlencoded(data));
     return [url, {}];

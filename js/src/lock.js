@@ -1,17 +1,34 @@
 import { more } from "./load.js";
 
-/**
- * Locks Retry for so many seconds, 0 for none: at once, though what counts them down is still to be loaded.
- *
- * @param {HTMLButtonElement} retry
- * @param {number} seconds
- */
-export async function lock(retry, seconds) {
-  retry.disabled = seconds > 0;
-  delete retry.dataset.wait;
-  if (!seconds) return;
-  const module = await more();
-  if (!retry.disabled) return; // something else was asked meanwhile
-  if (module) module.countdown(retry, seconds);
-  else retry.disabled = false;
+/** Keeps Retry from being used too early. */
+export class Lock {
+  isOpen = false;
+  #retry;
+
+  /**
+   * Locks it at once, though what counts the seconds down is still to be loaded.
+   *
+   * @param {HTMLButtonElement} retry
+   * @param {number} [seconds] that the server wants to pass before it is asked again
+   */
+  constructor(retry, seconds = 0) {
+    this.#retry = retry;
+    if (seconds) this.#close(seconds);
+    else this.open();
+  }
+
+  open() {
+    this.isOpen = true;
+    this.#retry.disabled = false;
+    delete this.#retry.dataset.wait;
+  }
+
+  /** @param {number} seconds */
+  async #close(seconds) {
+    this.#retry.disabled = true;
+    const module = await more();
+    if (this.isOpen) return; // something else was asked meanwhile
+    if (module) module.countdown(this.#retry, seconds, this);
+    else this.open();
+  }
 }

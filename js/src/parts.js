@@ -3,7 +3,7 @@
 import { plainText } from "./text.js";
 
 /** @typedef {import("./turn.js").TurnToPaint} TurnToPaint */
-/** @typedef {{ name: string, state: string, line?: HTMLElement }} Tool */
+/** @typedef {{ name: string, state: string, shown?: string, line?: HTMLElement }} Tool */
 
 /** With more tools than this, none moves while it runs: a browser looks at each at each frame. */
 const MANY = 100;
@@ -99,9 +99,9 @@ export class Parts {
     if (tool.state === state) return;
     tool.state = state;
     this.#turn.add(() => {
+      if (this.#tools.size > MANY) this.#turn.element.dataset.many = "";
       tool.line ??= this.#turn.part("p", "tool");
-      if (this.#tools.size > MANY) /** @type {HTMLElement} */ (tool.line.parentElement).dataset.many = "";
-      write(tool.line, tool);
+      showTool(tool.line, tool);
     });
   }
 
@@ -127,11 +127,11 @@ const WORDS = {
  * @param {HTMLElement} line
  * @param {Tool} tool
  */
-function write(line, { name, state }) {
-  if (line.dataset.state === state) return;
-  line.dataset.state = state;
-  const [before, after] = WORDS[state];
-  line.replaceChildren(before, isolated(name), after);
+function showTool(line, tool) {
+  if (tool.shown === tool.state) return;
+  tool.shown = line.dataset.state = tool.state;
+  const [before, after] = WORDS[tool.state];
+  line.replaceChildren(before, isolated(tool.name), after);
 }
 
 /**

@@ -19,6 +19,7 @@ const EMPTY_LINES = /^([^\S\r\n]*[\r\n])+/;
  * What the parts of other kinds need of it.
  *
  * @typedef {object} TurnToPaint
+ * @property {HTMLElement} element around all parts
  * @property {(kind: string, text: string) => string} opening
  * @property {(kind: string, make?: () => Renderer) => void} begin
  * @property {(text: string) => void} write for the part that has begun
@@ -29,8 +30,8 @@ const EMPTY_LINES = /^([^\S\r\n]*[\r\n])+/;
 /**
  * @typedef {object} Looks
  * @property {boolean} smooth whether to spread bursts
- * @property {"off" | "there" | "anywhere"} follow for whom to keep the end in view: for nobody, for a reader who is
- *   there, or for one who has just asked and may be anywhere
+ * @property {boolean} follow whether to keep the end in view, for a reader who is there
+ * @property {boolean} asked whether the reader has just asked, and is taken there from wherever he is
  * @property {MakeRenderer | Promise<MakeRenderer>} renderer of the answer's text
  * @property {Element | null} reasoning where the page wants it, if it does
  */
@@ -43,10 +44,9 @@ export function beginTurn(output, looks) {
   const element = document.createElement("div");
   element.dataset.turn = "";
   output.append(element);
-  const follow =
-    looks.follow === "off"
-      ? (/** @type {() => void} */ paint) => paint()
-      : follower(element, output.parentElement ?? output, looks.follow === "anywhere");
+  const follow = looks.follow
+    ? follower(element, output.parentElement ?? output, looks.asked)
+    : (/** @type {() => void} */ paint) => paint();
   let isPainting = false;
   let isRemoved = false;
   let count = 0;
@@ -135,7 +135,7 @@ export function beginTurn(output, looks) {
     others.finish(state);
   }
 
-  const others = new Parts({ opening, begin, write, add, part }, looks.reasoning);
+  const others = new Parts({ element, opening, begin, write, add, part }, looks.reasoning);
 
   return {
     flush,

@@ -1,0 +1,26 @@
+/** What the element shows beside the answer: its status, and its Stop and Retry buttons. */
+
+import { Lock } from "./lock.js";
+import { slots } from "./slots.js";
+
+/**
+ * @param {HTMLElement} element
+ * @param {boolean} isRunning
+ * @param {string | null} [words] for the status; while running, one text for all states: a screen reader reads
+ *   each change
+ * @param {number} [wait] seconds before Retry may be used, where it is offered
+ * @returns {Lock} of Retry
+ */
+export function showControls(element, isRunning, words = "Generating…", wait) {
+  const { output, status, stop, retry } = slots(element);
+  output.setAttribute("aria-busy", `${isRunning}`);
+  // Hidden, a button would lose the focus to the page's beginning.
+  if ((isRunning ? retry : stop).matches(":focus")) {
+    output.tabIndex += 0; // -1 where it has none: only what has one takes the focus
+    output.focus({ preventScroll: true });
+  }
+  stop.hidden = !isRunning;
+  retry.hidden = wait === undefined;
+  if (status.textContent !== words) status.textContent = words;
+  return new Lock(retry, wait);
+}
