@@ -1,0 +1,67 @@
+"""Flask by hand: a loop over the SDK's stream, `json.dumps`, and `data: …` with a blank line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+
+from flask import Flask, Response, request
+
+from bench.server.apps import clients, pages, plain
+
+app = Flask(__name__)
+app.register_blueprint(pages.by_hand)
+
+# What is sent behind the last word, so that a page can close its EventSource.
+DONE = 'data: {"done": true}\n\n'
+
+
+def answer(words: Iterable[str]) -> Response:
+    response = Response(frames(words), mimetype="text/event-stream")
+    response.headers["Cache-Control"] = "no-cache"
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+def frames(words: Iterable[str]) -> Iterator[str]:
+    for word in words:
+        yield f"data: {json.dumps({'text': word})}\n\n"
+    yield DONE
+
+
+@app.get("/chat")
+def chat() -> Response:
+    return answer(chat_words(request.args["model"]))
+
+
+@app.get("/responses")
+def responses() -> Response:
+    return answer(responses_words(request.args["model"]))
+
+
+@app.get("/anthropic")
+def anthropic() -> Response:
+    return answer(anthropic_words(request.args["model"]))
+
+
+@app.get("/plain")
+def plain_generator() -> Response:
+    return answer(plain.words(request.args["model"]))
+
+
+def chat_words(model: str) -> Iterator[str]:
+    for chunk in clients.ask_chat(model):
+        if chunk.choices and chunk.choices[0].delta.content:
+            yield chunk.choices[0].delta.content
+
+
+def responses_words(model: str) -> Iterator[str]:
+    for event in clients.ask_responses(model):
+        if event.type == "response.output_text.delta":
+            yield event.delta
+
+
+def anthropic_words(model: str) -> Iterator[str]:
+    for event in clients.ask_anthropic(model):
+        if event.type == "content_block_delta" and event.delta.type == "text_delta":
+            yield event.delta.text
