@@ -100,9 +100,7 @@ def contenders(against: Path | None, folder: Path) -> list[Contender]:
             wires=OF_PROVIDERS,
             needs=_missing_of_ai_sdk,
         ),
-        Contender(
-            "floor", [sys.executable, "-m", "bench.server.apps.floor", "{fd}"], compared
-        ),
+        Contender("floor", [sys.executable, "-m", "bench.server.apps.floor", "{fd}"], compared),
     ]
 
 

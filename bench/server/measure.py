@@ -18,7 +18,7 @@ from .processes import ROOT, memory_kib, processor_seconds, running, tree
 from .reader import Task, Told
 
 RATE = 30  # tokens a second of each stream
-LONGEST = 600  # seconds: what a reader may take at most, whatever the load
+LONGEST = 300  # seconds: what a reader may take at most
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,18 @@ def opening(streams: int) -> Load:
     return Load("opening", Pace(1, 0), streams, 4)
 
 
+class CouldNot(Exception):
+    """A server did not stream what it was asked for."""
+
+
 def told(server: Server, wire: str, load: Load) -> Told:
     with reading(server, wire, load) as reader:
-        out, _ = reader.communicate(timeout=LONGEST + load.hold)
+        try:
+            out, _ = reader.communicate(timeout=LONGEST)
+        except subprocess.TimeoutExpired:
+            raise CouldNot(f"It took longer than {LONGEST} seconds.") from None
     if reader.returncode != 0:
-        raise RuntimeError(f"{server.contender.name} did not stream {wire}:\n{server.log()}")
+        raise CouldNot(server.log() or "It ended, and its log is empty.")
     return Told(**json.loads(out))
 
 

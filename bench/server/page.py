@@ -58,7 +58,9 @@ class Tab:
     def chat(self) -> tuple[float, float]:
         """Milliseconds from the click to the first word's paint, and from its sending to that."""
         self._page.click("button")
-        painted = self._page.wait_for_function("painted.at && painted", polling=POLLING).json_value()
+        painted = self._page.wait_for_function(
+            "painted.at && painted", polling=POLLING
+        ).json_value()
         # On Linux, Chromium's clock is CLOCK_MONOTONIC; a page's own begins with the page.
         metrics = self._client.send("Performance.getMetrics")["metrics"]
         [begun] = [each["value"] for each in metrics if each["name"] == "NavigationStart"]

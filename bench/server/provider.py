@@ -96,7 +96,9 @@ class Connection:
         if not separator:
             return []
         first, *lines = head.split(b"\r\n")
-        fields = {name.lower(): value for name, _, value in (line.partition(b":") for line in lines)}
+        fields = {
+            name.lower(): value for name, _, value in (line.partition(b":") for line in lines)
+        }
         length = int(fields.get(b"content-length", b"0"))
         if len(rest) < length:
             return []

@@ -17,7 +17,7 @@ from . import stamps
 from .processes import processor_seconds
 
 END = b"\r\n0\r\n\r\n"  # of a chunked body
-PATIENCE = 60.0  # seconds without a byte of any stream, after which it gives up
+PATIENCE = 20.0  # seconds: without a byte of any stream, or for the first words of all
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,10 @@ class Reader:
         while True:
             now = time.monotonic()
             self._open_more(now - begun)
-            if task.window is not None and until is None and self._all_have_begun():
-                self._begin_window()
-                until = now + task.window
+            if task.window is not None and until is None:
+                if self._all_have_begun() or now - begun > task.opening + PATIENCE:
+                    self._begin_window()
+                    until = now + task.window
             if until is not None and now >= until:
                 break
             if not self._open and self._opened == self._to_open:
@@ -153,9 +154,7 @@ class Reader:
             self._opened += 1
 
     def _all_have_begun(self) -> bool:
-        return self._opened == self._to_open and all(
-            stream.begun for stream in self._open.values()
-        )
+        return self._opened == self._to_open and all(stream.begun for stream in self._open.values())
 
     def _take(self, stream: Stream) -> None:
         try:
@@ -184,7 +183,9 @@ class Reader:
         streams = [*self._ended, *self._open.values()]
         begun = [stream.begun for stream in streams if stream.begun]
         finished = sum(stream.words == self._task.words for stream in self._ended)
-        going_on = len(self._open) if self._task.window is not None else 0
+        going_on = 0
+        if self._task.window is not None:
+            going_on = sum(stream.begun is not None for stream in self._open.values())
         return Told(
             words=len(delays),
             bytes=self._bytes,
@@ -201,7 +202,11 @@ class Reader:
 
 def quantile(ordered: list[Any], share: float) -> float:
     """The value that this share of the others is not above; nan where there is none."""
-    return float(ordered[min(len(ordered) - 1, int(len(ordered) * share))]) if ordered else float("nan")
+    return (
+        float(ordered[min(len(ordered) - 1, int(len(ordered) * share))])
+        if ordered
+        else float("nan")
+    )
 
 
 def main() -> None:

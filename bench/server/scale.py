@@ -9,9 +9,10 @@ from pathlib import Path
 from statistics import median
 
 from .contenders import Contender, Server, serving
-from .measure import Figures, Load, figures, reading, warm
+from .measure import Load, reading, warm
 from .pace import Pace
 from .processes import descriptors, memory_kib, threads, tree
+from .rounds import Rounds, measured
 
 MANY, BURST = "many", "burst"
 
@@ -39,15 +40,14 @@ def burst(streams: int) -> Load:
 
 def figures_of(
     contenders: Sequence[Contender], wire: str, load: Load, rounds: int, port: int, folder: Path
-) -> dict[str, list[dict[str, float]]]:
+) -> Rounds:
     """In turns, each time on a server that has just been started: pools of threads do not shrink."""
-    found: dict[str, list[dict[str, float]]] = {each.name: [] for each in contenders}
+    found: Rounds = {each.name: [] for each in contenders}
     for _ in range(rounds):
         for each in contenders:
             with serving(each, f"http://127.0.0.1:{port}", folder) as server:
                 warm(server)
-                measured: Figures = figures(server, wire, load, idle=0.0)
-                found[each.name].append(asdict(measured))
+                found[each.name].append(measured(server, wire, load, idle=0.0))
     return found
 
 
