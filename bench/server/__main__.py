@@ -15,7 +15,6 @@ from .results import Results
 from .tables import report
 from .targets import verdicts
 from .wires import ANTHROPIC, CHAT
-from .write import write
 
 PARTS = ("loads", "memory", "page", "scale", "soak")
 STREAMS = (1, 40, 200)
@@ -26,6 +25,8 @@ def main() -> int:
     results = Results.load_from(args.read) if args.read else measure(args)
     print(report(results))
     if args.write:
+        from .write import write  # for which matplotlib is needed, and for nothing else
+
         write(results)
     missed = any(not verdict.met for verdict in verdicts(results))
     return 1 if args.strict and missed else 0
@@ -35,7 +36,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.server", description=__doc__)
     add = parser.add_argument
     add(
-        "--quick", action="store_true", help="some minutes, and figures that are no more than signs"
+        "--quick",
+        action="store_true",
+        help="a quarter of an hour, and figures that are no more than signs",
     )
     add("--part", action="append", choices=PARTS, help="this part (repeat)")
     add("--only", action="append", metavar="NAME", help="this contender (repeat)")
@@ -44,7 +47,7 @@ def arguments() -> argparse.Namespace:
         "--streams",
         action="append",
         type=int,
-        help="this load (repeat); 0: all at once, and opening",
+        help="this load (repeat); 0: those at once",
     )
     add("--rounds", type=int, help="of the load of 40 streams (7); half as many of the others")
     add("--seconds", type=float, help="for which each load is measured (3)")

@@ -14,6 +14,7 @@ class Pace:
 
     With `!` behind it, the first word comes at once too. Without, the streams are staggered: each
     begins at another moment of the time between two words, or all would send in the same moment.
+    There is at least one word.
     """
 
     words: int

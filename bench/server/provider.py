@@ -125,7 +125,7 @@ class Provider:
         self._epoll.register(listener, select.EPOLLIN)
         self._connections: dict[int, Connection] = {}
         self._numbers = count()
-        # Of each answer under way: when its next word is due. (The number, so that no two are equal.)
+        # When the next word of each answer is due. (The numbers, so that no two are equal.)
         self._due: list[tuple[float, int, Answer]] = []
 
     def serve(self) -> None:

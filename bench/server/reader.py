@@ -6,6 +6,7 @@ A process of its own: `python -m bench.server.reader` with a `Task` as JSON prin
 from __future__ import annotations
 
 import json
+import math
 import select
 import socket
 import sys
@@ -88,7 +89,7 @@ class Stream:
         data = self._rest + data
         if self.begun is None:
             self._rest = data
-            if not data.startswith(b"HTTP/1.1 200 "[: len(data)]):
+            if data and not data.startswith(b"HTTP/1.1 200 "):
                 raise RuntimeError(f"no stream, but: {data!r}")
             first = stamps.first_in(data)
             if first is None:
@@ -202,11 +203,7 @@ class Reader:
 
 def quantile(ordered: list[Any], share: float) -> float:
     """The value that this share of the others is not above; nan where there is none."""
-    return (
-        float(ordered[min(len(ordered) - 1, int(len(ordered) * share))])
-        if ordered
-        else float("nan")
-    )
+    return float(ordered[int((len(ordered) - 1) * share)]) if ordered else math.nan
 
 
 def main() -> None:

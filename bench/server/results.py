@@ -59,8 +59,8 @@ class Ratio:
 
     def __str__(self) -> str:
         if math.isnan(self.middle):
-            return "–"
-        return f"{self.middle:.2f} ({self.least:.2f}–{self.most:.2f})"
+            return "-"
+        return f"{self.middle:.2f} ({self.least:.2f} to {self.most:.2f})"
 
 
 def middle(rounds: Iterable[dict[str, float] | None], figure: str) -> float:

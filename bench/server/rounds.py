@@ -61,7 +61,7 @@ def of_loads(
 def of_memory(
     contenders: Sequence[Contender], wires: Sequence[str], streams: int, port: int, folder: Path
 ) -> dict[str, dict[str, float]]:
-    """KiB for each open stream, by wire and contender: each on a server of its own, which is new."""
+    """KiB for each open stream, by wire and contender: each time on a server that is new."""
     found: dict[str, dict[str, float]] = {wire: {} for wire in wires}
     for wire in wires:
         for each in contenders:

@@ -41,7 +41,7 @@ def burst(streams: int) -> Load:
 def figures_of(
     contenders: Sequence[Contender], wire: str, load: Load, rounds: int, port: int, folder: Path
 ) -> Rounds:
-    """In turns, each time on a server that has just been started: pools of threads do not shrink."""
+    """In turns, each time on a server that is new: pools of threads do not shrink."""
     found: Rounds = {each.name: [] for each in contenders}
     for _ in range(rounds):
         for each in contenders:

@@ -37,7 +37,7 @@ def report(results: Results) -> str:
             for wire, rounds in wires.items()
             for name, each in rounds.items()
         ]
-        parts.append(table(["", "", *head, "price, × by hand's"], rows))
+        parts.append(table(["", "", *head, "price, times by hand's"], rows))
     if results.memory:
         parts += ["### An open stream, KiB", _memory(results)]
     if results.many:
@@ -108,7 +108,7 @@ _OPENING = (
 def _ratio(results: Results, rounds: Rounds, name: str, load: str) -> object:
     compared = rounds.get(results.compared[name])
     if compared is None:
-        return "–"
+        return "-"
     return ratio(rounds[name], compared, "stream" if load == "opening" else "token")
 
 

@@ -26,6 +26,7 @@ BELOW = ("FastAPI", "AI SDK")
 P50, P99, FIRST, MEMORY = 0.3, 5.0, 2.0, 4.0  # more than by hand: ms, ms, ms, KiB
 OPENING, OPENING_PLAIN = 1.05, 1.2
 MANY_P99 = 100.0  # ms
+PAINT = "first word to its paint behind nginx"
 GROWTH = 1.02  # times, from the first third to the last
 
 
@@ -139,7 +140,7 @@ def _page(results: Results) -> Iterator[Verdict]:
         for share in (0.5, 0.95):
             ms = quantile(ours, share), quantile(theirs, share)
             if not math.isnan(ms[0]):
-                target = f"first word to its paint behind nginx, {wire}, p{share * 100:g}, at most by hand's"
+                target = f"{PAINT}, {wire}, p{share * 100:g}, at most by hand's"
                 yield Verdict(target, f"{ms[0]:.1f} against {ms[1]:.1f} ms", ms[0] <= ms[1])
 
 

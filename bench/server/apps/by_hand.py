@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from flask import Flask, Response, request
 
 from bench.server.apps import clients, pages, plain
+from bench.server.apps.event_stream import answer
 
 app = Flask(__name__)
 app.register_blueprint(pages.by_hand)
-
-# What is sent behind the last word, so that a page can close its EventSource.
-DONE = 'data: {"done": true}\n\n'
-
-
-def answer(words: Iterable[str]) -> Response:
-    response = Response(frames(words), mimetype="text/event-stream")
-    response.headers["Cache-Control"] = "no-cache"
-    response.headers["X-Accel-Buffering"] = "no"
-    return response
-
-
-def frames(words: Iterable[str]) -> Iterator[str]:
-    for word in words:
-        yield f"data: {json.dumps({'text': word})}\n\n"
-    yield DONE
 
 
 @app.get("/chat")

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import anthropic
 import openai
 
-PROVIDER = os.environ["PROVIDER"]
-KEY = "none"
+from bench.server.apps.asked import KEY, MESSAGES, PROMPT, PROVIDER
 
 gpt = openai.OpenAI(base_url=f"{PROVIDER}/v1", api_key=KEY)
 claude = anthropic.Anthropic(base_url=PROVIDER, api_key=KEY)
-PROMPT = "Tell me about the lighthouse at Tern Point."
-MESSAGES: Any = [{"role": "user", "content": PROMPT}]
 
 
 def ask_chat(model: str) -> Any:

@@ -10,7 +10,7 @@ import openai
 from fastapi import FastAPI
 from sse_starlette import EventSourceResponse
 
-from bench.server.apps.clients import KEY, MESSAGES, PROMPT, PROVIDER
+from bench.server.apps.asked import KEY, MESSAGES, PROMPT, PROVIDER
 from bench.server.apps.plain import async_words
 
 app = FastAPI()

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from bench.server.apps import plain
-from bench.server.apps.over_requests import of_anthropic, of_chat, of_responses
+from bench.server.apps.dicts import of_anthropic, of_chat, of_responses
 from bench.server.wires import ANTHROPIC, CHAT, RESPONSES, WIRES
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"

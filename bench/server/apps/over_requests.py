@@ -9,8 +9,9 @@ from typing import Any
 import requests
 from flask import Flask, Response, request
 
-from bench.server.apps.by_hand import answer
-from bench.server.apps.clients import KEY, MESSAGES, PROMPT, PROVIDER
+from bench.server.apps.asked import KEY, MESSAGES, PROMPT, PROVIDER
+from bench.server.apps.dicts import of_anthropic, of_chat, of_responses
+from bench.server.apps.event_stream import answer
 from bench.server.wires import ANTHROPIC, CHAT, RESPONSES, WIRES
 
 app = Flask(__name__)
@@ -44,18 +45,3 @@ def _words(url: str, body: dict[str, Any], of: Callable[[Any], str | None]) -> I
             if line.startswith(b"data: {"):
                 if word := of(json.loads(line[6:])):
                     yield word
-
-
-def of_chat(chunk: Any) -> str | None:
-    return chunk["choices"][0]["delta"].get("content") if chunk["choices"] else None
-
-
-def of_responses(event: Any) -> str | None:
-    return event["delta"] if event["type"] == "response.output_text.delta" else None
-
-
-def of_anthropic(event: Any) -> str | None:
-    if event["type"] == "content_block_delta" and event["delta"]["type"] == "text_delta":
-        text: str = event["delta"]["text"]
-        return text
-    return None
