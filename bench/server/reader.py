@@ -17,6 +17,7 @@ from typing import Any
 from . import stamps
 from .processes import processor_seconds
 
+STREAM = b"HTTP/1.1 200 "  # how one begins
 END = b"\r\n0\r\n\r\n"  # of a chunked body
 PATIENCE = 20.0  # seconds: without a byte of any stream, or for the first words of all
 
@@ -89,7 +90,7 @@ class Stream:
         data = self._rest + data
         if self.begun is None:
             self._rest = data
-            if data and not data.startswith(b"HTTP/1.1 200 "):
+            if data[: len(STREAM)] != STREAM[: len(data)]:
                 raise RuntimeError(f"no stream, but: {data!r}")
             first = stamps.first_in(data)
             if first is None:

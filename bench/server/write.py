@@ -11,14 +11,14 @@ from .tables import report
 
 PAGE = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "docs" / "performance.svg"
-FIGURES = re.compile(r"(<!-- figures -->\n).*?(\n<!-- /figures -->)", re.DOTALL)
+FIGURES = re.compile(r"(<!-- figures -->\n).*?(<!-- /figures -->)", re.DOTALL)
 
 
 def write(results: Results) -> None:
     """The figures of the page are replaced; what is said around them stays."""
     draw(results, PICTURE)
     picture = "![A token's price, and its delay](performance.svg)"
-    figures = f"\n{picture}\n\n{report(results)}\n"
+    figures = f"\n{picture}\n\n{report(results)}\n\n"
     text, found = FIGURES.subn(
         lambda match: match[1] + figures + match[2], PAGE.read_text(encoding="utf-8")
     )
