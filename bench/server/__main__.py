@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ STREAMS = (1, 40, 200)
 
 
 def main() -> int:
+    # Else what it has started would go on without it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     args = arguments()
     results = Results.load_from(args.read) if args.read else measure(args)
     print(report(results))

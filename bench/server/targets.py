@@ -30,6 +30,9 @@ PAINT = "first word to its paint behind nginx"
 GROWTH = 1.02  # times, from the first third to the last
 
 
+Turns = list[dict[str, float] | None]
+
+
 @dataclass(frozen=True)
 class Verdict:
     target: str
@@ -46,7 +49,7 @@ def verdicts(results: Results) -> list[Verdict]:
     return [verdict for each in every for verdict in each(results)]
 
 
-def _pairs(results: Results, load: str) -> Iterator[tuple[str, str, list, list]]:
+def _pairs(results: Results, load: str) -> Iterator[tuple[str, str, Turns, Turns]]:
     """By wire and worker: ours, and by hand's."""
     for wire, rounds in results.loads.get(load, {}).items():
         for worker in (GTHREAD, GEVENT):

@@ -137,7 +137,7 @@ def _anthropic() -> Wire:
         "output_tokens": 1,
         "service_tier": "standard",
     }
-    message = {
+    message: dict[str, Any] = {
         "id": "msg_01Bench0000000000000000",
         "type": "message",
         "role": "assistant",
