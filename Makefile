@@ -63,7 +63,7 @@ coverage: test-tools ## run the Python and browser tests, and list the lines the
 	$(TOOLS) $(VENV_PYTHON) -m coverage run -m pytest
 	$(VENV_PYTHON) -m coverage report
 
-bench: test-tools bench-tools ## measure importing, the bounds, the client, and a token's price: an hour and a half
+bench: test-tools bench-tools ## measure importing, the bounds, the client and the server: an hour and a half
 	$(VENV_PYTHON) -m bench.importing
 	$(VENV_PYTHON) -m bench.caps
 	$(TOOLS) $(VENV_PYTHON) -m bench.client

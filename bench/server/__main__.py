@@ -66,7 +66,7 @@ def arguments() -> argparse.Namespace:
     args.soak = args.soak or (0.5 if args.quick else 1.0)
     args.part = args.part or PARTS
     args.wire = args.wire or list(PATHS)
-    args.streams = args.streams or [*STREAMS, 0]
+    args.streams = args.streams or ([40, 0] if args.quick else [*STREAMS, 0])
     return args
 
 
@@ -103,7 +103,7 @@ def measure(args: argparse.Namespace) -> Results:
 def of_loads(
     args: argparse.Namespace, there: Sequence[Contender], port: int, folder: Path, results: Results
 ) -> None:
-    half = (args.rounds + 1) // 2
+    half = max(1, args.rounds // 2)
     loads: dict[Load, int] = {}
     for streams in args.streams:
         if streams:

@@ -18,6 +18,7 @@ from .processes import ROOT, memory_kib, processor_seconds, running, tree
 from .reader import Task, Told
 
 RATE = 30  # tokens a second of each stream
+SETTLING = 30  # seconds, at most
 LONGEST = 300  # seconds: what a reader may take at most
 
 
@@ -123,15 +124,18 @@ def reading(server: Server, wire: str, load: Load) -> Iterator[subprocess.Popen[
 def figures(server: Server, wire: str, load: Load, idle: float) -> Figures:
     """:param idle: processor seconds that the server takes in a second in which it does nothing."""
     read = told(server, wire, load)
+    settle(server, idle)
+    if not read.words:
+        raise CouldNot("No word came in the time that was measured.")
     spent = max(0.0, read.processor - idle * read.seconds)
     return Figures(
-        token=spent / max(1, read.words) * 1e6,
-        stream=spent / max(1, read.streams) * 1e3,
+        token=spent / read.words * 1e6,
+        stream=spent / read.streams * 1e3,
         p50=read.p50,
         p99=read.p99,
         first=median(read.over) if read.over else float("nan"),
         slowest=max(read.waits, default=float("nan")),
-        bytes=read.bytes / max(1, read.words),
+        bytes=read.bytes / read.words,
         dropped=read.dropped,
     )
 
@@ -140,6 +144,17 @@ def warm(server: Server) -> None:
     """Until each wire has been used, modules are loaded and threads begun that stay."""
     for wire in server.contender.wires:
         told(server, wire, WARMING)
+
+
+def settle(server: Server, idling: float) -> None:
+    """Until it has cleared away the streams that were cut: or that would be done in others' time."""
+    pids = tree(server.pid)
+    end = time.monotonic() + SETTLING
+    while time.monotonic() < end:
+        before = processor_seconds(pids)
+        time.sleep(0.1)
+        if processor_seconds(pids) - before < (idling + 0.05) * 0.1:
+            break
 
 
 def idle(server: Server, seconds: float) -> float:
