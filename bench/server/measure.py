@@ -147,7 +147,7 @@ def warm(server: Server) -> None:
 
 
 def settle(server: Server, idling: float) -> None:
-    """Until it has cleared away the streams that were cut: or that would be done in others' time."""
+    """Wait until it has cleared away the streams that were cut, and takes no time from others."""
     pids = tree(server.pid)
     end = time.monotonic() + SETTLING
     while time.monotonic() < end:

@@ -28,11 +28,12 @@ def draw(results: Results, file: Path) -> None:
         _bars(delay, names, [_figures(rounds[name], "p99") for name in names])
         # Of other orders of magnitude for those that are slow.
         delay.set_xscale("log")
+        delay.set_xlim(left=0.1)
         delay.set_yticks([])
         price.set_title(f"{wire}: µs of the server's processor a token", loc="left", fontsize=9)
         delay.set_title("p99 of the delay, ms (logarithmic)", loc="left", fontsize=9)
     title = (
-        f"40 streams, 30 tokens a second each; middle, least and most of {results.rounds} rounds"
+        f"40 streams, 30 tokens a second each; middle, least and most of {results.rounds} round(s)"
     )
     figure.suptitle(title + (" (a quick run: no figures to go by)" if results.quick else ""))
     figure.savefig(file, metadata={"Date": None})
@@ -51,6 +52,6 @@ def _bars(axes: Axes, names: list[str], figures: list[tuple[float, float, float]
     ]
     colours = [COLOURS.get(name.partition(",")[0], OTHERS) for name in names]
     bars = axes.barh(names, middles, xerr=spread, color=colours, error_kw={"lw": 0.8})
-    axes.bar_label(bars, [f" {each:,.1f}" for each in middles], fontsize=7, label_type="center")
+    axes.bar_label(bars, [f" {each:,.1f}" for each in middles], fontsize=7, padding=3)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)

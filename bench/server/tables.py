@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+from .contenders import BEFORE, GEVENT, GTHREAD, OURS
 from .page import FIRST, ROUND_TRIP, SECOND, Waits
 from .reader import quantile
 from .results import Results, middle, ratio
@@ -60,6 +61,8 @@ def report(results: Results) -> str:
     if results.chats:
         parts += [f"### From the click to the first word, {ROUND_TRIP} ms from the provider, ms"]
         parts += [_waits({name: results.chats[name] for name in (FIRST, SECOND)})]
+    if before := _before(results):
+        parts += ["### Ours to ours before, times", table(["", "", "", "price"], before)]
     parts += ["### What it has to reach", _targets(results)]
     return "\n\n".join(parts)
 
@@ -76,7 +79,7 @@ def _about(results: Results) -> str:
     before, after = results.load
     lines = [
         f"On {results.machine}; load {before:.1f} before, {after:.1f} behind. {versions}.",
-        f"{results.rounds} rounds of {results.seconds:g} s for 40 streams, fewer for the others.",
+        f"{results.rounds} round(s) of {results.seconds:g} s for 40 streams, fewer for the others.",
     ]
     if results.quick:
         lines.insert(0, "**From a quick run, on a busy machine: no figures to go by.**\n")
@@ -99,6 +102,8 @@ _STREAMING = (
         *(_number("first", "+,.1f"), _number("bytes", ".0f")),
     ],
 )
+# Of what the price is.
+_PRICE = {"opening": "stream"}
 _OPENING = (
     ["ms a stream", "first word, ms"],
     [_number("stream", ".2f"), _number("first", "+,.1f")],
@@ -109,7 +114,18 @@ def _ratio(results: Results, rounds: Rounds, name: str, load: str) -> object:
     compared = rounds.get(results.compared[name])
     if compared is None:
         return "-"
-    return ratio(rounds[name], compared, "stream" if load == "opening" else "token")
+    return ratio(rounds[name], compared, _PRICE.get(load, "token"))
+
+
+def _before(results: Results) -> list[list[str]]:
+    """What `--against` is for."""
+    return [
+        [load, wire, worker, str(ratio(rounds[ours], rounds[before], _PRICE.get(load, "token")))]
+        for load, wires in results.loads.items()
+        for wire, rounds in wires.items()
+        for worker in (GTHREAD, GEVENT)
+        if (ours := f"{OURS}, {worker}") in rounds and (before := f"{BEFORE}, {worker}") in rounds
+    ]
 
 
 def _memory(results: Results) -> str:
