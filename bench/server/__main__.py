@@ -63,7 +63,7 @@ def arguments() -> argparse.Namespace:
     args = parser.parse_args()
     args.rounds = args.rounds or (1 if args.quick else 7)
     args.seconds = args.seconds or (1.0 if args.quick else 3.0)
-    args.soak = args.soak or (0.5 if args.quick else 1.0)
+    args.soak = args.soak or (0.25 if args.quick else 1.0)
     args.part = args.part or PARTS
     args.wire = args.wire or list(PATHS)
     args.streams = args.streams or ([40, 0] if args.quick else [*STREAMS, 0])

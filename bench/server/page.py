@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 import trustme
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
@@ -25,7 +24,8 @@ DIRECT, BEHIND_NGINX = "direct", "behind nginx"
 FIRST, SECOND = "first chat", "second chat"
 WIRES = (CHAT, ANTHROPIC)
 ROUND_TRIP = 40  # milliseconds
-ANSWER = Pace(6, 30, promptly=True)
+# A model thinks first: words that come with the head of the response are painted with it.
+ANSWER = Pace(6, 30, first=0.2)
 POLLING = 50  # milliseconds: by default each frame is asked, and so one is made
 
 # Of each case, by contender: milliseconds, one for each time that it was tried.
@@ -52,7 +52,7 @@ class Tab:
         client.send("Performance.enable")
 
     def open(self, port: int, wire: str) -> None:
-        url = f"http://127.0.0.1:{port}/page?path={PATHS[wire]}&model={quote(str(ANSWER))}"
+        url = f"http://127.0.0.1:{port}/page?path={PATHS[wire]}&model={ANSWER}"
         self._page.goto(url)  # until all is loaded, modules too
 
     def chat(self) -> tuple[float, float]:

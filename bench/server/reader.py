@@ -204,7 +204,7 @@ class Reader:
 
 def quantile(ordered: list[Any], share: float) -> float:
     """The value that this share of the others is not above; nan where there is none."""
-    return float(ordered[int((len(ordered) - 1) * share)]) if ordered else math.nan
+    return float(ordered[round((len(ordered) - 1) * share)]) if ordered else math.nan
 
 
 def main() -> None:

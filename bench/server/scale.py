@@ -14,6 +14,7 @@ from .pace import Pace
 from .processes import descriptors, memory_kib, threads, tree
 from .rounds import Rounds, measured
 
+SETTLED = 60.0  # seconds
 MANY, BURST = "many", "burst"
 
 
@@ -56,14 +57,14 @@ def soak(
 ) -> dict[str, dict[str, float]]:
     """The server's size while streams of 20 s come and go: first and last third of the time.
 
-    The first streams are left out: until each has had a follower, pools and arenas still grow.
+    It begins when each of the first streams has had two followers: pools and arenas grow till then.
     """
-    load = Load("soak", Pace(200, 10), 10**9, streams, opening=20.0, hold=minutes * 60)
+    load = Load("soak", Pace(200, 10), 10**9, streams, opening=20.0, hold=SETTLED + minutes * 60)
     sizes: list[Size] = []
     with serving(contender, f"http://127.0.0.1:{port}", folder) as server:
         warm(server)
         with reading(server, wire, load) as reader:
-            settled = time.monotonic() + min(45.0, load.hold / 3)
+            settled = time.monotonic() + SETTLED
             end = time.monotonic() + load.hold
             while time.monotonic() < end and reader.poll() is None:
                 if time.monotonic() > settled:

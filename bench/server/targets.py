@@ -27,7 +27,7 @@ P50, P99, FIRST, MEMORY = 0.3, 5.0, 2.0, 4.0  # more than by hand: ms, ms, ms, K
 OPENING, OPENING_PLAIN = 1.05, 1.2
 MANY_P99 = 100.0  # ms
 PAINT = "first word to its paint behind nginx"
-GROWTH = 1.02  # times, from the first third to the last
+GROWTH = 1.05  # times, from the first third to the last
 
 
 Turns = list[dict[str, float] | None]
