@@ -6,6 +6,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 VENV_PYTHON := .venv/bin/python
+BENCH_PYTHON := .venv-bench/bin/python
 # Playwright's own node needs a library (libatomic) that a small system lacks; Node's does not.
 TOOLS = CHROMIUM=$$(.ci/get-chromium) FIREFOX=$$(.ci/get-firefox 2>/dev/null) \
 	NGINX=$$(.ci/get-nginx) PLAYWRIGHT_NODEJS_PATH=$$(command -v node)
@@ -19,7 +20,7 @@ export PORT
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help demo test test-tools interpreters lint test-js test-python test-other-pythons \
-	coverage bench build-client pins clean
+	coverage bench bench-tools build-client pins clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-20s %s\n", $$1, $$2 }' Makefile
@@ -62,10 +63,18 @@ coverage: test-tools ## run the Python and browser tests, and list the lines the
 	$(TOOLS) $(VENV_PYTHON) -m coverage run -m pytest
 	$(VENV_PYTHON) -m coverage report
 
-bench: test-tools ## measure what importing costs, the bounds, and the client: a quarter of an hour
+bench: test-tools bench-tools ## measure importing, the bounds, the client and the server: an hour and a half
 	$(VENV_PYTHON) -m bench.importing
 	$(VENV_PYTHON) -m bench.caps
 	$(TOOLS) $(VENV_PYTHON) -m bench.client
+	$(TOOLS) $(BENCH_PYTHON) -m bench.server
+
+bench-tools: bench/server/ai_sdk/node_modules/.ready ## fetch what bench.server is compared with
+	@.ci/get-venv $(PYTHON) .venv-bench bench
+
+bench/server/ai_sdk/node_modules/.ready: bench/server/ai_sdk/package-lock.json | interpreters
+	cd bench/server/ai_sdk && npm ci
+	touch $@
 
 build-client: test-tools ## build flask_stream/static from js/src
 	cd js && npm run build
@@ -74,6 +83,6 @@ pins: ## write .ci/pins anew: what the tests install, with its hashes; after cha
 	@.ci/pin $(PYTHON)
 
 clean: ## remove all that these targets made
-	rm -rf .venv .venv-* js/node_modules js/dist build dist *.egg-info tests/output
+	rm -rf .venv .venv-* js/node_modules bench/server/ai_sdk/node_modules js/dist build dist *.egg-info tests/output
 	rm -rf .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

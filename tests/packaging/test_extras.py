@@ -15,8 +15,8 @@ __all__ = ["source", "wheel"]  # fixtures
 pytestmark = pytest.mark.slow
 
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text("utf-8"))["project"]
-# Those of users; the others are for running these tests.
-EXTRAS = sorted(PROJECT["optional-dependencies"].keys() - {"test", "test-core"})
+# Those of users; the others are for running these tests, and the bench.
+EXTRAS = sorted(PROJECT["optional-dependencies"].keys() - {"test", "test-core", "bench"})
 
 
 def pip(*arguments, python=sys.executable):

@@ -15,6 +15,8 @@ REPO = Path(__file__).parents[2]
 MOST_LINES = 350
 # A file may be longer for a reason: {"flask_stream/name.py": "the reason"}.
 LONGER = {}
+# Where npm installs something.
+NPM = ["js", "bench/server/ai_sdk"]
 
 
 def source_files():
@@ -40,8 +42,9 @@ def test_every_source_file_can_be_read_in_one_go():
     assert longer.keys() == LONGER.keys(), longer
 
 
-def test_the_lock_file_leaves_the_choice_of_registry_to_the_user():
-    lock = json.loads((REPO / "js/package-lock.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("folder", NPM)
+def test_the_lock_file_leaves_the_choice_of_registry_to_the_user(folder):
+    lock = json.loads((REPO / folder / "package-lock.json").read_text(encoding="utf-8"))
 
     assert [name for name, entry in lock["packages"].items() if "resolved" in entry] == []
 
@@ -66,8 +69,9 @@ def test_the_security_page_leads_only_to_places_that_are_there():
         assert not anchor or anchor in slugs, (path, anchor)
 
 
-def test_npm_runs_nothing_that_a_package_brings():
-    settings = (REPO / "js/.npmrc").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("folder", NPM)
+def test_npm_runs_nothing_that_a_package_brings(folder):
+    settings = (REPO / folder / ".npmrc").read_text(encoding="utf-8").splitlines()
 
     assert "ignore-scripts=true" in settings
 

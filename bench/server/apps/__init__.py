@@ -1,0 +1,1 @@
+"""The contenders: each a web server that asks the provider, and sends on what it says."""
