@@ -16,9 +16,6 @@ from .formats import Format, Unterminated
 from .run import ClientLeft, Run
 from .server import Connection
 
-# What came in one read leaves in one write, unless it comes to some 64 KB.
-_MOST_EVENTS = 500
-
 _TERMINAL = (Done, Failed)
 
 
@@ -61,19 +58,15 @@ class Delivery:
             yield b""
             batch: list[Event] | None = [self._start(event) for event in next(batches)]
             while batch is not None:
-                error: Exception | None = None
-                for some in _cut(batch):
-                    data, error = _encoded(format, some)
-                    if data or not self.has_begun:  # the headers leave with the first bytes
-                        if not self._has_lock:
-                            self.lock.acquire()
-                            self._has_lock = True
-                        self.sent_at = None
-                        yield data
-                        self.sent_at = time.monotonic()
-                        self.has_begun = True
-                    if error is not None:
-                        break
+                data, error = _encoded(format, batch)
+                if data or not self.has_begun:  # the headers leave with the first bytes
+                    if not self._has_lock:
+                        self.lock.acquire()
+                        self._has_lock = True
+                    self.sent_at = None
+                    yield data
+                    self.sent_at = time.monotonic()
+                    self.has_begun = True
                 if isinstance(error, Unterminated):
                     raise error
                 if self._has_lock and not isinstance(batch[-1], _TERMINAL):
@@ -115,13 +108,6 @@ class Delivery:
         if self._has_lock:
             self._has_lock = False
             self.lock.release()
-
-
-def _cut(batch: list[Event]) -> list[list[Event]]:
-    """The batch in parts that one write may have."""
-    if len(batch) <= _MOST_EVENTS:  # as nearly always
-        return [batch]
-    return [batch[at : at + _MOST_EVENTS] for at in range(0, len(batch), _MOST_EVENTS)]
 
 
 def _encoded(format: Format, batch: list[Event]) -> tuple[bytes, Exception | None]:

@@ -310,7 +310,7 @@ class Data(Event):
 VOCABULARY: frozenset[type[Event]] = frozenset({*_BY_KIND.values(), Data})
 
 # What json.loads() gives for a field of each type. None is for what is unknown.
-_PARSED: JSON = {"str": [str], "int": [int], "float": [int, float], "bool": [bool], "Usage": [dict]}
+_PARSED: JSON = {"str": str, "int": int, "float": (int, float), "bool": bool, "Usage": dict}
 
 
 def from_wire(kind: str, data: Any) -> Event:
@@ -342,6 +342,7 @@ def _value(annotation: str, value: Any, place: str) -> Any:
     name, _, unknown = annotation.partition(" | ")
     if name == "Any" or (value is None and unknown):
         return value
-    if type(value) not in _PARSED[name]:
+    is_bool = isinstance(value, bool)  # which is an int, too
+    if is_bool != (name == "bool") or not isinstance(value, _PARSED[name]):
         raise TypeError(f"{place} must be {annotation}, not {type(value).__name__}.")
     return _read(Usage, value, place) if name == "Usage" else value

@@ -47,6 +47,7 @@ class _Streamed:
 
     response: Any
     close: Any
+    status_code: int
     frames: _Frames
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
@@ -66,10 +67,20 @@ class _Streamed:
 
     def get_app_iter(self, environ: Any) -> Iterable[bytes]:
         """The body itself, which is bytes already: what Werkzeug puts around it is paid a write."""
-        if self.response is not self.frames or environ["REQUEST_METHOD"] == "HEAD":
-            given: Iterable[bytes] = super().get_app_iter(environ)  # type: ignore[misc]
-            return given
-        return _Closing(self.frames, self.close)
+        status = self.status_code
+        has_body = (
+            environ["REQUEST_METHOD"] != "HEAD" and status >= 200 and status not in (204, 304)
+        )
+        if has_body and self.response is self.frames and not _has_own_body(type(self)):
+            return _Closing(self.frames, self.close)
+        given: Iterable[bytes] = super().get_app_iter(environ)  # type: ignore[misc]
+        return given
+
+
+def _has_own_body(cls: Any) -> bool:
+    """Whether the app's response class makes something of a body's pieces."""
+    plain = (WSGIResponse.get_app_iter, WSGIResponse.iter_encoded)
+    return (super(_Streamed, cls).get_app_iter, cls.iter_encoded) != plain
 
 
 _classes: dict[type[Response], type[Response]] = {}
@@ -121,8 +132,7 @@ def awaited(format: Format, call: Call, timing: Timing, began: float) -> Iterato
             if call.of_run is None and not call.hands_on:
                 run.give_up(closing=True)
             else:
-                with delivery.lock:  # which the watcher has while it wakes what the run reads
-                    run.give_up(closing=False)
+                run.give_up(closing=False)
 
 
 def respond(value: Any, format: Format, call: Call, delivery: Delivery, timing: Timing) -> Any:
@@ -206,11 +216,14 @@ class _Closing:
     """The body as the server gets it, whose close is the response's."""
 
     def __init__(self, frames: _Frames, close: Callable[[], None]) -> None:
-        self._frames = frames
+        self._body = iter(frames)
         self.close = close
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._frames)
+        return self._body
+
+    def __next__(self) -> bytes:  # for a middleware that takes the first piece itself
+        return next(self._body)
 
 
 class _Frames:

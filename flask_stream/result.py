@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .events import (
@@ -20,6 +20,8 @@ from .events import (
 )
 
 MOST_CHARACTERS = 4_000_000  # of a run, unless the app says otherwise
+_MOST_OF_A_PART = 65_536  # bytes, more or less
+_OF_A_FRAME = 100
 # Of an id, which is sent with each piece of a call's arguments.
 _USUAL_ID = 40
 
@@ -49,6 +51,23 @@ def _characters(value: Any) -> int:
         else:
             total += 1
     return total
+
+
+def parts(events: list[Event]) -> Iterator[list[Event]]:
+    """The events in parts that come to some 64 KB each, more where one does by itself."""
+    if len(events) == 1:  # as nearly always
+        yield events
+        return
+    part: list[Event] = []
+    size = 0
+    for event in events:
+        part.append(event)
+        size += _OF_A_FRAME + size_of(event)
+        if size > _MOST_OF_A_PART:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 def utf16_length(text: str) -> int:

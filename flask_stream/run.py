@@ -16,7 +16,7 @@ from .errors import RunError, TooLong
 from .events import Done, Event, Meta, Start, Text, Usage
 from .failed import failed_run, of_provider
 from .providers.relays import Relays, apart, relays
-from .result import Result, utf16_length
+from .result import Result, parts, utf16_length
 from .told import Fields, logger
 
 _signals = Namespace()
@@ -40,6 +40,7 @@ class ClientLeft(Exception):
 Batch = list[Event]
 
 _NOTHING = Meta()
+_TOTALLED = (Meta, Usage)
 
 
 class Run:
@@ -129,18 +130,23 @@ class Run:
 
         :raises ClientLeft: the client did, and the run is closed.
         """
+        most = self.relays.bounds.characters
         try:
             if isinstance(self.ending, ClientLeft):
                 raise self.ending
             yield [Start(self.id)]
             try:
                 while (batch := self._next) is not None:
-                    events = self._noticed(batch)
-                    fitting = self.result.add(events, self.relays.bounds.characters)
-                    if fitting:
-                        yield fitting
-                    if len(fitting) < len(events):
-                        raise TooLong(self.relays.bounds.characters)
+                    for at, part in enumerate(parts(batch)):
+                        if at and self.ending is not None:  # since while the last one was written
+                            raise self.ending
+                        told = self._totalled(part)
+                        fitting = self.result.add(told, most)
+                        if fitting:
+                            self._notice_text(fitting)
+                            yield fitting
+                        if len(fitting) < len(told):
+                            raise TooLong(most)
                     self._wait()
             except ClientLeft:
                 raise
@@ -200,17 +206,17 @@ class Run:
         if self.ending is not None and not (self._next is None and self.relays.whole):
             raise self.ending
 
-    def _noticed(self, batch: Batch) -> Batch:
+    def _totalled(self, batch: Batch) -> Batch:
         """The batch as it is told: usage as the run's total, and nothing that says nothing."""
-        told = batch
-        for event in batch:
-            if isinstance(event, Text):
-                if self.result.first_text_seconds is None:
-                    self.result.first_text_seconds = time.monotonic() - self.began
-                    self._tell(stream_first_text)
-            elif isinstance(event, Meta | Usage) and told is batch:
-                told = [self._total_of(event) for event in batch if event != _NOTHING]
-        return told
+        if not any(isinstance(event, _TOTALLED) for event in batch):
+            return batch
+        return [self._total_of(event) for event in batch if event != _NOTHING]
+
+    def _notice_text(self, batch: Batch) -> None:
+        result = self.result
+        if result.first_text_seconds is None and any(isinstance(e, Text) for e in batch):
+            result.first_text_seconds = time.monotonic() - self.began
+            self._tell(stream_first_text)
 
     def _total_of(self, event: Event) -> Event:
         return self._add_usage(event) if isinstance(event, Usage) else event

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -454,3 +455,16 @@ def test_arguments_that_are_cut_off_deep_inside_cost_what_they_are_long() -> Non
     assert partial_json('{"a": ' * 300 + "[1, 2") != {}
     assert partial_json("[" * 100_000) == {}
     assert partial_json('["' + "x" * 10**6) == []
+
+
+def test_long_arguments_that_end_together_leave_in_writes_of_a_bounded_size(
+    site: Site, provider: Provider
+) -> None:
+    pieces = [
+        piece(at, f"t{at}", "look", json.dumps("x" * 3_000))["tool_calls"][0] for at in range(300)
+    ]
+    provider.play(frames(chunk({"tool_calls": pieces}), chunk(finish="tool_calls"), done=True))
+    site.view(lambda: provider.create(CHAT))
+    writes = [len(data) for data in site.ask(buffered=False).response]
+    assert sum(writes) > 1_500_000
+    assert max(writes) < 80_000

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from flask_stream import FlaskStream, Result, relay
 from flask_stream.providers.turn import DONE, JSON
 from flask_stream.providers.wire import parse
+from tests.conftest import Site
+from tests.conftest import said as said_by
 from tests.provider import Provider, frames
 from tests.transcripts.reading import STOP, block, chat, chunk, collect, cut, piece, read, start
 
@@ -353,3 +355,13 @@ def test_a_text_that_is_no_string_is_text_and_replaces_none(part: Any) -> None:
 def test_reasoning_in_other_places_is_reasoning(delta: JSON) -> None:
     result = chat(chunk(delta), chunk({"content": "42"}), STOP)
     assert (result.reasoning, result.text) == ("why", "42")
+
+
+@pytest.mark.parametrize("digits", ["9" * 299, "9" * 300, "9" * 4000, "-" + "9" * 5000])
+def test_a_number_in_the_place_of_text_is_its_digits_however_many(
+    site: Site, provider: Provider, digits: str
+) -> None:
+    body = json.dumps(chunk({"content": 7})).replace("7", digits)
+    provider.play(frames(chunk({"content": "x"})) + f"data: {body}\n\n".encode() + frames(STOP))
+    site.view(lambda: provider.create("openai_chat"))
+    assert said_by(site.events()) == f"x{digits}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import pytest
@@ -26,7 +26,7 @@ from flask_stream import (
     Usage,
 )
 from flask_stream.formats import Unterminated
-from tests.conftest import Site
+from tests.conftest import Site, said
 from tests.provider import PROVIDERS_WORDS, TEXT, WIRES, Provider, told
 
 NATIVE, JSON, PLAIN, HTML = "text/event-stream", "application/json", "text/plain", "text/html"
@@ -306,3 +306,44 @@ def test_a_form_that_is_sent_without_javascript_gets_a_page(site: Site) -> None:
         "&lt;script&gt;alert(1)&lt;/script&gt;<br>\nline &amp; line",
         "a new {paragraph}",
     ]
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_status_without_a_body_gets_none_and_nothing_is_read(site: Site, status: int) -> None:
+    read: list[str] = []
+
+    def view() -> Iterator[str]:
+        for word in ("one", "two"):
+            read.append(word)
+            yield word
+
+    @site.app.after_request
+    def bodiless(response: Response) -> Response:
+        response.status_code = status
+        return response
+
+    site.view(view)
+    assert site.ask().data == b""
+    assert read == ["one"]  # with which the run opened
+
+
+def test_what_an_apps_response_class_makes_of_a_body_is_sent(site: Site) -> None:
+    class Loud(Response):
+        def iter_encoded(self) -> Iterator[bytes]:
+            return (data.upper() for data in super().iter_encoded())
+
+    site.app.response_class = Loud
+    site.view(lambda: ["word"])
+    assert b'"TEXT":"WORD"' in site.ask().data
+
+
+def test_a_middleware_may_take_the_first_piece_itself(site: Site) -> None:
+    site.view(lambda: ["one"])
+    inner = site.app.wsgi_app
+
+    def taking(environ: Any, start_response: Any) -> Any:
+        body = inner(environ, start_response)
+        return chain([next(body)], body)  # type: ignore[call-overload]
+
+    site.app.wsgi_app = taking  # type: ignore[method-assign]
+    assert said(site.events()) == "one"

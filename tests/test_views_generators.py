@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Response, abort, current_app, g, redirect, request, session
+from markupsafe import Markup
 
 from flask_stream import (
     Data,
@@ -27,6 +28,7 @@ from flask_stream import (
     relay,
 )
 from tests.conftest import Site, said
+from tests.overdue import LONG, time_is_up
 from tests.provider import TEXT, WIRES, Provider, told
 
 TOOL = {
@@ -461,3 +463,30 @@ def test_an_event_with_a_field_of_a_wrong_type_is_refused_where_it_is_yielded(
     site.view(lambda: iter(["one", Meta(model=3)]))  # type: ignore[arg-type]
     assert [name for name, _ in site.events()] == ["start", "text", "failed"]
     assert "was yielded, but: meta.model must be str | None, not int." in caplog.text
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_run_whose_time_is_up_ends_between_two_words_of_one_read(
+    site: Site, provider: Provider, wire: str
+) -> None:
+    provider.play(TOOL[wire])
+    passed: list[Any] = []
+
+    def view() -> Iterator[Any]:
+        for event in relay(provider.create(wire)):
+            passed.append(event)
+            if len(passed) == 4:  # Step, Meta, and the first of what the read brought
+                time_is_up()
+            yield event
+
+    site.view(max_seconds=LONG)(view)
+    assert site.events()[-1][1]["code"] == "timeout"
+    assert len(passed) == 4
+
+
+@pytest.mark.parametrize("text", [Markup("a&amp;b"), type("Own", (str,), {})("a")])
+def test_a_str_of_the_apps_own_class_is_a_str_in_every_event(site: Site, text: str) -> None:
+    site.view(lambda: [text, Source(url=text), Meta(model=text), ToolCallStart(text, text)])
+    assert [name for name, _ in site.events()][1:] == [
+        *("text", "source", "meta", "tool_call_start", "done"),
+    ]

@@ -30,6 +30,10 @@ class Digits(float):
         return number if is_whole or math.isfinite(number) else self.digits
 
 
+# With more, Python may refuse, or need long, to read or write a whole number.
+_MOST_DIGITS = 300
+
+
 def _remembered(digits: str) -> Digits:
     number = Digits(digits)
     number.digits = digits
@@ -42,8 +46,7 @@ def _float(digits: str) -> float:
 
 
 def _int(digits: str) -> int | float:
-    # Above 300 digits Python may refuse, or need long, to read or write a whole number.
-    return int(digits) if digits != "-0" and len(digits) < 300 else _remembered(digits)
+    return int(digits) if digits != "-0" and len(digits) < _MOST_DIGITS else _remembered(digits)
 
 
 _decoder = json.JSONDecoder(parse_float=_float, parse_int=_int)
@@ -56,12 +59,9 @@ def loads(text: str) -> Any:
 
     :raises ValueError, RecursionError: there is none.
     """
-    if "-0" not in text:  # or it is in no number: whole numbers are read in C, unless one is odd
-        try:
-            return _usual_decoder.decode(text)
-        except ValueError:
-            pass
-    return _decoder.decode(text)
+    # Whole numbers are read in C where none can be one that `_int` remembers.
+    is_usual = len(text) < _MOST_DIGITS and "-0" not in text
+    return (_usual_decoder if is_usual else _decoder).decode(text)
 
 
 def parsed(text: str | bytes) -> Any:

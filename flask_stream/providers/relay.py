@@ -93,6 +93,7 @@ def _one_by_one(batches: Batches) -> Generator[Event, None, Result]:
                     yield type(event)(gap + event.text) if gap else event
                 else:
                     yield event
+                _stop_here(among)  # the app may have taken its time
     finally:
         batches.close()
 

@@ -55,7 +55,7 @@ class Relays:
         self.sources: list[Source] = []
         self.steps: list[Result] = []
         self.said = Result()
-        self.stopped = self.cut_short = False
+        self.stopped = self.cut_short = self._is_let_go = False
         self._expected: list[Source] = []
         # Looked up now: gevent may have put its own in its place since this was imported.
         self._lock = threading.Lock()
@@ -88,15 +88,18 @@ class Relays:
 
     def stop(self) -> None:
         """Wake whoever reads one, from any thread; those that begin later end at once."""
-        self.stopped = True
-        for source in self.sources:
-            source.cancel()
+        with self._lock:
+            if not self._is_let_go:
+                self.stopped = True
+                for source in self.sources:
+                    source.cancel()
 
     def let_go(self) -> None:
         """Somebody else reads on, and no run looks after it."""
-        self.stopped = False
-        for source in self.sources:
-            source.watched = False
+        with self._lock:
+            self._is_let_go, self.stopped = True, False
+            for source in self.sources:
+                source.watched = False
 
     def close(self, *, warn: bool) -> None:
         """Release what is still open.
