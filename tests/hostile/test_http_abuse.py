@@ -308,6 +308,13 @@ def test_a_provider_that_always_has_more_to_say_stops_no_other_request(
 ) -> None:
     """On gevent, a socket that is ready never hands over by itself."""
     provider.behave = fast
+    # On a busy machine the idle limit may come first: then it is tried again. Where the provider
+    # does stop others, it always comes first.
+    assert any(is_answered_meanwhile(server, provider) or fast is FLOOD for _ in range(10))
+
+
+def is_answered_meanwhile(server: Server, provider: HostileProvider) -> bool:
+    """Whether another request is answered, and the stream goes on; it has ended by then."""
     before = len(provider.answers)
     with server.connect() as client:
         client.send("POST", STREAM + "fast")
@@ -316,12 +323,12 @@ def test_a_provider_that_always_has_more_to_say_stops_no_other_request(
         until(lambda: len(provider.answers) > before, "nobody has asked the provider")
         with server.connect() as other:
             assert other.ask("GET", "/hello").whole() == b"hello"
-        if fast is NOTHING:  # the idle limit has yet to come
-            assert busy(server)["runs"] == 1
+        goes_on = bool(busy(server)["runs"] == 1)
         until(lambda: busy(server)["runs"] == 0, lambda: str(busy(server)))
         with suppress(OSError):  # the server may have closed it
             client.socket.shutdown(socket.SHUT_RDWR)
         reading.join(DEADLINE)
+    return goes_on
 
 
 def test_one_more_than_there_are_places_is_told_to_come_back(
