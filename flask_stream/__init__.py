@@ -29,7 +29,7 @@ from .events import (
 from .extension import FlaskStream, after_this_stream
 from .providers.relay import relay
 from .result import Result
-from .run import stream_finished, stream_first_text, stream_started
+from .signals import stream_finished, stream_first_text, stream_started
 
 __all__ = [
     "ConfigurationError",

@@ -9,8 +9,7 @@ from werkzeug.datastructures import Headers
 
 from .caches import keep_unless_told
 from .errors import FlaskStreamError
-from .formats import Format
-from .formats.json import status_of
+from .formats import Complete, status_of
 from .providers.refused import discard
 from .providers.relays import apart
 
@@ -18,18 +17,20 @@ if TYPE_CHECKING:
     from .call import Call, NoJs
     from .delivery import Delivery
     from .result import Result
+    from .run import Run
 
 
-def complete(delivery: Delivery, format: Format, call: Call) -> Response:
+def complete(run: Run, delivery: Delivery, format: Complete, call: Call) -> Response:
     """The response for a run that is read to its end here.
 
+    :param delivery: the run's.
     :param call: the view's, which may have a page of its own.
     :raises ClientLeft: the client has.
     :raises FlaskStreamError: what the route's own page is, Flask cannot send.
     :raises Exception: what the route's own page raises.
     """
     delivery.drain()
-    result = delivery.run.result
+    result = run.result
     if call.no_js is not None and format.is_page:
         return _page(call.no_js, result, call)
     rendered, status = format.render(result)

@@ -8,112 +8,211 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from typing import Protocol
 
-from .events import Done, Event, Failed, Start
-from .formats import Format, Unterminated
-from .run import ClientLeft, Run
+from .batches import Batch
+from .errors import RunError
+from .events import Done, Failed, Start
+from .formats import Streamed, Unterminated
+from .run import ClientLeft
 from .server import Connection
+from .told import logger
 
 _TERMINAL = (Done, Failed)
 
+# How long an answer that is to end may still be in one write before its client is hung up on, in
+# seconds: less than what is left between a shutdown's deadline and the worker's end.
+_GRACE = 1.0
+
+
+class Answer(Protocol):
+    """What is delivered: a `Run`, or whoever follows one."""
+
+    @property
+    def id(self) -> str:
+        """The run's."""
+
+    @property
+    def over(self) -> bool:
+        """Nothing of it will come any more."""
+
+    @property
+    def ending(self) -> RunError | ClientLeft | None:
+        """Why it is to end, once it is."""
+
+    def batches(self) -> Generator[Batch, None, None]:
+        """`start` alone first, `done` or `failed` alone last.
+
+        :raises ClientLeft: it was ended by that.
+        """
+
+    def end(self, ending: RunError | ClientLeft) -> None:
+        """Have its batches end; from any thread."""
+
+    def close(self) -> None:
+        """Nobody reads it any more. May be called again."""
+
 
 class Delivery:
-    """A run on its way to one client.
+    """An answer on its way to one client.
 
     :param heartbeat: seconds of silence after which the watcher sends a comment, where it can.
 
-    :ivar lock: held from `begin` until the first bytes are out, in every write from then on, and
-        for ever from the last one. Who has it may write to the client once the response has
-        begun, and knows that the connection is still this response's.
-    :ivar has_begun: bytes have left.
-    :ivar sent_at: when bytes last left, on the monotonic clock; None while a write is under way.
+    :ivar lock: held in every write, and for ever from the last one. Who has it may write to the
+        client, once bytes have left, and knows that the connection is still this response's.
+    :ivar at_end: called once nothing is sent any more.
     """
 
-    def __init__(self, run: Run, connection: Connection, heartbeat: float) -> None:
-        self.run = run
+    def __init__(self, answer: Answer, connection: Connection, heartbeat: float) -> None:
+        self.answer = answer
         self.connection = connection
         self.heartbeat = heartbeat
+        self.at_end: list[Callable[[], None]] = []
         # Looked up now: gevent may have put its own in its place since this was imported.
         self.lock = threading.Lock()
-        self.sent_at: float | None = time.monotonic()
-        self._has_lock = self.has_begun = False
+        self._has_begun = False  # bytes have left
+        # When they last did, on the monotonic clock; None while a write is under way.
+        self._sent_at: float | None = time.monotonic()
+        self._beaten_at = 0.0
+        self._seen_ending_at: float | None = None
 
-    def begin(self) -> None:
-        """The run has opened: from here on, the response is being made."""
-        self._take_lock()
-        self.sent_at = time.monotonic()
+    # -- for the thread that has the request --------------------------------------------------
 
-    def stream(self, format: Format) -> Iterator[bytes]:
-        """The run in a format that has bytes for each batch; each leaves in one write.
+    def stream(self, format: Streamed) -> Iterator[bytes]:
+        """The answer's bytes; those of each batch leave in one write.
 
         The first item is empty, and made before anything is encoded: the caller begins the
         generator with it, when it is not known yet what the response's headers will be.
 
         :raises Unterminated: the run failed, and the format has no word for that.
         """
-        batches = self.run.batches()
+        batches = self.answer.batches()
+        holds_lock = False
         try:
             yield b""
-            batch: list[Event] | None = [self._start(event) for event in next(batches)]
+            batch: Batch | None = self._with_heartbeat(next(batches))
             while batch is not None:
                 data, error = _encoded(format, batch)
-                if data or not self.has_begun:  # the headers leave with the first bytes
-                    if not self._has_lock:
-                        self.lock.acquire()
-                        self._has_lock = True
-                    self.sent_at = None
+                if data or not self._has_begun:  # the headers leave with the first bytes
+                    self.lock.acquire()
+                    holds_lock = True
+                    self._sent_at = None
                     yield data
-                    self.sent_at = time.monotonic()
-                    self.has_begun = True
-                if isinstance(error, Unterminated):
-                    raise error
-                if self._has_lock and not isinstance(batch[-1], _TERMINAL):
-                    self._has_lock = False  # behind those nothing may come
-                    self.lock.release()
+                    self._sent_at = time.monotonic()
+                    self._has_begun = True
+                    if not isinstance(batch[-1], _TERMINAL):  # behind those nothing may come
+                        holds_lock = False
+                        self.lock.release()
                 batch = next(batches, None) if error is None else batches.throw(error)
         except ClientLeft:
             format.cut()
         finally:
-            self.sent_at = time.monotonic()  # a write that failed is over, too
+            self._sent_at = time.monotonic()  # a write that failed is over, too
             batches.close()  # now, and not when it is collected
-            self.run.close()  # its batches may never have been asked for
-            self._take_lock()
-
-    def _start(self, start: Event) -> Event:
-        """What a run begins with; and how long this connection may be silent."""
-        if isinstance(start, Start) and self.connection.beat is not None:
-            return replace(start, heartbeat=self.heartbeat)
-        return start
+            self.answer.close()  # its batches may never have been asked for
+            if not holds_lock:
+                self.lock.acquire()
+            self.finish()
 
     def drain(self) -> None:
-        """Read a run whose format has nothing to send before its end.
+        """Read an answer whose format has nothing to send before its end.
 
         :raises ClientLeft: the client has.
         """
-        self._free_lock()
         try:
-            for _ in self.run.batches():
+            for _ in self.answer.batches():
                 pass
         finally:
-            self._take_lock()
-
-    def _take_lock(self) -> None:
-        if not self._has_lock:
             self.lock.acquire()
-            self._has_lock = True
+            self.finish()
 
-    def _free_lock(self) -> None:
-        if self._has_lock:
-            self._has_lock = False
-            self.lock.release()
+    def close(self) -> None:
+        """The response is over, or given up. May be called again."""
+        try:
+            self.answer.close()
+        finally:
+            self.finish()
+            self.connection.release()
+
+    def finish(self) -> None:
+        """Nothing is sent any more: let those go who wait for that; once."""
+        while self.at_end:
+            try:
+                self.at_end.pop()()
+            except Exception:
+                logger.exception("Run %s: the clean-up of its response failed", self.answer.id)
+
+    def _with_heartbeat(self, batch: Batch) -> Batch:
+        """What an answer begins with; and how long this connection may be silent."""
+        if self.connection.beat is None:
+            return batch
+        return [
+            replace(event, heartbeat=self.heartbeat) if isinstance(event, Start) else event
+            for event in batch
+        ]
+
+    # -- for the watcher, who holds the lock ---------------------------------------------------
+
+    @property
+    def is_over(self) -> bool:
+        """Nobody is to be told anything any more."""
+        return self.answer.over or isinstance(self.answer.ending, ClientLeft)
+
+    def end_if_client_left(self) -> bool:
+        """Whether the client has left; then the answer is to end."""
+        if self.answer.ending is not None or self._is_about_to_begin:
+            return False
+        if not self.connection.has_left():
+            return False
+        self.answer.end(ClientLeft())
+        return True
+
+    def beat(self, now: float) -> None:
+        """Send a comment, if it is time.
+
+        :raises OSError: the connection is lost.
+        """
+        send = self.connection.beat
+        if send is None or self._is_about_to_begin:
+            return
+        due = max(self._sent_at or now, self._beaten_at) + self.heartbeat
+        if now >= due and self.connection.can_take():
+            send()
+            # By the clock, so that comments do not drift, but never to catch up.
+            self._beaten_at = max(due, now - self.heartbeat)
+
+    @property
+    def _is_about_to_begin(self) -> bool:
+        """The server has the headers, but nobody has said yet that there is a body."""
+        return self.connection.beat is not None and not self._has_begun
+
+    # -- for the watcher, where it could not have the lock -------------------------------------
+
+    def is_stuck(self, now: float) -> bool:
+        """Whether it has been seen in a write for too long since its answer is to end."""
+        if self.answer.ending is None:
+            return False
+        if self._seen_ending_at is None:
+            self._seen_ending_at = now
+        return now - self._seen_ending_at >= _GRACE
+
+    def hang_up(self) -> None:
+        """Wake the thread that is blocked in a write. While the connection is its own."""
+        if self._sent_at is None:
+            self.connection.hang_up()
 
 
-def _encoded(format: Format, batch: list[Event]) -> tuple[bytes, Exception | None]:
-    """The bytes of a batch, up to an event that cannot be encoded, and why it cannot."""
+def _encoded(format: Streamed, batch: Batch) -> tuple[bytes, Exception | None]:
+    """The bytes of a batch, up to an event that cannot be encoded, and why it cannot.
+
+    :raises Unterminated: see `Streamed.encode`.
+    """
     try:
         return format.encode(batch), None
+    except Unterminated:
+        raise
     except Exception as error:  # of an app's own event, changed since it was made
         if len(batch) == 1:
             return b"", error

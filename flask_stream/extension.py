@@ -20,12 +20,13 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from . import config, web
+from .awaited import awaited
 from .caches import keep_refusals_from_caches
 from .call import Call, current, kept
 from .errors import FlaskStreamError, SourceError
-from .formats import FORMATS, Format, choose
+from .formats import FORMATS, AnyFormat, choose
 from .refusals import as_http_error, telling_in_debug_mode
-from .response import awaited, close_unsent, head_response, respond
+from .response import close_unsent, head_response, respond
 from .run import Callback
 from .sites import refuse_other_sites
 from .watch import Timing
@@ -43,7 +44,7 @@ _STREAMS = "flask_stream"  # an attribute of decorated views, which functools.wr
 class _Route(NamedTuple):
     """What a decorator says; None where the request or the configuration does."""
 
-    format: type[Format] | None
+    format: type[AnyFormat] | None
     on_finish: Callback | None
     idle_seconds: float | None
     max_seconds: float | None
@@ -53,7 +54,6 @@ class _Route(NamedTuple):
     def timing(self, config: Mapping[str, Any]) -> Timing:
         shutdown = config["STREAM_SHUTDOWN_SECONDS"]
         return Timing(
-            heartbeat=config["STREAM_HEARTBEAT"],
             idle=self.idle_seconds or config["STREAM_IDLE_SECONDS"],
             max=self.max_seconds or config["STREAM_MAX_SECONDS"],
             shutdown=None if shutdown == "auto" else shutdown,
@@ -292,9 +292,9 @@ def _dispatch(
             if route.on_finish is not None:
                 call.add(route.on_finish)
             timing = route.timing(current_app.config)
-            with awaited(format, call, timing, began) as delivery:
+            with awaited(format, call, timing, began) as (run, delivery):
                 value = view(*args, **kwargs)
-                return respond(value, format, call, delivery, timing)
+                return respond(value, format, call, run, delivery, timing)
         except Exception as error:
             raised = as_http_error(error, call)
             if raised is error:

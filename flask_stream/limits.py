@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import os
+import threading
 from typing import Literal
 
 from . import advice
 from .errors import StreamFailed
 from .server import Environ, threads_of
-from .watch import Watcher, watcher
+from .told import logger
+
+# Requests that are one stream too many may come by the thousand: each process tells their number
+# once in so many seconds.
+_BETWEEN_TELLING = 60.0
 
 
 class Full(StreamFailed):
@@ -16,16 +23,61 @@ class Full(StreamFailed):
     stands_for = StreamFailed
 
 
-class Slot:
-    """The place of one stream among those of its process; given back once."""
+class Places:
+    """The places of one process: each run takes one, and each view that may give a run.
 
-    def __init__(self, watcher: Watcher) -> None:
-        self._watcher: Watcher | None = watcher
+    :ivar taken: how many are.
+    :ivar untold: how many streams were refused since that was last told.
+    """
+
+    def __init__(self) -> None:
+        # From the module as it is now: gevent may have put its own in its place.
+        self._lock = threading.Lock()
+        self._limit = 0  # by which a stream was last refused
+        self._told_at = -math.inf
+        self.taken = self.untold = 0
+
+    def take(self, limit: int | None) -> bool:
+        """Take one; or nothing is done but counting, where `limit` are taken already."""
+        with self._lock:
+            if limit is not None and self.taken >= limit:
+                self.untold, self._limit = self.untold + 1, limit
+                return False
+            self.taken += 1
+        return True
+
+    def give_back(self) -> None:
+        with self._lock:
+            self.taken -= 1
+
+    def tell_refused(self, now: float) -> None:
+        """Log how many were refused, if any were, and if it is time. Called by the watcher.
+
+        :param now: on the monotonic clock.
+        """
+        if not self.untold or now - self._told_at < _BETWEEN_TELLING:
+            return
+        with self._lock:
+            refused, self.untold = self.untold, 0
+        self._told_at = now
+        logger.warning(
+            "Streams refused with 503: %d. This process carries %d at once "
+            "(STREAM_MAX_CONCURRENT). More threads or more workers carry more.",
+            refused,
+            self._limit,
+        )
+
+
+class Slot:
+    """The place of one stream; given back once."""
+
+    def __init__(self, places: Places) -> None:
+        self._places: Places | None = places
 
     def release(self) -> None:
-        watcher, self._watcher = self._watcher, None
-        if watcher is not None:
-            watcher.dismiss()
+        places, self._places = self._places, None
+        if places is not None:
+            places.give_back()
 
 
 def take(environ: Environ, setting: int | Literal["auto"] | None) -> Slot:
@@ -35,14 +87,13 @@ def take(environ: Environ, setting: int | Literal["auto"] | None) -> Slot:
     :raises StreamFailed: all are taken: 503, with Retry-After.
     """
     limit = _auto(environ) if setting == "auto" else setting
-    attending = watcher()
-    if not attending.attend(environ, limit):
+    if not places().take(limit):
         raise Full(
             "Too many answers are being written right now. Please try again in a moment.",
             error_code="overloaded",
             retryable=True,
         )
-    return Slot(attending)
+    return Slot(places())
 
 
 def _auto(environ: Environ) -> int | None:
@@ -54,3 +105,14 @@ def _auto(environ: Environ) -> int | None:
     limit = max(1, threads - max(1, threads // 5))
     advice.of_threads(threads, limit)
     return limit
+
+
+_by_process: dict[int, Places] = {}
+
+
+def places() -> Places:
+    """This process's: a fork's child carries none of its parent's streams."""
+    pid = os.getpid()
+    if pid not in _by_process:
+        _by_process.setdefault(pid, Places())
+    return _by_process[pid]

@@ -18,7 +18,7 @@ from .call import Call, kept
 from .errors import SAFE_MESSAGES, RunError, plain_class
 from .events import Failed
 from .failed import cause_of, failed_by, of_provider
-from .formats import Format, of_refusals
+from .formats import AnyFormat, of_refusals
 from .limits import Full
 from .sites import OtherSite
 from .told import logger, raised
@@ -100,7 +100,7 @@ def _is_flasks(response: Response, error: HTTPException) -> bool:
     return response.get_data() == (b"" if request.method == "HEAD" else bare.get_data())
 
 
-def _show(response: Response, format: Format, failed: Failed) -> None:
+def _show(response: Response, format: AnyFormat, failed: Failed) -> None:
     body, response.mimetype = format.refusal(failed)
     response.set_data(body)
 

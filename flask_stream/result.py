@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from .events import (
@@ -20,8 +20,6 @@ from .events import (
 )
 
 MOST_CHARACTERS = 4_000_000  # of a run, unless the app says otherwise
-_MOST_OF_A_PART = 65_536  # bytes, more or less
-_OF_A_FRAME = 100
 # Of an id, which is sent with each piece of a call's arguments.
 _USUAL_ID = 40
 
@@ -51,23 +49,6 @@ def _characters(value: Any) -> int:
         else:
             total += 1
     return total
-
-
-def parts(events: list[Event]) -> Iterator[list[Event]]:
-    """The events in parts that come to some 64 KB each, more where one does by itself."""
-    if len(events) == 1:  # as nearly always
-        yield events
-        return
-    part: list[Event] = []
-    size = 0
-    for event in events:
-        part.append(event)
-        size += _OF_A_FRAME + size_of(event)
-        if size > _MOST_OF_A_PART:
-            yield part
-            part, size = [], 0
-    if part:
-        yield part
 
 
 def utf16_length(text: str) -> int:
@@ -162,6 +143,26 @@ class Result:
         elif isinstance(event, Source) and event not in self._known_sources:
             self._known_sources.add(event)
             self.sources.append(event)
+
+    def conclude(self, outcome: str, usage: Usage | None) -> None:
+        """The run is over: say of the whole what its steps, and the app, have told of parts.
+
+        :param usage: the run's total.
+        """
+        self.outcome, self.usage = outcome, usage
+        for step in self.steps:
+            step.outcome = step.outcome or "disconnected"  # the app has not read it to its end
+        for step in reversed(self.steps):  # which model answered, if the app told nobody
+            self.provider = self.provider or step.provider
+            self.model = self.model or step.model
+            self.response_id = self.response_id or step.response_id
+        if self.steps:
+            last = self.steps[-1]
+            self.message, self.raw_usage = last.message, last.raw_usage
+            self.stop_reason = last.stop_reason
+            self.provider_stop_reason = last.provider_stop_reason
+        if self.stop_reason is None and outcome == "complete":
+            self.stop_reason = "stop"
 
     def to_dict(self) -> JSON:
         """The JSON format's body."""

@@ -1,7 +1,7 @@
 """One run: its opening, its batches of events in order, its one terminal event, its one settling.
 
 A run is read by one thread. What that thread cannot do while it waits, the watcher does (see
-`watch`).
+`watch`). Who the run is for is no matter of its own: see `delivery`.
 """
 
 from __future__ import annotations
@@ -10,25 +10,14 @@ import secrets
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 
-from blinker import NamedSignal, Namespace
-
+from .batches import Batch, parts
 from .errors import RunError, TooLong
 from .events import Done, Event, Meta, Start, Text, Usage
 from .failed import failed_run, of_provider
 from .providers.relays import Relays, apart, relays
-from .result import Result, parts, utf16_length
-from .told import Fields, logger
-
-_signals = Namespace()
-
-stream_started = _signals.signal("stream-started")
-"""A run has opened. Sender: the Flask app; `result`: the :class:`Result` as it grows."""
-
-stream_first_text = _signals.signal("stream-first-text")
-"""A run's first `text` is about to leave. Sender: the Flask app; `result`."""
-
-stream_finished = _signals.signal("stream-finished")
-"""A run has ended, however it did: exactly once. Sender: the Flask app; `result`."""
+from .result import Result, utf16_length
+from .signals import log_end, send, stream_finished, stream_first_text, stream_started
+from .told import logger
 
 Callback = Callable[[Result], object]
 
@@ -36,8 +25,6 @@ Callback = Callable[[Result], object]
 class ClientLeft(Exception):
     """Nobody reads the run any more."""
 
-
-Batch = list[Event]
 
 _NOTHING = Meta()
 _TOTALLED = (Meta, Usage)
@@ -59,29 +46,29 @@ class Run:
     :ivar ending: why the run is to end, at its source's next batch; see `end`.
     :ivar opened: its first batch is there; before that, its view is at work.
     :ivar relays: the providers' streams that are read.
-    :ivar at_end: called when the run is over and nothing of it will be sent any more.
+    :ivar at_end: called when the run is over and gives nothing any more.
     """
 
     def __init__(
         self,
         *,
+        relayed: Relays,
         callbacks: list[Callback],
         sender: object,
-        relayed: Relays | None = None,
-        name: str = "-",
-        began: float | None = None,
-        debug: bool = False,
+        name: str,
+        began: float,
+        debug: bool,
     ) -> None:
         self.id = secrets.token_hex(16)
         self.result = Result(self.id)
         self.ending: RunError | ClientLeft | None = None
-        self.relays = relayed or Relays()
-        self.began = time.monotonic() if began is None else began
+        self.relays = relayed
+        self.began = began
         self.at_end: list[Callable[[], None]] = []
         self.opened = self.over = False
         self._given: Iterable[Batch] = ()
         self._iterator: Iterator[Batch] | None = None
-        self._next: Batch | None = []  # None behind the last one
+        self._first: Batch | None = None
         self._callbacks = callbacks
         self._sender = sender
         self._name = name
@@ -89,31 +76,28 @@ class Run:
         self._usages: list[Usage] = []  # of the app's own, beside its steps'
         self._closed = self._settled = False
 
-    def open(self, batches: Iterable[Batch]) -> None:
+    def open(self, given: Iterable[Batch]) -> None:
         """Take the first of what is to be sent, so that what fails up to there is an HTTP error.
 
         :raises Exception: whatever the view's generator, or the provider, raises.
         :raises RunError: the run has had to end meanwhile.
         """
-        self._given = batches
+        self._given = given
         self.result.steps = self.relays.go_on(self.result)
         try:
-            self._wait()
+            self._first = self._next_batch()
         except ClientLeft:
             pass  # there is a run, whose callbacks are to be told; `batches` ends it
         except BaseException:
-            try:
-                self._close()
-            finally:
-                self._finish()
+            self.give_up(closing=True)
             raise
         self.opened = True
-        self._tell(stream_started)
+        send(stream_started, self._sender, self.result)
 
     def give_up(self, *, closing: bool) -> None:
         """The view came to nothing that is a run.
 
-        :param closing: let go of what the view has begun to read.
+        :param closing: let go of what the view has begun to read, as nobody else reads it.
         """
         try:
             if closing:
@@ -136,7 +120,8 @@ class Run:
                 raise self.ending
             yield [Start(self.id)]
             try:
-                while (batch := self._next) is not None:
+                batch = self._first
+                while batch is not None:
                     for at, part in enumerate(parts(batch)):
                         if at and self.ending is not None:  # since while the last one was written
                             raise self.ending
@@ -147,14 +132,11 @@ class Run:
                             yield fitting
                         if len(fitting) < len(told):
                             raise TooLong(most)
-                    self._wait()
+                    batch = self._next_batch()
             except ClientLeft:
                 raise
             except Exception as error:
                 self._fail(of_provider(error, begun=True))
-            if self.ending is not None or self.result.error is not None:
-                self._close()  # before its callbacks, as where the client leaves
-            self._settle("failed" if self.result.error else "complete")
             yield [self._terminal()]
             for source in self.relays.sources[-1:]:
                 source.finish()
@@ -175,48 +157,44 @@ class Run:
     def end(self, ending: RunError | ClientLeft) -> None:
         """Have the run end, for this reason if it is the first one; from any thread.
 
-        It notices now where its source can be woken, else at its source's next batch.
+        It notices now where its source can be woken, else at its source's next batch. May be
+        called again: a source that has begun meanwhile is woken then.
         """
         if self.ending is None:
             self.ending = ending
-        self.wake()
-
-    def wake(self) -> None:
-        """Have the run notice its `ending`: again, where it began to read meanwhile."""
         self.relays.stop()
 
-    def _wait(self) -> None:
-        """Take the next batch, if there is one. Whatever it is, the run can end here."""
+    def _next_batch(self) -> Batch | None:
+        """What is to be told next; None behind the last of it.
+
+        :raises RunError, ClientLeft: the run is to end.
+        """
+        batch: Batch | None = []
         if self.ending is None:
             token = relays.set(self.relays)
             try:
                 if self._iterator is None:
                     self._iterator = iter(self._given)
-                self._next = next(self._iterator, None)
+                batch = next(self._iterator, None)
             except (Exception, GeneratorExit) as error:
-                if self.ending is not None:
-                    self._next = []  # whatever being woken has led to
-                elif isinstance(error, GeneratorExit):  # the server would take it for its own
-                    raise RuntimeError("The view's generator raised GeneratorExit.") from error
-                else:
+                # Where the run is to end, it is whatever being woken has led to.
+                if self.ending is None:
+                    if isinstance(error, GeneratorExit):  # the server would take it for its own
+                        told = "The view's generator raised GeneratorExit."
+                        raise RuntimeError(told) from error
                     raise
             finally:
                 relays.reset(token)
         # What has come to its own end meanwhile is whole, if all that it was made of is.
-        if self.ending is not None and not (self._next is None and self.relays.whole):
+        if self.ending is not None and not (batch is None and self.relays.whole):
             raise self.ending
+        return batch
 
     def _totalled(self, batch: Batch) -> Batch:
         """The batch as it is told: usage as the run's total, and nothing that says nothing."""
         if not any(isinstance(event, _TOTALLED) for event in batch):
             return batch
         return [self._total_of(event) for event in batch if event != _NOTHING]
-
-    def _notice_text(self, batch: Batch) -> None:
-        result = self.result
-        if result.first_text_seconds is None and any(isinstance(e, Text) for e in batch):
-            result.first_text_seconds = time.monotonic() - self.began
-            self._tell(stream_first_text)
 
     def _total_of(self, event: Event) -> Event:
         return self._add_usage(event) if isinstance(event, Usage) else event
@@ -234,8 +212,29 @@ class Run:
         steps = [step.usage for step in self.result.steps if step.usage is not None]
         return Usage.total([*steps, *self._usages])
 
+    def _notice_text(self, batch: Batch) -> None:
+        result = self.result
+        if result.first_text_seconds is None and any(isinstance(e, Text) for e in batch):
+            result.first_text_seconds = time.monotonic() - self.began
+            send(stream_first_text, self._sender, result)
+
     def _fail(self, error: Exception) -> None:
         self.result.error = failed_run(self.id, error, self._debug)
+
+    def _terminal(self) -> Event:
+        """What the run ends with, once everybody who asked has been told."""
+        result = self.result
+        if self.ending is not None or result.error is not None:
+            self._close()  # before its callbacks, as where the client leaves
+        self._settle("failed" if result.error else "complete")
+        if result.error is not None:
+            return result.error
+        return Done(
+            stop_reason=result.stop_reason or "stop",
+            text_length=utf16_length(result.text),
+            provider_stop_reason=result.provider_stop_reason,
+            usage=result.usage,
+        )
 
     def _settle(self, outcome: str) -> None:
         """Make the result whole and tell everybody who asked; once."""
@@ -243,22 +242,8 @@ class Run:
             return
         self._settled = True
         result = self.result
-        result.outcome = outcome
         result.seconds = time.monotonic() - self.began
-        result.usage = self._total()
-        for step in result.steps:
-            step.outcome = step.outcome or "disconnected"  # the app has not read it to its end
-        for step in reversed(result.steps):  # which model answered, if the app told nobody
-            result.provider = result.provider or step.provider
-            result.model = result.model or step.model
-            result.response_id = result.response_id or step.response_id
-        last = result.steps[-1] if result.steps else None
-        if last is not None:
-            result.message, result.raw_usage = last.message, last.raw_usage
-            result.provider_stop_reason = last.provider_stop_reason
-        result.stop_reason = (last.stop_reason if last else None) or (
-            "stop" if outcome == "complete" else None
-        )
+        result.conclude(outcome, self._total())
         # The list may grow while it is gone through: a callback may add another.
         for callback in self._callbacks:
             try:
@@ -270,45 +255,8 @@ class Run:
                     logger.exception("Run %s: a callback failed too", self.id)
                 if outcome == "complete":
                     result.outcome = "failed"
-        self._tell(stream_finished)
-        self._log()
-
-    def _log(self) -> None:
-        """The one line a run: who, what, how it went, and what it cost."""
-        result = self.result
-        first, seconds = result.first_text_seconds, result.seconds
-        usage = result.usage.payload() if result.usage is not None else {}
-        told = {
-            "endpoint": self._name,
-            "provider": result.provider,
-            "model": result.model,
-            "outcome": result.outcome,
-            "error": result.error.code if result.error is not None else None,
-            "first_text": f"{first:.3f}s" if first is not None else None,
-            "seconds": f"{seconds:.3f}s",
-            "characters": len(result.text),
-            "input_tokens": usage.get("input_tokens"),
-            "output_tokens": usage.get("output_tokens"),
-        }
-        logger.info("Run %s ended: %s", self.id, Fields(told))
-
-    def _tell(self, signal: NamedSignal) -> None:
-        """Send a signal; a receiver that fails costs the answer nothing."""
-        try:
-            apart(lambda result: signal.send(self._sender, result=result), self.result)
-        except Exception:
-            logger.exception("Run %s: a receiver of %s failed", self.id, signal.name)
-
-    def _terminal(self) -> Event:
-        result = self.result
-        if result.error is not None:
-            return result.error
-        return Done(
-            stop_reason=result.stop_reason or "stop",
-            text_length=utf16_length(result.text),
-            provider_stop_reason=result.provider_stop_reason,
-            usage=result.usage,
-        )
+        send(stream_finished, self._sender, result)
+        log_end(self._name, result)
 
     def _close(self) -> None:
         """Close what the run reads from, innermost first; it may cost the app's own clean-up."""

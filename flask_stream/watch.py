@@ -1,4 +1,4 @@
-"""The one watcher of a worker process: heartbeats, clients gone, deadlines, shutdown.
+"""The one watcher of a worker process: deadlines, shutdown, heartbeats, clients gone.
 
 An attached run is read by its request's own thread. While that thread waits for the
 provider it can do nothing else, so one thread looks after all of the process, ten times a
@@ -10,7 +10,6 @@ between a token and the socket.
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 import time
@@ -19,6 +18,7 @@ from typing import Any
 
 from .delivery import Delivery
 from .errors import SAFE_MESSAGES, ProviderError, RunError
+from .limits import places
 from .run import ClientLeft, Run
 from .server import Environ, new_poll, serves_one_at_a_time, worker_of
 from .told import logger
@@ -29,89 +29,57 @@ _TICK = 0.1  # seconds
 # does not start a thread each; in ticks.
 _IDLE_TICKS = 10
 
-# Requests that are one stream too many may come by the thousand: each process tells their number
-# once in so many seconds.
-_BETWEEN_REFUSALS = 60.0
-
-# How long a run that is to end may still be in one write before its client is hung up on, in
-# seconds: less than what is left between a shutdown's deadline and the worker's end.
-_GRACE = 1.0
-
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What the watcher holds a run to, in seconds. From the configuration and the route.
+    """What a run is held to, in seconds. From the configuration and the route.
 
     :ivar max: of the whole run; None for no limit.
     :ivar shutdown: from when the worker stops taking requests; None: as long as gunicorn
         gives it, less what it takes to say good-bye.
     """
 
-    heartbeat: float
     idle: float
     max: float | None
     shutdown: float | None
 
 
-@dataclass(slots=True, eq=False)
-class _Watched:
-    delivery: Delivery
-    timing: Timing
-    beaten_at: float = 0.0
-    ended_at: float | None = None  # when the run's `ending` was first seen
-
-    @property
-    def run(self) -> Run:
-        return self.delivery.run
-
-
 class Watcher:
-    """Looks after the runs of one process.
-
-    :ivar attended: how many streams there are: runs, and views that may give one.
-    """
+    """Looks after the runs, and the deliveries, of one process."""
 
     def __init__(self) -> None:
         # Both from the module as it is now: gevent may have put its own in their place.
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._watched: set[_Watched] = set()
+        self._runs: dict[Run, Timing] = {}
+        self._deliveries: set[Delivery] = set()
         self._worker: Any = None
         self._must_notify = False
         self._stopping_since: float | None = None
-        self._refused, self._most = 0, 0  # streams, since that was told; and what their limit was
-        self._refused_at = -math.inf  # when it was told
-        self.attended = 0
 
-    def attend(self, environ: Environ, most: int | None) -> bool:
-        """A stream is on its way: its view is about to be called. Until `dismiss`.
+    def watch_run(self, run: Run, timing: Timing, environ: Environ) -> None:
+        """Look after a run until it is over.
 
-        A worker that is told to stop meanwhile gives all its requests the same time.
-
-        :returns: False, and nothing is done, where there are `most` streams already.
+        :param environ: of the request that it runs in, by whose thread this is called.
         """
-        with self._lock:
-            if most is not None and self.attended >= most:
-                self._refused, self._most = self._refused + 1, most
-                return False
-            self._worker = worker_of(environ) or self._worker
-            self._start()
-            self.attended += 1
-        return True
-
-    def dismiss(self) -> None:
-        with self._lock:
-            self.attended -= 1
-
-    def watch(self, delivery: Delivery, environ: Environ, timing: Timing) -> None:
-        """Look after a run until it is over. Called by its own thread, before its view is."""
-        watched = _Watched(delivery, timing)
-        delivery.run.at_end.append(lambda: self._leave(watched))
+        run.at_end.append(lambda: self._leave(run))
         with self._lock:
             self._worker = worker_of(environ) or self._worker
             self._must_notify = serves_one_at_a_time(environ)
-            self._watched.add(watched)
+            self._runs[run] = timing
             self._start()
+
+    def watch_delivery(self, delivery: Delivery) -> None:
+        """Look after a delivery until nothing of it is sent any more."""
+        delivery.at_end.append(lambda: self._leave(delivery))
+        with self._lock:
+            self._deliveries.add(delivery)
+            self._start()
+
+    @property
+    def _is_idle(self) -> bool:
+        """There is nothing to look after."""
+        return not (self._runs or self._deliveries or places().untold)
 
     def _start(self) -> None:
         if self._thread is None:
@@ -121,9 +89,12 @@ class Watcher:
             thread.start()
             self._thread = thread
 
-    def _leave(self, watched: _Watched) -> None:
+    def _leave(self, watched: Run | Delivery) -> None:
         with self._lock:
-            self._watched.discard(watched)
+            if isinstance(watched, Run):
+                self._runs.pop(watched, None)
+            else:
+                self._deliveries.discard(watched)
 
     def _look_after_all(self) -> None:
         idle = 0
@@ -132,48 +103,36 @@ class Watcher:
         while True:
             clock.wait(_TICK)
             with self._lock:
-                all_watched = list(self._watched)
-                busy = all_watched or self.attended or self._refused
-                idle = 0 if busy else idle + 1
+                idle = idle + 1 if self._is_idle else 0
                 if idle >= _IDLE_TICKS:
                     self._thread = None
                     return
             try:
-                self._tick(all_watched)
+                self._tick()
             except Exception:  # the next tick may go better, and without it nobody is watched
                 logger.exception("Flask-Stream's watcher failed")
 
-    def _tick(self, all_watched: list[_Watched]) -> None:
+    def _tick(self) -> None:
+        with self._lock:
+            runs, deliveries = list(self._runs.items()), list(self._deliveries)
         now = time.monotonic()
-        self._tell_refused(now)
+        places().tell_refused(now)
         if self._worker is not None and not self._worker.alive and self._stopping_since is None:
             # Not «at once»: the request that trips max_requests finds it so from its start.
             self._stopping_since = now
-        hinted = _hints(all_watched)
-        for watched in all_watched:
+        for run, timing in runs:
             try:
-                self._look_after(watched, now, watched in hinted)
+                self._look_after_run(run, timing, now)
             except Exception:
-                logger.exception("Run %s: watching it failed", watched.run.id)
-        if self._must_notify and any(_may_take_long(watched.run) for watched in all_watched):
+                logger.exception("Run %s: watching it failed", run.id)
+        hinted = _hints(deliveries)
+        for delivery in deliveries:
+            try:
+                self._look_after_delivery(delivery, now, delivery in hinted)
+            except Exception:
+                logger.exception("Run %s: watching its client failed", delivery.answer.id)
+        if self._must_notify and any(_may_take_long(run) for run, _ in runs):
             self._worker.notify()
-
-    def _tell_refused(self, now: float) -> None:
-        if not self._refused or now - self._refused_at < _BETWEEN_REFUSALS:
-            return
-        with self._lock:
-            refused, self._refused = self._refused, 0
-        self._refused_at = now
-        logger.warning(
-            "Streams refused with 503: %d. This process carries %d at once "
-            "(STREAM_MAX_CONCURRENT). More threads or more workers carry more.",
-            refused,
-            self._most,
-        )
-
-    def _look_after(self, watched: _Watched, now: float, hinted: bool) -> None:
-        self._look_after_run(watched.run, watched.timing, now)
-        self._look_after_delivery(watched, now, hinted)
 
     def _look_after_run(self, run: Run, timing: Timing, now: float) -> None:
         """Have it end where it is time, and wake what it reads."""
@@ -185,34 +144,6 @@ class Watcher:
                 source.cancel()  # the rest of its body takes too long
             elif source.asked_at is not None and now - source.asked_at >= timing.idle:
                 source.cancel(_silent(timing.idle))
-
-    def _look_after_delivery(self, watched: _Watched, now: float, hinted: bool) -> None:
-        """See whether its client is there, and have that know that we are."""
-        delivery, run = watched.delivery, watched.run
-        if not delivery.lock.acquire(blocking=False):
-            self._hang_up_if_stuck(watched, now)
-            return
-        try:
-            if run.over or isinstance(run.ending, ClientLeft):
-                return
-            if hinted and run.ending is None and delivery.connection.has_left():
-                run.end(ClientLeft())
-            else:
-                self._beat(watched, now)
-        except OSError:  # of a write: the connection is lost
-            run.end(ClientLeft())
-        finally:
-            delivery.lock.release()
-
-    def _beat(self, watched: _Watched, now: float) -> None:
-        """Send a comment, if it is time. Under the delivery's lock."""
-        delivery = watched.delivery
-        beat = delivery.connection.beat
-        due = max(delivery.sent_at or now, watched.beaten_at) + delivery.heartbeat
-        if now >= due and beat is not None and delivery.connection.can_take():
-            beat()
-            # By the clock, so that comments do not drift, but never to catch up.
-            watched.beaten_at = max(due, now - delivery.heartbeat)
 
     def _deadline_passed(self, run: Run, timing: Timing, now: float) -> RunError | None:
         if timing.max is not None and now - run.began >= timing.max:
@@ -230,15 +161,25 @@ class Watcher:
                 return RunError(message, error_code="shutdown", retryable=True, detail=detail)
         return None
 
-    def _hang_up_if_stuck(self, watched: _Watched, now: float) -> None:
-        if watched.run.ending is None:
+    def _look_after_delivery(self, delivery: Delivery, now: float, hinted: bool) -> None:
+        """See whether its client is there, and have that know that we are."""
+        if not delivery.lock.acquire(blocking=False):
+            if delivery.is_stuck(now):
+                self._hang_up(delivery)
             return
-        if watched.ended_at is None:
-            watched.ended_at = now
-        if now - watched.ended_at >= _GRACE:
-            with self._lock:  # under which runs leave, so that the connection is still this run's
-                if watched in self._watched and watched.delivery.sent_at is None:
-                    watched.delivery.connection.hang_up()
+        try:
+            if delivery.is_over or (hinted and delivery.end_if_client_left()):
+                return
+            delivery.beat(now)
+        except OSError:  # of a write: the connection is lost
+            delivery.answer.end(ClientLeft())
+        finally:
+            delivery.lock.release()
+
+    def _hang_up(self, delivery: Delivery) -> None:
+        with self._lock:  # under which it leaves, so that the connection is still its own
+            if delivery in self._deliveries:
+                delivery.hang_up()
 
 
 def _may_take_long(run: Run) -> bool:
@@ -252,7 +193,7 @@ def _silent(seconds: float) -> ProviderError:
     return ProviderError("timeout", detail=detail)
 
 
-def _hints(all_watched: list[_Watched]) -> set[_Watched]:
+def _hints(deliveries: list[Delivery]) -> set[Delivery]:
     """Whose client may have left, asked for all at once.
 
     A hint only: what a descriptor stands for may have changed by the time it is read.
@@ -260,17 +201,17 @@ def _hints(all_watched: list[_Watched]) -> set[_Watched]:
     poll = new_poll()
     if poll is None:
         return set()
-    by_fileno: dict[int, list[_Watched]] = {}
+    by_fileno: dict[int, list[Delivery]] = {}
     signs: dict[int, int] = {}  # a view that calls another one has its connection, too
-    for watched in all_watched:
-        connection = watched.delivery.connection
+    for delivery in deliveries:
+        connection = delivery.connection
         fileno = connection.fileno
         if fileno >= 0:
-            by_fileno.setdefault(fileno, []).append(watched)
+            by_fileno.setdefault(fileno, []).append(delivery)
             signs[fileno] = signs.get(fileno, 0) | connection.signs
     for fileno, wanted in signs.items():
         poll.register(fileno, wanted)
-    return {watched for fileno, _ in poll.poll(0) for watched in by_fileno[fileno]}
+    return {delivery for fileno, _ in poll.poll(0) for delivery in by_fileno[fileno]}
 
 
 _watchers: dict[int, Watcher] = {}

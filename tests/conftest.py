@@ -16,7 +16,7 @@ from hypothesis import settings
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.test import TestResponse
 
-from flask_stream import FlaskStream, sse, watch
+from flask_stream import FlaskStream, limits, sse, watch
 from tests.provider import Provider, ReplayServer
 
 if TYPE_CHECKING:
@@ -121,11 +121,12 @@ def site() -> Site:
 @pytest.fixture
 def own_watcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As in a process that carries no stream; and no other test hears of those refused here."""
-    own: dict[int, watch.Watcher] = {}
-    monkeypatch.setattr(watch, "_watchers", own)
+    own: dict[int, limits.Places] = {}
+    monkeypatch.setattr(watch, "_watchers", {})
+    monkeypatch.setattr(limits, "_by_process", own)
     yield
-    for watcher in own.values():
-        watcher._refused = 0
+    for places in own.values():
+        places.untold = 0
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ LONG = 3600.0  # seconds, for `max_seconds`
 
 def the_run() -> Run:
     """The one that there is."""
-    (watched,) = watch.watcher()._watched
-    return watched.run
+    (run,) = watch.watcher()._runs
+    return run
 
 
 def time_is_up() -> None:

@@ -25,7 +25,8 @@ from flask_stream.providers.adapt import adapt
 from flask_stream.providers.relay import relay_batches
 from flask_stream.providers.source import Source
 from flask_stream.providers.turn import Turn
-from flask_stream.run import ClientLeft, Run
+from flask_stream.run import ClientLeft
+from tests.bare import bare_run
 from tests.conftest import ROOT
 from tests.provider import PATHS, TEXT, WIRES, Exchange, Provider, word_by_word
 from tests.servers.client import DEADLINE
@@ -126,7 +127,7 @@ class Storm:
     def _stream(self, prompt: str, at_end_mark: Callable[[Source], None] | None = None) -> None:
         """Read a stream to its end."""
         source = self._open(prompt)
-        run = Run(callbacks=[], sender=self)
+        run = bare_run()
         run.open(relay_batches(source, finishing=False))
         for batch in run.batches():
             if batch[0].kind == "done" and at_end_mark is not None:
@@ -139,7 +140,7 @@ class Storm:
         """Read a stream that falls silent, and then is cancelled."""
         silent = self._silent[prompt] = threading.Event()
         source = self._open(prompt)
-        run = Run(callbacks=[], sender=self)
+        run = bare_run()
 
         def cancel() -> None:
             if silent.wait(DEADLINE):

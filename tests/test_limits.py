@@ -14,7 +14,7 @@ import pytest
 from flask import Response, abort
 from werkzeug.test import TestResponse
 
-from flask_stream import StreamFailed, server, watch
+from flask_stream import StreamFailed, limits, server
 from tests.conftest import Site, events_of, said
 from tests.provider import TEXT, Provider, told
 from tests.servers.client import DEADLINE
@@ -157,7 +157,7 @@ def test_a_flood_of_refusals_is_one_line_until_a_minute_has_passed(
     flood(site, 500)
     assert told_refusals() == [1]
     # However long ago the last of them was, and though no stream is left, they are told.
-    monkeypatch.setattr(watch, "_BETWEEN_REFUSALS", 0.0)
+    monkeypatch.setattr(limits, "_BETWEEN_TELLING", 0.0)
     until(lambda: len(told_refusals()) > 1, "the others are not told")
     assert told_refusals() == [1, 500]
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from flask_stream import Event, Result, Text, relay, watch
+from flask_stream import Event, Result, Text, relay
+from flask_stream.limits import places
 from tests.conftest import Site, said
 from tests.overdue import LONG, the_run
 from tests.provider import TEXT, WIRES, WORDS, Exchange, Provider, told, word_by_word
@@ -113,11 +114,7 @@ class Interrupted(BaseException):
     """As gevent.Timeout is, and a worker's SystemExit."""
 
 
-def test_a_callback_that_is_interrupted_gives_the_place_back(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(watch, "_watchers", {})
-
+def test_a_callback_that_is_interrupted_gives_the_place_back(site: Site, own_watcher: None) -> None:
     def interrupt(result: Result) -> None:
         raise Interrupted
 
@@ -129,11 +126,10 @@ def test_a_callback_that_is_interrupted_gives_the_place_back(
     answer = site.ask()
     frames = iter(answer.response)
     next(frames)
-    (watcher,) = watch._watchers.values()
-    assert watcher.attended == 1
+    assert places().taken == 1
     with suppress(Interrupted):
         answer.close()
-    assert watcher.attended == 0
+    assert places().taken == 0
 
 
 @pytest.mark.parametrize("seconds", [10**7, 10**8])

@@ -17,7 +17,8 @@ from flask import Response
 from flask_stream import ProviderError, StreamFailed, after_this_stream, relay, stream_finished
 from flask_stream.providers.turn import understood
 from flask_stream.told import field, logger, one_line
-from flask_stream.watch import Watcher
+from flask_stream.watch import Timing, Watcher
+from tests.bare import bare_run
 from tests.conftest import ROOT, Site
 from tests.provider import KEY, Exchange, Provider, frames
 
@@ -468,18 +469,19 @@ def test_the_watcher_survives_what_it_cannot_tell(log: Logged) -> None:
     ticks: list[int] = []
     twice = threading.Event()
 
-    def tick(_: object) -> None:
+    def tick() -> None:
         ticks.append(1)
         if len(ticks) > 1:
             twice.set()
         raise Untouchable
 
     watcher._tick = tick  # type: ignore[method-assign]
-    assert watcher.attend({}, None)
+    run = bare_run()
+    watcher.watch_run(run, Timing(idle=1, max=None, shutdown=None), {})
     assert twice.wait(9)
     del watcher._tick
     thread = watcher._thread
-    watcher.dismiss()
+    run.give_up(closing=True)
     assert thread is not None
     thread.join(9)
     assert not thread.is_alive()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flask_stream import FlaskStreamError, ProviderError, Result, StreamFailed, after_this_stream
-from flask_stream.watch import watcher
+from flask_stream.limits import places
 from tests.conftest import Site, said
 from tests.provider import TEXT, Provider, told
 from tests.servers.client import DEADLINE
@@ -186,12 +186,12 @@ def test_a_view_that_goes_on_after_a_failed_opening_keeps_its_place(
     for _ in range(3):
         with site.ask() as held:
             assert held.status_code == 200
-            assert watcher().attended == 1
+            assert places().taken == 1
             assert site.ask().status_code == 503
         heard.said.clear()
         assert said(site.events()) == "second"
         assert heard.said == ["outer: second"]
-    assert watcher().attended == 0
+    assert places().taken == 0
 
 
 def test_a_view_that_refuses_leaves_its_callbacks_behind(site: Site, heard: Heard) -> None:
@@ -279,10 +279,10 @@ def test_three_views_inside_each_other_have_one_run_and_one_place(
         return inner()
 
     with site.ask() as response:
-        assert watcher().attended == 1
+        assert places().taken == 1
         assert b"event: done" in response.data
     assert heard.said == [f"{who}: {TEXT}" for who in "abc"]
-    assert watcher().attended == 0
+    assert places().taken == 0
 
 
 def test_callbacks_may_be_added_while_the_answer_of_an_inner_view_is_written(

@@ -325,7 +325,7 @@ def test_a_tick_that_fails_is_logged_and_the_next_one_watches(
     site.view(max_seconds=LONG)(lambda: provider.create("anthropic"))
     assert site.events()[-1][1].get("code") == "timeout"
     assert failed
-    assert "watcher failed" in caplog.text
+    until(lambda: "watcher failed" in caplog.text, "that it failed is not logged")
 
 
 FORKING = """

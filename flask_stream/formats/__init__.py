@@ -1,7 +1,17 @@
 """The formats, and which of them a request asks for."""
 
-from .base import COMPLETE_HEADERS, Format
-from .negotiate import FORMATS, choose, of_refusals
+from .base import COMPLETE_HEADERS, Complete, Streamed, status_of
+from .negotiate import FORMATS, AnyFormat, choose, of_refusals
 from .text import Unterminated
 
-__all__ = ["COMPLETE_HEADERS", "FORMATS", "Format", "Unterminated", "choose", "of_refusals"]
+__all__ = [
+    "COMPLETE_HEADERS",
+    "FORMATS",
+    "AnyFormat",
+    "Complete",
+    "Streamed",
+    "Unterminated",
+    "choose",
+    "of_refusals",
+    "status_of",
+]

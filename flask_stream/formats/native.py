@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from .. import sse
 from ..events import Event, Start, Step, Words
-from .base import Format
+from .base import Streamed
 
 
-class Native(Format):
+class Native(Streamed):
     """`text/event-stream` in Flask-Stream's own vocabulary."""
 
     name = "native"

@@ -8,17 +8,19 @@ from functools import lru_cache
 from werkzeug.exceptions import NotAcceptable
 from werkzeug.http import parse_list_header, parse_options_header
 
-from .base import Format
+from .base import Complete, Streamed
 from .json import Json
 from .native import Native
 from .page import Page
 from .text import PlainText
 
+AnyFormat = Streamed | Complete
+
 # In the order in which a tie is decided.
-_OFFERED: tuple[type[Format], ...] = (Native, Json, PlainText, Page)
+_OFFERED: tuple[type[AnyFormat], ...] = (Native, Json, PlainText, Page)
 
 #: What a route's `format=` and Accept's `text/event-stream;format=` may name.
-FORMATS: dict[str, type[Format]] = {f.name: f for f in _OFFERED if not f.is_page}
+FORMATS: dict[str, type[AnyFormat]] = {f.name: f for f in _OFFERED if not f.is_page}
 
 _EVENTS = Native.mimetype
 
@@ -29,7 +31,7 @@ _MOST_BYTES = 2048
 _Asked = dict[tuple[str, str | None], float]
 
 
-def choose(accept: str | None, fixed: type[Format] | None = None) -> type[Format]:
+def choose(accept: str | None, fixed: type[AnyFormat] | None = None) -> type[AnyFormat]:
     """The format for a request, of which each response makes one of its own.
 
     :param accept: the Accept header, as it came; its first 2 KB count.
@@ -48,13 +50,13 @@ def choose(accept: str | None, fixed: type[Format] | None = None) -> type[Format
     )
 
 
-def of_refusals(accept: str | None) -> Format:
+def of_refusals(accept: str | None) -> AnyFormat:
     """The format that says how an error before the first byte looks, whatever the route's own."""
     return (_best(_beginning(accept)) or Native)()
 
 
 @lru_cache(maxsize=64)  # a browser, or a program, asks the same each time
-def _best(accept: str) -> type[Format] | None:
+def _best(accept: str) -> type[AnyFormat] | None:
     """What has the highest q; of several, what is named, then what is offered first.
 
     :param accept: the header's beginning.
@@ -67,7 +69,7 @@ def _best(accept: str) -> type[Format] | None:
     return best
 
 
-def _fitting(asked: _Asked) -> Iterator[tuple[type[Format], float]]:
+def _fitting(asked: _Asked) -> Iterator[tuple[type[AnyFormat], float]]:
     # Who names a format wants it more than what his other ranges happen to include. A name
     # that we do not have is passed over: that range fits nothing here.
     for (_, name), q in asked.items():
@@ -77,7 +79,7 @@ def _fitting(asked: _Asked) -> Iterator[tuple[type[Format], float]]:
         yield format, _quality(format, asked)
 
 
-def _quality(format: type[Format], asked: _Asked) -> float:
+def _quality(format: type[AnyFormat], asked: _Asked) -> float:
     """The q of the most specific range that the format's media type falls into; 0 for none."""
     mimetype = format.mimetype
     ranges = (

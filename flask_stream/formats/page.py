@@ -7,8 +7,7 @@ import re
 from markupsafe import escape
 
 from ..result import Result
-from .base import Complete
-from .json import status_of
+from .base import Complete, status_of
 
 
 class Page(Complete):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from ..events import Event, Failed, Text
-from .base import Format
+from .base import Streamed
 
 
 class Unterminated(ConnectionResetError):
@@ -17,7 +17,7 @@ class Unterminated(ConnectionResetError):
     """
 
 
-class PlainText(Format):
+class PlainText(Streamed):
     """`text/plain`."""
 
     name = "text"

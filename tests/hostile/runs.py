@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 
 from flask_stream import FlaskStream, Result
 from flask_stream.formats import Unterminated
+from flask_stream.limits import places
 from flask_stream.watch import watcher
 from tests.hostile.catalogue import BEHAVIOURS
 from tests.hostile.provider import BY_SDK, SOURCES, Answer, HostileProvider
@@ -188,7 +189,7 @@ def attack(
     yield from _log(hostile.logged, began)
     if hostile.provider.cut is None:
         yield from _provider(hostile.provider.answers, behaviour, source)
-    if watcher()._watched or watcher().attended:
+    if watcher()._runs or watcher()._deliveries or places().taken:
         yield "is watched although it is over"
 
 

@@ -17,7 +17,7 @@ from flask_stream import Event, ProviderError
 from flask_stream.formats.native import Native
 from flask_stream.providers.adapt import adapt
 from flask_stream.providers.relay import relay_batches, relay_source
-from flask_stream.run import Run
+from tests.bare import bare_run
 from tests.conftest import Site
 from tests.hostile.catalogue import BEHAVIOURS
 from tests.hostile.provider import SOURCES, HostileProvider
@@ -73,7 +73,7 @@ def opened(source: str, wire: str, body: list[bytes]) -> Any:
 
 def run(batches: Iterator[list[Event]]) -> int:
     """A run, as its events leave in the native format, in bytes; its result is kept."""
-    run, encode = Run(callbacks=[], sender=None), Native().encode
+    run, encode = bare_run(), Native().encode
     run.open(batches)
     sent = sum(len(encode(events)) for events in run.batches())
     run.result.to_dict()

@@ -23,7 +23,7 @@ import requests
 from flask import Flask, g, redirect, request
 
 from flask_stream import Event, FlaskStream, ProviderError, Result, after_this_stream, relay
-from flask_stream.watch import watcher
+from flask_stream.limits import places
 
 PROVIDER = os.environ["PROVIDER"]
 METHODS = ["GET", "POST"]
@@ -102,7 +102,7 @@ def state() -> dict[str, Any]:
         else 0,
         "files": len(os.listdir("/proc/self/fd")),
         "resident": pages * os.sysconf("SC_PAGESIZE"),
-        "places": watcher().attended,
+        "places": places().taken,
         "requests": len(_begun),
         "torn_down": len(_torn_down),
         "torn_down_twice": [n for n, times in _torn_down.items() if times > 1],

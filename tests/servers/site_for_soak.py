@@ -19,6 +19,7 @@ def post_worker_init(worker: Any) -> None:
     from flask import g
 
     from flask_stream import Event, relay, watch
+    from flask_stream.limits import places
     from tests.servers import site
 
     contexts: Counter[int] = Counter()
@@ -32,8 +33,8 @@ def post_worker_init(worker: Any) -> None:
         """What this process has to do, beside this request."""
         return {
             "requests": len(site._begun) - len(site._torn_down) - 1,
-            "runs": len(watch.watcher()._watched),
-            "places": watch.watcher().attended,
+            "runs": len(watch.watcher()._runs),
+            "places": places().taken,
             "watchers": sum(t.name == "flask-stream-watcher" for t in threading.enumerate()),
         }
 

@@ -1,0 +1,59 @@
+"""The run that a view is about to give, from before the view is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import current_app, request
+from werkzeug.exceptions import ClientDisconnected
+
+from .call import Call
+from .delivery import Delivery
+from .formats import AnyFormat
+from .run import ClientLeft, Run
+from .server import Connection
+from .watch import Timing, watcher
+
+
+@contextmanager
+def awaited(
+    format: AnyFormat, call: Call, timing: Timing, began: float
+) -> Iterator[tuple[Run, Delivery]]:
+    """The run that a view is about to give, and its delivery, watched until both are over.
+
+    What the view reads itself, and a generator before its first item, ends as the run would.
+
+    :param call: the view's; what it keeps is the run's once that has opened.
+    :param timing: what the watcher holds the run to.
+    :param began: when the view was called, on the monotonic clock.
+    :raises RunError: time was up, or the worker stops.
+    :raises ClientDisconnected: the client has left.
+    """
+    run = Run(
+        callbacks=call.own,
+        relayed=call.relayed,
+        sender=current_app._get_current_object(),  # type: ignore[attr-defined]
+        name=request.endpoint or "-",
+        began=began,
+        debug=current_app.debug,
+    )
+    connection = Connection(request.environ)
+    # In a format that has comments, one would tell whether it is more than half of a connection
+    # that a FIN has closed; before the headers there can be none.
+    connection.notices_fin = format.is_complete or not format.comment
+    delivery = Delivery(run, connection, current_app.config["STREAM_HEARTBEAT"])
+    watcher().watch_run(run, timing, request.environ)
+    watcher().watch_delivery(delivery)
+    try:
+        yield run, delivery
+    except (ClientLeft, GeneratorExit) as error:  # GeneratorExit: of a relay that the view reads
+        ending = error if isinstance(error, ClientLeft) else run.ending
+        if isinstance(ending, ClientLeft):
+            raise ClientDisconnected() from None
+        raise ending or error from None
+    finally:
+        if not run.opened:
+            # The run of a view that this one has called may read what this one has begun.
+            run.give_up(closing=call.of_run is None and not call.hands_on)
+            delivery.finish()

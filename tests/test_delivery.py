@@ -1,0 +1,161 @@
+"""A delivery: when it holds its lock, what it delivers, and what it asks of a format."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import pytest
+
+from flask_stream import Data, Event, RunError, Text, sse
+from flask_stream.batches import Batch
+from flask_stream.delivery import Delivery
+from flask_stream.events import Done, Start
+from flask_stream.formats import FORMATS, Streamed
+from flask_stream.formats.native import Native
+from flask_stream.run import ClientLeft, Run
+from flask_stream.server import Connection
+from tests.bare import bare_run
+
+
+def delivery_of(answer: Any) -> Delivery:
+    return Delivery(answer, Connection({}), heartbeat=15)
+
+
+def opened(batches: Iterator[Batch]) -> Run:
+    run = bare_run()
+    run.open(batches)
+    return run
+
+
+# -- the lock ---------------------------------------------------------------------------------
+
+
+def test_the_lock_is_held_in_each_write_and_never_else_before_the_last() -> None:
+    held: dict[str, list[bool]] = {"reading": [], "settling": [], "writing": []}
+
+    def source() -> Iterator[Batch]:
+        for word in ("one ", "two"):
+            held["reading"].append(delivery.lock.locked())
+            yield [Text(word)]
+        held["reading"].append(delivery.lock.locked())
+
+    def settle(_: object) -> None:
+        held["settling"].append(delivery.lock.locked())
+
+    run = bare_run()
+    run._callbacks.append(settle)
+    delivery = delivery_of(run)
+    run.open(source())
+    for data in delivery.stream(Native()):
+        held["writing"] += [delivery.lock.locked()] if data else []
+    assert held == {"reading": [False] * 3, "settling": [False], "writing": [True] * 4}
+    assert delivery.lock.locked()  # for ever: the connection may be somebody else's by now
+
+
+@pytest.mark.parametrize("writes", range(3))
+def test_the_lock_is_kept_behind_a_write_that_failed(writes: int) -> None:
+    run = opened(iter([[Text("one ")], [Text("two")]]))
+    delivery = delivery_of(run)
+    body = delivery.stream(Native())
+    for _ in range(1 + writes):
+        next(body)
+    body.close()  # type: ignore[attr-defined]
+    assert delivery.lock.locked()
+    assert run.result.outcome == "disconnected"
+
+
+def test_one_who_has_the_lock_holds_a_write_up() -> None:
+    delivery = delivery_of(opened(iter([[Text("one")]])))
+    body = delivery.stream(Native())
+    assert next(body) == b""
+    sent: list[bytes] = []
+    with delivery.lock:
+        writer = threading.Thread(target=lambda: sent.extend(body))
+        writer.start()
+        writer.join(0.05)
+        assert sent == []
+    writer.join(9)
+    assert [event.type for event in sse.decode(sent)] == ["start", "text", "done"]
+
+
+# -- what is delivered -------------------------------------------------------------------------
+
+
+class Follower:
+    """Gives what a run has given, as a log would; it knows no run."""
+
+    id, over = "0" * 32, False
+    ending: RunError | ClientLeft | None = None
+
+    def __init__(self, given: list[Batch]) -> None:
+        self.given = given
+        self.closed = 0
+
+    def batches(self) -> Generator[Batch, None, None]:
+        for batch in self.given:
+            if isinstance(self.ending, ClientLeft):
+                raise self.ending
+            yield batch
+
+    def end(self, ending: RunError | ClientLeft) -> None:
+        self.ending = ending
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+GIVEN: list[Batch] = [[Start("0" * 32), Text("all "), Text("at once")], [Done("stop", 11)]]
+
+
+def test_an_answer_need_not_be_a_run() -> None:
+    follower = Follower(GIVEN)
+    kinds = [event.type for event in sse.decode(delivery_of(follower).stream(Native()))]
+    assert kinds == ["start", "text", "text", "done"]
+    assert follower.closed
+
+
+def test_an_answer_whose_client_has_left_is_delivered_no_further() -> None:
+    follower = Follower(GIVEN)
+    body = delivery_of(follower).stream(Native())
+    assert next(body) == b""
+    assert b"at once" in next(body)
+    follower.end(ClientLeft())
+    assert list(body) == []
+    assert follower.closed
+
+
+def test_who_waits_for_a_deliverys_end_is_told_once_whatever_they_do() -> None:
+    delivery, told = delivery_of(Follower(GIVEN)), []
+    delivery.at_end += [lambda: told.append("first"), lambda: 1 / 0, lambda: told.append("last")]
+    list(delivery.stream(Native()))
+    delivery.close()
+    assert told == ["last", "first"]
+
+
+# -- what a format must be like ----------------------------------------------------------------
+
+
+def unsendable() -> Event:
+    event = Data("progress", {"done": 1})
+    event.data["done"] = object()  # since it was made
+    return event
+
+
+@pytest.mark.parametrize(
+    "format", [each for each in FORMATS.values() if issubclass(each, Streamed)]
+)
+def test_a_format_remembers_nothing_of_a_batch_that_it_cannot_encode(
+    format: type[Streamed],
+) -> None:
+    events: list[Event] = [Text("one "), Text("two "), unsendable(), Text("three")]
+    tried, fresh = format(), format()
+    try:
+        tried.encode(events)
+    except (TypeError, ValueError):
+        pass  # a format that leaves such an event out has nothing to fail by
+    sendable = [event for event in events if isinstance(event, Text)]
+    assert b"".join(tried.encode([e]) for e in sendable) == b"".join(
+        fresh.encode([e]) for e in sendable
+    )
