@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from .events import Event
 from .result import size_of
@@ -13,21 +13,22 @@ _MOST_OF_A_PART = 65_536  # characters
 _OF_EACH_EVENT = 100  # what its frame has beside what it brings, in characters
 
 
-def parts(batch: Batch) -> Iterator[Batch]:
+def parts(batch: Batch) -> Sequence[Batch]:
     """The batch in parts of some 64 thousand characters each; more where one event has more.
 
     A compressed read may unfold to megabytes, which are not to be one write.
     """
     if len(batch) == 1:  # as nearly always
-        yield batch
-        return
+        return (batch,)
+    whole: list[Batch] = []
     part: Batch = []
     size = 0
     for event in batch:
         part.append(event)
         size += _OF_EACH_EVENT + size_of(event)
         if size > _MOST_OF_A_PART:
-            yield part
+            whole.append(part)
             part, size = [], 0
     if part:
-        yield part
+        whole.append(part)
+    return whole

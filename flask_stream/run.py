@@ -128,7 +128,8 @@ class Run:
                         told = self._totalled(part)
                         fitting = self.result.add(told, most)
                         if fitting:
-                            self._notice_text(fitting)
+                            if self.result.first_text_seconds is None:
+                                self._notice_text(fitting)
                             yield fitting
                         if len(fitting) < len(told):
                             raise TooLong(most)
@@ -192,9 +193,10 @@ class Run:
 
     def _totalled(self, batch: Batch) -> Batch:
         """The batch as it is told: usage as the run's total, and nothing that says nothing."""
-        if not any(isinstance(event, _TOTALLED) for event in batch):
-            return batch
-        return [self._total_of(event) for event in batch if event != _NOTHING]
+        for event in batch:
+            if isinstance(event, _TOTALLED):
+                return [self._total_of(event) for event in batch if event != _NOTHING]
+        return batch
 
     def _total_of(self, event: Event) -> Event:
         return self._add_usage(event) if isinstance(event, Usage) else event
@@ -213,10 +215,9 @@ class Run:
         return Usage.total([*steps, *self._usages])
 
     def _notice_text(self, batch: Batch) -> None:
-        result = self.result
-        if result.first_text_seconds is None and any(isinstance(e, Text) for e in batch):
-            result.first_text_seconds = time.monotonic() - self.began
-            send(stream_first_text, self._sender, result)
+        if any(isinstance(event, Text) for event in batch):
+            self.result.first_text_seconds = time.monotonic() - self.began
+            send(stream_first_text, self._sender, self.result)
 
     def _fail(self, error: Exception) -> None:
         self.result.error = failed_run(self.id, error, self._debug)
