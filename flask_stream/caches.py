@@ -10,7 +10,7 @@ from __future__ import annotations
 from flask import Response
 from werkzeug.http import parse_set_header
 
-from .call import kept
+from .call import this_request
 from .formats import COMPLETE_HEADERS
 
 #: All that decides about what a route answers: the format, whose page asks, and whether it is
@@ -49,7 +49,7 @@ def keep_refusals_from_caches(response: Response) -> None:
     itself says of caches is left to it below 400.
     """
     status = response.status_code
-    if status >= 400 or kept().is_refused:
+    if status >= 400 or this_request().is_refused:
         keep_from_caches(response)
     elif status == 204 or status >= 300:
         keep_unless_told(response)

@@ -41,7 +41,7 @@ def _page(no_js: NoJs, result: Result, call: Call) -> Response:
         value = apart(no_js, result)
         response = _response(no_js, value)
     except Exception as error:
-        call.refused = error  # as it is: what a page does has nothing to do with the provider
+        call.last_error = error  # as it is: what a page does has nothing to do with the provider
         raise
     if not _has_status(value):
         response.status_code = status_of(result)

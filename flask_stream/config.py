@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, NamedTuple
 
 from .errors import ConfigurationError
+from .origins import are_origins
 from .providers.source import MOST_EVENT_BYTES
 from .result import MOST_CHARACTERS
-from .sites import are_origins
 
 
 class _Setting(NamedTuple):

@@ -21,7 +21,7 @@ from flask.typing import ResponseReturnValue
 
 from . import config, web
 from .caches import keep_refusals_from_caches
-from .call import Call, current, kept
+from .call import Call, current_call, this_request
 from .errors import FlaskStreamError, SourceError
 from .formats import FORMATS, Format, choose
 from .refusals import as_http_error, telling_in_debug_mode
@@ -114,7 +114,7 @@ class FlaskStream:
         by itself (its helper streams, Bedrock), it holds what it has not decoded yet.
     ``STREAM_MAX_CHARACTERS`` (4000000)
         How many characters a run may bring (its text, reasoning, arguments, results), before
-        it is ``failed: too_long``. What came before is kept.
+        it is ``failed: too_long``. What came before is this_request.
     ``STREAM_TRUSTED_ORIGINS`` (``()``)
         Origins whose pages may ask too, such as ``"https://app.example"``. Those of any other
         site get 403 before the view is called, unless the route has ``cross_site=True``.
@@ -263,7 +263,7 @@ def _wrong_order(view: object) -> FlaskStreamError:
 def _keep_refusals_from_caches(response: Response) -> Response:
     """Also where something else answers in the place of a streaming view: a login, a limit."""
     view = current_app.view_functions.get(request.endpoint or "")
-    if kept().was_called or hasattr(view, _STREAMS):
+    if this_request().called_streaming_view or hasattr(view, _STREAMS):
         keep_refusals_from_caches(response)
     return response
 
@@ -280,10 +280,10 @@ def _dispatch(
     with Call(route.no_js, cross_site=route.cross_site) as call:
         try:
             if not call.cross_site:
-                refuse_other_sites()
+                refuse_other_sites(request, current_app.config["STREAM_TRUSTED_ORIGINS"])
             if "Last-Event-ID" in request.headers:
                 # EventSource reconnects by itself; the prompt must not run twice. 204 ends it.
-                kept().is_refused = True
+                this_request().is_refused = True
                 return Response(status=204)
             format = choose(request.headers.get("Accept"), route.format)()
             if request.method == "HEAD":
@@ -312,7 +312,7 @@ def after_this_stream(callback: C) -> C:
 
     :raises FlaskStreamError: outside a view that has ``@stream.response``.
     """
-    call = current()
+    call = current_call()
     if call is None:
         raise FlaskStreamError(
             "after_this_stream() works inside a view that has @stream.response below its route."

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as WSGIResponse
 
 from . import advice
 from .caches import vary
-from .call import Call, kept
+from .call import Call, this_request
 from .complete import complete
 from .delivery import Delivery
 from .errors import StreamFailed
@@ -32,8 +32,8 @@ def close_unsent(*_: object, **__: object) -> None:
 
     Nobody would close it, and its generator would keep the request's context pushed.
     """
-    here = kept()
-    unsent, here.response = here.response, None
+    state = this_request()
+    unsent, state.response = state.response, None
     response = unsent() if unsent is not None else None
     if response is not None:
         response.close()
@@ -107,7 +107,7 @@ def awaited(format: Format, call: Call, timing: Timing, began: float) -> Iterato
     :raises ClientDisconnected: the client has left.
     """
     run = Run(
-        callbacks=call.own,
+        callbacks=call.callbacks,
         relayed=call.relayed,
         sender=current_app._get_current_object(),  # type: ignore[attr-defined]
         name=request.endpoint or "-",
@@ -129,7 +129,7 @@ def awaited(format: Format, call: Call, timing: Timing, began: float) -> Iterato
     finally:
         if not run.opened:
             # The run of a view that this one has called may read what this one has begun.
-            if call.of_run is None and not call.hands_on:
+            if call.callbacks_of_run is None and not call.response_reads_relayed:
                 run.give_up(closing=True)
             else:
                 run.give_up(closing=False)
@@ -152,7 +152,7 @@ def respond(value: Any, format: Format, call: Call, delivery: Delivery, timing: 
         if isinstance(given, WSGIResponse) and given.is_streamed:  # it may read what the view began
             if run.ending is not None:
                 raise run.ending
-            call.hands_on = True
+            call.response_reads_relayed = True
             given.call_on_close(lambda: run.relays.close(warn=False))
         return value
     try:
@@ -200,7 +200,7 @@ def _streamed(delivery: Delivery, format: Format, timing: Timing) -> Response:
     response.call_on_close(run.close)
     connection.limit(timing.idle)
     response.call_on_close(connection.release)
-    kept().response = ref(response)
+    this_request().response = ref(response)
     return response
 
 

@@ -73,9 +73,10 @@ ORDER = [
     "watch",
     "advice",
     "limits",
-    "sites",
+    "origins",
     "config",
     "call",
+    "sites",
     "caches",
     "complete",
     "returned",
@@ -86,7 +87,7 @@ ORDER = [
     "",  # the package itself
 ]
 MAY_IMPORT_FLASK = {
-    *("caches", "sites", "call", "complete", "returned", "refusals", "response"),
+    *("caches", "call", "complete", "returned", "refusals", "response"),
     *("extension", "web"),
 }
 NEVER_AT_IMPORT = {
