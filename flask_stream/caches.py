@@ -7,10 +7,9 @@ everybody, a route that is dead. No page may have them taken for a script or a s
 
 from __future__ import annotations
 
-from flask import Response
 from werkzeug.http import parse_set_header
+from werkzeug.wrappers import Response
 
-from .call import this_request
 from .formats import COMPLETE_HEADERS
 
 #: All that decides about what a route answers: the format, whose page asks, and whether it is
@@ -42,14 +41,16 @@ def keep_unless_told(response: Response) -> None:
     _keep_apart(response)
 
 
-def keep_refusals_from_caches(response: Response) -> None:
+def keep_refusals_from_caches(response: Response, *, is_refused: bool) -> None:
     """Of a streaming route's responses, keep those from caches that are no answer.
 
     An errorhandler may give an error any status, and a refusal is often a redirect. What a view
     itself says of caches is left to it below 400.
+
+    :param is_refused: the request got no answer of its view's, whatever the status says.
     """
     status = response.status_code
-    if status >= 400 or this_request().is_refused:
+    if status >= 400 or is_refused:
         keep_from_caches(response)
     elif status == 204 or status >= 300:
         keep_unless_told(response)

@@ -263,8 +263,9 @@ def _wrong_order(view: object) -> FlaskStreamError:
 def _keep_refusals_from_caches(response: Response) -> Response:
     """Also where something else answers in the place of a streaming view: a login, a limit."""
     view = current_app.view_functions.get(request.endpoint or "")
-    if this_request().called_streaming_view or hasattr(view, _STREAMS):
-        keep_refusals_from_caches(response)
+    state = this_request()
+    if state.called_streaming_view or hasattr(view, _STREAMS):
+        keep_refusals_from_caches(response, is_refused=state.is_refused)
     return response
 
 
