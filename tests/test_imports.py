@@ -76,6 +76,7 @@ ORDER = [
     "origins",
     "config",
     "caches",
+    "route",
     "call",
     "sites",
     "complete",
