@@ -10,7 +10,8 @@ import pytest
 from flask_stream import Data, Result
 from flask_stream.config import SETTINGS
 from flask_stream.errors import SAFE_MESSAGES
-from flask_stream.events import _OF_EVENTSOURCE, RESERVED
+from flask_stream.event_checks import OF_EVENTSOURCE
+from flask_stream.events import RESERVED
 from flask_stream.providers import stops
 from tests.conftest import ROOT, Site
 
@@ -64,7 +65,7 @@ def test_the_event_names_that_are_documented_as_refused_are_those_that_data_refu
     for name in told:
         with pytest.raises(ValueError, match=name):
             Data(name, 1)
-    assert told == RESERVED | _OF_EVENTSOURCE
+    assert told == RESERVED | OF_EVENTSOURCE
 
 
 def test_each_setting_is_read_and_each_that_is_named_is_one() -> None:

@@ -20,6 +20,7 @@ PACKAGE = ROOT / "flask_stream"
 # In the order in which to read them: each imports only from those above it.
 ORDER = [
     "errors",
+    "event_checks",
     "events",
     "result",
     "sse",
