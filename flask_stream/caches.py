@@ -18,7 +18,7 @@ _VARY = ("Accept", "Sec-Fetch-Site", "Origin", "Last-Event-ID")
 
 
 def vary(response: Response) -> None:
-    """Name what it hangs on, beside what the app has named, which may be in several lines."""
+    """Name in Vary what it hangs on; what the app has there, which may be several lines, stays."""
     told = response.headers.getlist("Vary")
     if told:
         named = parse_set_header(", ".join(told))
@@ -35,8 +35,8 @@ def keep_from_caches(response: Response) -> None:
     _keep_apart(response)
 
 
-def keep_unless_told(response: Response) -> None:
-    """The same, but that what the app itself says in Cache-Control is left."""
+def keep_from_caches_unless_told(response: Response) -> None:
+    """The same, but what the app itself says in Cache-Control is left."""
     response.headers.setdefault("Cache-Control", COMPLETE_HEADERS["Cache-Control"])
     _keep_apart(response)
 
@@ -53,7 +53,7 @@ def keep_refusals_from_caches(response: Response, *, is_refused: bool) -> None:
     if status >= 400 or is_refused:
         keep_from_caches(response)
     elif status == 204 or status >= 300:
-        keep_unless_told(response)
+        keep_from_caches_unless_told(response)
 
 
 def _keep_apart(response: Response) -> None:

@@ -122,6 +122,7 @@ class Call:
         # Otherwise it stays: the view's generator may register callbacks while it runs.
 
     def add(self, callback: Callback) -> None:
+        """Have the run that comes of it, or has come of it, call this as it ends."""
         self.callbacks.append(callback)
         if self.callbacks_of_run is not None and self.callbacks_of_run is not self.callbacks:
             self.callbacks_of_run.append(callback)

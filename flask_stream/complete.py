@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, current_app, request
 from werkzeug.datastructures import Headers
 
-from .caches import keep_unless_told
+from .caches import keep_from_caches_unless_told
 from .errors import FlaskStreamError
 from .formats import Format
 from .formats.json import status_of
@@ -45,7 +45,7 @@ def _page(no_js: NoJs, result: Result, call: Call) -> Response:
         raise
     if not _has_status(value):
         response.status_code = status_of(result)
-    keep_unless_told(response)
+    keep_from_caches_unless_told(response)
     return response
 
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from .config import SECONDS, is_seconds
+from .config import EXPECTED_SECONDS, is_seconds
 from .errors import FlaskStreamError, SourceError
 from .formats import FORMATS, Format
 from .watch import Timing
@@ -69,7 +69,7 @@ class Route(NamedTuple):
 
 def _check_seconds(name: str, value: object) -> None:
     if value is not None and not is_seconds(value):
-        raise ValueError(f"{name} is {value!r}, but it must be {SECONDS}.")
+        raise ValueError(f"{name} is {value!r}, but it must be {EXPECTED_SECONDS}.")
 
 
 def _check_no_js(no_js: object, format: str | None) -> None:
@@ -85,7 +85,7 @@ def _check_no_js(no_js: object, format: str | None) -> None:
 
 
 def check_view(view: Any, apps: Iterable[Flask]) -> None:
-    """Whether a decorator can make this view stream.
+    """Refuse a view that a decorator cannot make stream.
 
     :param apps: those that have the extension so far.
     :raises SourceError: it is no function, or ``async def``.

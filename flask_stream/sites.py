@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # What `Sec-Fetch-Site` says of requests that are let through. same-site: a page of a sibling
 # subdomain, or of another port: it is the same owner's, and gets the cookies that are the
 # domain's. none: no page at all, but a reader who typed the address, or chose a bookmark.
-_OWN = {"same-origin", "same-site", "none"}
+_LET_THROUGH = {"same-origin", "same-site", "none"}
 
 _REFUSED = (
     "A page of another site asked for this, so it was refused: it would spend your tokens. If "
@@ -70,7 +70,7 @@ def refuse_other_sites(request: Request, trusted: Iterable[str]) -> None:
     origin, host = request.headers.get("Origin"), _host(request)
     # A proxy may join two of them by a comma, or send its own behind the browser's.
     told = {each.strip().lower() for each in request.headers.get("Sec-Fetch-Site", "").split(",")}
-    if told <= _OWN:
+    if told <= _LET_THROUGH:
         return
     asking = read_origin(origin) if origin else None
     is_cross_site = "cross-site" in told
