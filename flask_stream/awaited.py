@@ -31,7 +31,7 @@ def awaited(
     :raises ClientDisconnected: the client has left.
     """
     run = Run(
-        callbacks=call.own,
+        callbacks=call.callbacks,
         relayed=call.relayed,
         sender=current_app._get_current_object(),  # type: ignore[attr-defined]
         name=request.endpoint or "-",
@@ -55,5 +55,5 @@ def awaited(
     finally:
         if not run.opened:
             # The run of a view that this one has called may read what this one has begun.
-            run.give_up(closing=call.of_run is None and not call.hands_on)
+            run.give_up(closing=call.callbacks_of_run is None and not call.response_reads_relayed)
             delivery.finish()

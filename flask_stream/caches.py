@@ -7,10 +7,9 @@ everybody, a route that is dead. No page may have them taken for a script or a s
 
 from __future__ import annotations
 
-from flask import Response
 from werkzeug.http import parse_set_header
+from werkzeug.wrappers import Response
 
-from .call import kept
 from .formats import COMPLETE_HEADERS
 
 #: All that decides about what a route answers: the format, whose page asks, and whether it is
@@ -19,7 +18,7 @@ _VARY = ("Accept", "Sec-Fetch-Site", "Origin", "Last-Event-ID")
 
 
 def vary(response: Response) -> None:
-    """Name what it hangs on, beside what the app has named, which may be in several lines."""
+    """Name in Vary what it hangs on; what the app has there, which may be several lines, stays."""
     told = response.headers.getlist("Vary")
     if told:
         named = parse_set_header(", ".join(told))
@@ -36,23 +35,25 @@ def keep_from_caches(response: Response) -> None:
     _keep_apart(response)
 
 
-def keep_unless_told(response: Response) -> None:
-    """The same, but that what the app itself says in Cache-Control is left."""
+def keep_from_caches_unless_told(response: Response) -> None:
+    """The same, but what the app itself says in Cache-Control is left."""
     response.headers.setdefault("Cache-Control", COMPLETE_HEADERS["Cache-Control"])
     _keep_apart(response)
 
 
-def keep_refusals_from_caches(response: Response) -> None:
+def keep_refusals_from_caches(response: Response, *, is_refused: bool) -> None:
     """Of a streaming route's responses, keep those from caches that are no answer.
 
     An errorhandler may give an error any status, and a refusal is often a redirect. What a view
     itself says of caches is left to it below 400.
+
+    :param is_refused: the request got no answer of its view's, whatever the status says.
     """
     status = response.status_code
-    if status >= 400 or kept().is_refused:
+    if status >= 400 or is_refused:
         keep_from_caches(response)
     elif status == 204 or status >= 300:
-        keep_unless_told(response)
+        keep_from_caches_unless_told(response)
 
 
 def _keep_apart(response: Response) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from flask import current_app, request
@@ -19,32 +20,40 @@ if TYPE_CHECKING:
 
     NoJs = Callable[[Result], ResponseReturnValue]
 
-_KEPT = "flask_stream"  # in the request's environ
+_KEY = "flask_stream"  # in the request's environ: the only one
 
 
-class Kept:
-    """What one request keeps for us, whatever it calls.
+@dataclass(slots=True)
+class RequestState:
+    """What one request keeps for us, whatever it calls: all of it is in this one object.
 
     :ivar call: the call that is under way, or whose run is.
-    :ivar was_called: it has called a view that has the decorator.
-    :ivar left_by: the last exception that has left the outermost call.
+    :ivar called_streaming_view: it has called a view that has the decorator.
+    :ivar last_error: the last exception that has left the outermost call.
     :ivar is_refused: it gets no answer of its view's: an exception left that, or we refuse.
+    :ivar is_of_other_site: a page of another site has sent it, and it was refused for that.
     :ivar response: the streamed response, weakly, until it is sent.
     """
 
     call: Call | None = None
-    was_called = is_refused = False
-    left_by: Exception | None = None
+    called_streaming_view: bool = False
+    last_error: Exception | None = None
+    is_refused: bool = False
+    is_of_other_site: bool = False
     response: Callable[[], Any] | None = None
 
 
-def kept(environ: Environ | None = None) -> Kept:
-    """This request's, or that of the request with this environ."""
-    environ = request.environ if environ is None else environ
-    found: Kept | None = environ.get(_KEPT)
-    if found is None:
-        found = environ[_KEPT] = Kept()
-    return found
+def state_of(environ: Environ) -> RequestState:
+    """What the request with this environ keeps."""
+    state: RequestState | None = environ.get(_KEY)
+    if state is None:
+        state = environ[_KEY] = RequestState()
+    return state
+
+
+def this_request() -> RequestState:
+    """What the current request keeps."""
+    return state_of(request.environ)
 
 
 class Call:
@@ -59,18 +68,18 @@ class Call:
         of, and itself, the first one's that has one.
     :ivar cross_site: whether pages of other sites may ask: what the first view says, whose route it
         was that they asked.
-    :ivar own: the callbacks that this view and those that call it have registered.
-    :ivar of_run: those of the run that came of it, its own or that of a view it called.
+    :ivar callbacks: the callbacks that this view and those that call it have registered.
+    :ivar callbacks_of_run: those of the run that came of it, its own or that of a view it called.
     :ivar relayed: what the view begins to relay, before there is a run.
-    :ivar hands_on: what was relayed is read by a response of the view's own.
-    :ivar refused: the last exception that came out of it, as the app gets it.
+    :ivar response_reads_relayed: a response of the view's own reads what was relayed.
+    :ivar last_error: the last exception that came out of it, as the app gets it.
     """
 
     def __init__(self, no_js: NoJs | None, *, cross_site: bool) -> None:
-        before = current()
-        caller = before if before is not None and before._entered else None
+        previous = current_call()
+        caller = previous if previous is not None and previous._entered else None
         self._entered: bool = False
-        self._before = before
+        self._previous = previous  # its view calls this one, or its run does
         self._caller = caller
         self._outermost: Call = self if caller is None else caller._outermost
         self._slot: limits.Slot | None = None  # of the outermost one
@@ -78,11 +87,11 @@ class Call:
         self.relayed = Relays(
             Bounds(config["STREAM_MAX_EVENT_BYTES"], config["STREAM_MAX_CHARACTERS"])
         )
-        self.refused: Exception | None = None
-        self.own: list[Callback] = [] if caller is None else [*caller.own]
-        self.of_run: list[Callback] | None = None
-        self.hands_on = False
-        self.cross_site: bool = cross_site if before is None else before.cross_site
+        self.last_error: Exception | None = None
+        self.callbacks: list[Callback] = [] if caller is None else [*caller.callbacks]
+        self.callbacks_of_run: list[Callback] | None = None
+        self.response_reads_relayed = False
+        self.cross_site: bool = cross_site if previous is None else previous.cross_site
         self.no_js: NoJs | None = no_js if caller is None else caller.no_js or no_js
 
     @property
@@ -92,30 +101,31 @@ class Call:
     def __enter__(self) -> Self:
         self._entered = True
         self._token = relays.set(self.relayed)
-        here = kept()
-        here.call, here.was_called = self, True
+        state = this_request()
+        state.call, state.called_streaming_view = self, True
         return self
 
     def __exit__(self, *_: object) -> None:
         self._entered = False
         relays.reset(self._token)
         if self._caller is not None:
-            kept().call = self._caller
-            self._caller.refused = self.refused
-            if self.of_run is not None:
-                self._caller.of_run = self.of_run
+            this_request().call = self._caller
+            self._caller.last_error = self.last_error
+            if self.callbacks_of_run is not None:
+                self._caller.callbacks_of_run = self.callbacks_of_run
             return
-        self.refused = None  # whose traceback leads back to here
+        self.last_error = None  # whose traceback leads back to here
         if self._slot is not None:
             self._slot.release()  # what the view gave was no stream
-        if self.of_run is None:
-            kept().call = self._before
+        if self.callbacks_of_run is None:
+            this_request().call = self._previous
         # Otherwise it stays: the view's generator may register callbacks while it runs.
 
     def add(self, callback: Callback) -> None:
-        self.own.append(callback)
-        if self.of_run is not None and self.of_run is not self.own:
-            self.of_run.append(callback)
+        """Have the run that comes of it, or has come of it, call this as it ends."""
+        self.callbacks.append(callback)
+        if self.callbacks_of_run is not None and self.callbacks_of_run is not self.callbacks:
+            self.callbacks_of_run.append(callback)
 
     def reserve(self) -> None:
         """Have a place among the process's streams, if there is none yet.
@@ -129,12 +139,12 @@ class Call:
 
     def begun(self, run: Run) -> None:
         """The run has opened: what was kept for it is its own now."""
-        self.of_run = self.own
+        self.callbacks_of_run = self.callbacks
         slot, self._outermost._slot = self._outermost._slot, None
         if slot is not None:
             run.at_end.append(slot.release)
 
 
-def current() -> Call | None:
+def current_call() -> Call | None:
     """The call that is under way, or whose run is."""
-    return kept().call if request else None
+    return this_request().call if request else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, current_app, request
 from werkzeug.datastructures import Headers
 
-from .caches import keep_unless_told
+from .caches import keep_from_caches_unless_told
 from .errors import FlaskStreamError
 from .formats import Complete, status_of
 from .providers.refused import discard
@@ -42,11 +42,11 @@ def _page(no_js: NoJs, result: Result, call: Call) -> Response:
         value = apart(no_js, result)
         response = _response(no_js, value)
     except Exception as error:
-        call.refused = error  # as it is: what a page does has nothing to do with the provider
+        call.last_error = error  # as it is: what a page does has nothing to do with the provider
         raise
     if not _has_status(value):
         response.status_code = status_of(result)
-    keep_unless_told(response)
+    keep_from_caches_unless_told(response)
     return response
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, NamedTuple
 
 from .errors import ConfigurationError
+from .origins import are_origins
 from .providers.source import MOST_EVENT_BYTES
 from .result import MOST_CHARACTERS
-from .sites import are_origins
 
 
 class _Setting(NamedTuple):
@@ -33,26 +33,26 @@ def _is_prefix(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"(/[^/<>\s?#]+)+", value) is not None
 
 
-SECONDS = "a number of seconds above 0"
-_COUNT = "a whole number above 0"
+EXPECTED_SECONDS = "a number of seconds above 0"
+_EXPECTED_COUNT = "a whole number above 0"
 
 SETTINGS: Mapping[str, _Setting] = {
     "STREAM_URL_PREFIX": _Setting("/_stream", 'a path like "/_stream"', _is_prefix),
-    "STREAM_HEARTBEAT": _Setting(15, SECONDS, is_seconds),
-    "STREAM_IDLE_SECONDS": _Setting(120, SECONDS, is_seconds),
+    "STREAM_HEARTBEAT": _Setting(15, EXPECTED_SECONDS, is_seconds),
+    "STREAM_IDLE_SECONDS": _Setting(120, EXPECTED_SECONDS, is_seconds),
     "STREAM_MAX_SECONDS": _Setting(
-        None, f"{SECONDS}, or None", lambda v: v is None or is_seconds(v)
+        None, f"{EXPECTED_SECONDS}, or None", lambda v: v is None or is_seconds(v)
     ),
     "STREAM_SHUTDOWN_SECONDS": _Setting(
-        "auto", f'{SECONDS}, or "auto"', lambda v: v == "auto" or is_seconds(v)
+        "auto", f'{EXPECTED_SECONDS}, or "auto"', lambda v: v == "auto" or is_seconds(v)
     ),
     "STREAM_MAX_CONCURRENT": _Setting(
         "auto",
-        f'{_COUNT}, None, or "auto"',
+        f'{_EXPECTED_COUNT}, None, or "auto"',
         lambda v: v in ("auto", None) or _is_count(v),
     ),
-    "STREAM_MAX_EVENT_BYTES": _Setting(MOST_EVENT_BYTES, _COUNT, _is_count),
-    "STREAM_MAX_CHARACTERS": _Setting(MOST_CHARACTERS, _COUNT, _is_count),
+    "STREAM_MAX_EVENT_BYTES": _Setting(MOST_EVENT_BYTES, _EXPECTED_COUNT, _is_count),
+    "STREAM_MAX_CHARACTERS": _Setting(MOST_CHARACTERS, _EXPECTED_COUNT, _is_count),
     "STREAM_TRUSTED_ORIGINS": _Setting(
         (),
         "a tuple or list of origins, each with a scheme, a host, a port where it is not the "

@@ -6,10 +6,11 @@ Optional fields that are unknown are left out there, never null. `from_wire()` i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar, TypeVar, dataclass_transform
+
+from .event_checks import check_json, check_name
 
 JSON = dict[str, Any]
 E = TypeVar("E")
@@ -47,16 +48,6 @@ class Event:
 @dataclass_transform(frozen_default=True)
 def _event(cls: type[E]) -> type[E]:
     return dataclass(frozen=True, slots=True, eq=False, repr=False)(cls)
-
-
-def check_json(value: object, what: str) -> None:
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(
-            f"{what} must be something that JSON can carry, but json.dumps() says: {error}. "
-            "Make it of dict, list, str, int, float (no NaN), bool and None."
-        ) from error
 
 
 @_event
@@ -261,7 +252,6 @@ class Failed(Event):
 _MODELS = (Text, Reasoning, Refusal, ToolCallStart, ToolCallDelta, ToolCall, ToolResult, Source)
 _BY_KIND = {event.kind: event for event in (Start, Step, Meta, *_MODELS, Usage, Done, Failed)}
 RESERVED = frozenset(_BY_KIND)
-_OF_EVENTSOURCE = frozenset({"error", "open", "message"})
 
 
 @_event
@@ -279,23 +269,7 @@ class Data(Event):
     data: Any
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str):
-            raise TypeError(f"An event name must be a str, not {type(self.name).__name__}.")
-        if not self.name or any(c in self.name for c in "\r\n\0"):
-            raise ValueError(
-                f"{self.name!r} cannot be an event name: it must not be empty nor hold CR, LF "
-                'or NUL, which would break the SSE frame. Use a word like "progress".'
-            )
-        if self.name in RESERVED:
-            raise ValueError(
-                f"{self.name!r} is one of Flask-Stream's own event names, so Data may not use "
-                "it. Yield the event class of that name, or choose another name."
-            )
-        if self.name in _OF_EVENTSOURCE:
-            raise ValueError(
-                f"{self.name!r} is a name that EventSource fires itself, so a page could not "
-                "tell the two apart. Choose another name."
-            )
+        check_name(self.name, RESERVED)
         check_json(self.data, f"The data of event {self.name!r}")
 
     @property

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from weakref import WeakSet
 
 from flask import (
@@ -22,14 +21,14 @@ from flask.typing import ResponseReturnValue
 from . import config, web
 from .awaited import awaited
 from .caches import keep_refusals_from_caches
-from .call import Call, current, kept
-from .errors import FlaskStreamError, SourceError
-from .formats import FORMATS, AnyFormat, choose
+from .call import Call, current_call, this_request
+from .errors import FlaskStreamError
+from .formats import choose
 from .refusals import as_http_error, telling_in_debug_mode
 from .response import close_unsent, head_response, respond
+from .route import Route, check_view, wrong_order
 from .run import Callback
 from .sites import refuse_other_sites
-from .watch import Timing
 
 if TYPE_CHECKING:
     from .call import NoJs
@@ -38,26 +37,7 @@ P = ParamSpec("P")
 C = TypeVar("C", bound=Callback)
 Streaming = Callable[P, ResponseReturnValue]
 
-_STREAMS = "flask_stream"  # an attribute of decorated views, which functools.wraps hands on
-
-
-class _Route(NamedTuple):
-    """What a decorator says; None where the request or the configuration does."""
-
-    format: type[AnyFormat] | None
-    on_finish: Callback | None
-    idle_seconds: float | None
-    max_seconds: float | None
-    no_js: NoJs | None
-    cross_site: bool
-
-    def timing(self, config: Mapping[str, Any]) -> Timing:
-        shutdown = config["STREAM_SHUTDOWN_SECONDS"]
-        return Timing(
-            idle=self.idle_seconds or config["STREAM_IDLE_SECONDS"],
-            max=self.max_seconds or config["STREAM_MAX_SECONDS"],
-            shutdown=None if shutdown == "auto" else shutdown,
-        )
+_MARK = "flask_stream"  # an attribute of decorated views, which functools.wraps hands on
 
 
 class _AppState:
@@ -77,7 +57,7 @@ class _AppState:
         """
         for view in app.view_functions.values():
             if view in self.extension._views:
-                raise _wrong_order(view)
+                raise wrong_order(view)
         request_started.disconnect(self.check_views)
 
 
@@ -114,7 +94,7 @@ class FlaskStream:
         by itself (its helper streams, Bedrock), it holds what it has not decoded yet.
     ``STREAM_MAX_CHARACTERS`` (4000000)
         How many characters a run may bring (its text, reasoning, arguments, results), before
-        it is ``failed: too_long``. What came before is kept.
+        it is ``failed: too_long``. What came before is this_request.
     ``STREAM_TRUSTED_ORIGINS`` (``()``)
         Origins whose pages may ask too, such as ``"https://app.example"``. Those of any other
         site get 403 before the view is called, unless the route has ``cross_site=True``.
@@ -142,7 +122,7 @@ class FlaskStream:
         app.extensions["flask_stream"] = state = _AppState(self)
         self._apps.add(app)
         web.register(app, app.config["STREAM_URL_PREFIX"])
-        app.after_request(_keep_refusals_from_caches)  # the last one, where the app has others
+        app.after_request(_after_each_request)  # the last one, where the app has others
         app.wsgi_app = telling_in_debug_mode(app)  # type: ignore[assignment]
         request_started.connect(state.check_views, app)
         got_request_exception.connect(close_unsent, app)
@@ -196,80 +176,40 @@ class FlaskStream:
         :raises ValueError: `format` is unknown, a number of seconds is none, `no_js` cannot be
             called, or `cross_site` is no bool.
         """
-        if format is not None and format not in FORMATS:
-            raise ValueError(f"format is {format!r}, but it must be one of: {', '.join(FORMATS)}.")
-        for name, seconds in (("idle_seconds", idle_seconds), ("max_seconds", max_seconds)):
-            if seconds is not None and not config.is_seconds(seconds):
-                raise ValueError(f"{name} is {seconds!r}, but it must be {config.SECONDS}.")
-        if no_js is not None:
-            _check_no_js(no_js, format)
-        fixed = FORMATS[format] if format is not None else None
-        if not isinstance(cross_site, bool):
-            raise ValueError(
-                f"cross_site is {cross_site!r}, but it must be True or False. Single sites are "
-                "named in STREAM_TRUSTED_ORIGINS."
-            )
-        route = _Route(fixed, on_finish, idle_seconds, max_seconds, no_js, cross_site)
+        route = Route.checked(
+            format=format,
+            on_finish=on_finish,
+            idle_seconds=idle_seconds,
+            max_seconds=max_seconds,
+            no_js=no_js,
+            cross_site=cross_site,
+        )
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
-            self._refuse_view(view)
+            check_view(view, self._apps)
             self._views.append(view)
 
             @wraps(view)
             def streaming(*args: Any, **kwargs: Any) -> Any:
                 return _dispatch(view, args, kwargs, route)
 
-            vars(streaming)[_STREAMS] = True
+            vars(streaming)[_MARK] = True
             return streaming
 
         return decorate if view is None else decorate(view)
 
-    def _refuse_view(self, view: Any) -> None:
-        name = getattr(view, "__qualname__", repr(view))
-        if not callable(view):
-            raise SourceError(
-                f"@stream.response was given {view!r}, which is no view function. Write "
-                "@stream.response, or @stream.response(format=…) with keywords."
-            )
-        if inspect.iscoroutinefunction(view) or inspect.isasyncgenfunction(view):
-            raise SourceError(
-                f"The view {name} is async def. Flask-Stream runs in sync views: make it a plain "
-                "def, and call the sync client (Anthropic, OpenAI)."
-            )
-        for app in self._apps:
-            if view in app.view_functions.values():
-                raise _wrong_order(view)
 
-
-def _check_no_js(no_js: object, format: str | None) -> None:
-    if not callable(no_js) or inspect.iscoroutinefunction(no_js):
-        raise ValueError(
-            f"no_js is {no_js!r}, but it must be a function (no async def) that takes the Result "
-            'and returns a page: lambda result: render_template("answer.html", result=result).'
-        )
-    if format is not None:
-        raise ValueError(f"no_js would never be called: this route is always {format!r}.")
-
-
-def _wrong_order(view: object) -> FlaskStreamError:
-    name = getattr(view, "__qualname__", repr(view))
-    return FlaskStreamError(
-        f"@stream.response is above the route of {name}, so Flask has the view without it. Put it "
-        "below, directly above the def:\n\n"
-        '    @app.post("/chat")\n    @stream.response\n    def chat(): …'
-    )
-
-
-def _keep_refusals_from_caches(response: Response) -> Response:
-    """Also where something else answers in the place of a streaming view: a login, a limit."""
+def _after_each_request(response: Response) -> Response:
+    """Keep a streaming route's refusals from caches; those of a login or a limit before it, too."""
     view = current_app.view_functions.get(request.endpoint or "")
-    if kept().was_called or hasattr(view, _STREAMS):
-        keep_refusals_from_caches(response)
+    state = this_request()
+    if state.called_streaming_view or hasattr(view, _MARK):
+        keep_refusals_from_caches(response, is_refused=state.is_refused)
     return response
 
 
 def _dispatch(
-    view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], route: _Route
+    view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], route: Route
 ) -> Any:
     if "flask_stream" not in current_app.extensions:
         raise FlaskStreamError(
@@ -280,10 +220,10 @@ def _dispatch(
     with Call(route.no_js, cross_site=route.cross_site) as call:
         try:
             if not call.cross_site:
-                refuse_other_sites()
+                refuse_other_sites(request, current_app.config["STREAM_TRUSTED_ORIGINS"])
             if "Last-Event-ID" in request.headers:
                 # EventSource reconnects by itself; the prompt must not run twice. 204 ends it.
-                kept().is_refused = True
+                this_request().is_refused = True
                 return Response(status=204)
             format = choose(request.headers.get("Accept"), route.format)()
             if request.method == "HEAD":
@@ -312,7 +252,7 @@ def after_this_stream(callback: C) -> C:
 
     :raises FlaskStreamError: outside a view that has ``@stream.response``.
     """
-    call = current()
+    call = current_call()
     if call is None:
         raise FlaskStreamError(
             "after_this_stream() works inside a view that has @stream.response below its route."

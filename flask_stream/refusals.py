@@ -14,7 +14,7 @@ from flask import Flask, Response, after_this_request, current_app, request
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
 
 from .caches import keep_from_caches
-from .call import Call, kept
+from .call import Call, state_of, this_request
 from .errors import SAFE_MESSAGES, RunError, plain_class
 from .events import Failed
 from .failed import cause_of, failed_by, of_provider
@@ -33,23 +33,23 @@ def as_http_error(error: Exception, call: Call) -> Exception:
     A provider's becomes a `ProviderError`. What leaves the outermost call is answered in JSON
     unless the app answers it.
     """
-    if error is not call.refused:  # or a view that this one called has had it
+    if error is not call.last_error:  # or a view that this one called has had it
         error = of_provider(error)
         # Anybody can have those, as often as he likes: they are told once, or once a minute.
         if isinstance(error, RunError) and not isinstance(error, Full | OtherSite):
             detail, cause = error.detail or error.message, raised(cause_of(error))
             where = request.endpoint
             logger.warning("%s in %s: %s", error.error_code, where, detail, exc_info=cause)
-        call.refused = error
+        call.last_error = error
     if call.is_outermost:
         if isinstance(error, RunError) and error.code in default_exceptions:
             # Flask finds the errorhandler for a status by the exception's class.
             error.__class__ = _with_status(plain_class(type(error)), error.code)
-        here = kept()
-        if here.left_by is None:
+        state = this_request()
+        if state.last_error is None:
             after_this_request(_shape)
-        here.left_by = error
-        here.is_refused = True
+        state.last_error = error
+        state.is_refused = True
     return error
 
 
@@ -73,7 +73,7 @@ def _shape(response: Response) -> Response:
     An after_this_request function: it is the first to see the response, and only there is it
     known that no errorhandler of the app has answered.
     """
-    error = kept().left_by
+    error = this_request().last_error
     format = of_refusals(request.headers.get("Accept"))
     if error is None or format.is_page:
         return response
@@ -118,7 +118,8 @@ def telling_in_debug_mode(app: Flask) -> WSGIApplication:
             return wsgi_app(environ, start_response)
         except Exception as error:
             format = of_refusals(environ.get("HTTP_ACCEPT"))
-            if kept(environ).left_by is not error or format.is_page or not _lets_through(app):
+            ours = state_of(environ).last_error is error
+            if not ours or format.is_page or not _lets_through(app):
                 raise
             path, method = environ.get("PATH_INFO"), environ.get("REQUEST_METHOD")
             logger.error("Exception on %s [%s]", path, method, exc_info=raised(error))

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as WSGIResponse
 from . import advice
 from .body import Frames, StreamedResponse, response_class
 from .caches import vary
-from .call import Call, kept
+from .call import Call, this_request
 from .complete import complete
 from .delivery import Delivery
 from .errors import StreamFailed
@@ -29,8 +29,8 @@ def close_unsent(*_: object, **__: object) -> None:
 
     Nobody would close it, and its generator would keep the request's context pushed.
     """
-    here = kept()
-    unsent, here.response = here.response, None
+    state = this_request()
+    unsent, state.response = state.response, None
     response = unsent() if unsent is not None else None
     if response is not None:
         response.close()
@@ -55,7 +55,7 @@ def respond(
         if isinstance(given, WSGIResponse) and given.is_streamed:  # it may read what the view began
             if run.ending is not None:
                 raise run.ending
-            call.hands_on = True
+            call.response_reads_relayed = True
             given.call_on_close(lambda: run.relays.close(warn=False))
         return value
     try:
@@ -101,7 +101,7 @@ def _streamed(delivery: Delivery, format: Streamed, timing: Timing) -> Response:
     response = response_class()(frames, mimetype=format.mimetype, headers=format.headers)
     response.frames = frames  # type: ignore[attr-defined]
     response.call_on_close(delivery.close)
-    kept().response = ref(response)
+    this_request().response = ref(response)
     return response
 
 

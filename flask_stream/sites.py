@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from typing import NamedTuple
-
-from flask import current_app, request
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from . import advice
+from .call import state_of
 from .errors import StreamFailed
+from .origins import read_origin
 
-# As browsers write one (RFC 6454, section 6.1): no path, and no character but ASCII's. Beside
-# letters a host may have what is no separator (RFC 3986, section 3.2.2); `*` would be a wildcard.
-_ORIGIN = re.compile(
-    r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()+;=-]+)(?::([0-9]{1,5}))?"
-)
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+if TYPE_CHECKING:
+    from flask import Request
 
 # What `Sec-Fetch-Site` says of requests that are let through. same-site: a page of a sibling
 # subdomain, or of another port: it is the same owner's, and gets the cookies that are the
 # domain's. none: no page at all, but a reader who typed the address, or chose a bookmark.
-_OWN = {"same-origin", "same-site", "none"}
+_LET_THROUGH = {"same-origin", "same-site", "none"}
 
 _REFUSED = (
     "A page of another site asked for this, so it was refused: it would spend your tokens. If "
@@ -44,8 +40,6 @@ _OF_NOBODY = (
     "local file ask like this too: for those there is @stream.response(cross_site=True)."
 )
 
-_ASKED = "flask_stream.other_site"  # in the request's environ, once it has been refused
-
 
 class OtherSite(StreamFailed):
     """A page of another site has asked. The app knows it as what it stands for."""
@@ -53,20 +47,7 @@ class OtherSite(StreamFailed):
     stands_for = StreamFailed
 
 
-class _Origin(NamedTuple):
-    scheme: str
-    host: str
-    port: int | None
-
-
-def are_origins(value: object) -> bool:
-    """Whether it can be STREAM_TRUSTED_ORIGINS."""
-    if not isinstance(value, tuple | list):  # a str would be taken for its letters
-        return False
-    return all(isinstance(each, str) and _read(each) is not None for each in value)
-
-
-def refuse_other_sites() -> None:
+def refuse_other_sites(request: Request, trusted: Iterable[str]) -> None:
     """Let no page of a site go on that neither is the app's own nor is trusted.
 
     `Sec-Fetch-Site` tells (W3C, Fetch Metadata Request Headers), which pages cannot forge; a
@@ -80,25 +61,26 @@ def refuse_other_sites() -> None:
 
     Once refused, a request is not asked again: its errorhandler may answer by a stream.
 
+    :param trusted: STREAM_TRUSTED_ORIGINS.
     :raises StreamFailed: the request comes from another site: 403, code `cross_site`.
     """
-    if _ASKED in request.environ:
+    state = state_of(request.environ)
+    if state.is_of_other_site:
         return
-    origin, host = request.headers.get("Origin"), _host()
+    origin, host = request.headers.get("Origin"), _host(request)
     # A proxy may join two of them by a comma, or send its own behind the browser's.
     told = {each.strip().lower() for each in request.headers.get("Sec-Fetch-Site", "").split(",")}
-    if told <= _OWN:
+    if told <= _LET_THROUGH:
         return
-    asking = _read(origin) if origin else None
+    asking = read_origin(origin) if origin else None
     is_cross_site = "cross-site" in told
     if not is_cross_site:
-        own = _read(f"{request.scheme}://{host}")
+        own = read_origin(f"{request.scheme}://{host}")
         if not origin or (asking and own and asking.host == own.host):
             return
-    trusted = (_read(each) for each in current_app.config["STREAM_TRUSTED_ORIGINS"])
-    if asking is not None and asking in trusted:
+    if asking is not None and asking in map(read_origin, trusted):
         return
-    request.environ[_ASKED] = True
+    state.is_of_other_site = True
     if is_cross_site:
         why = _REFUSED if origin else _WITHOUT_ORIGIN
     else:
@@ -107,19 +89,7 @@ def refuse_other_sites() -> None:
     raise OtherSite(why, error_code="cross_site", status=403)
 
 
-def _host() -> str:
+def _host(request: Request) -> str:
     """As the browser, or ProxyFix, has it: Werkzeug's own takes names with a `_` for none."""
     environ = request.environ
     return str(environ.get("HTTP_HOST") or environ.get("SERVER_NAME") or "")
-
-
-def _read(origin: str) -> _Origin | None:
-    match = _ORIGIN.fullmatch(origin.lower())
-    if match is None:
-        return None
-    scheme, host, port = match.groups()
-    host = host.removesuffix(".")  # of the root (RFC 1034, section 3.1), which nginx drops
-    number = int(port) if port else _DEFAULT_PORTS.get(scheme)
-    if not host or (number is not None and number >= 65536):
-        return None
-    return _Origin(scheme, host, number)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from flask_stream import Result
+import pytest
+
+from flask_stream import Data, Result
 from flask_stream.config import SETTINGS
 from flask_stream.errors import SAFE_MESSAGES
+from flask_stream.event_checks import OF_EVENTSOURCE
+from flask_stream.events import RESERVED
 from flask_stream.providers import stops
 from tests.conftest import ROOT, Site
 
@@ -52,6 +56,16 @@ def test_the_stop_reasons_that_are_documented_are_those_that_runs_have() -> None
 def test_the_codes_of_failures_that_are_documented_are_those_that_runs_have() -> None:
     codes = words_behind(README, r"^\| `failed` \| `[^`]*`; ", ", or a code of yours")
     assert codes == set(SAFE_MESSAGES)
+
+
+def test_the_event_names_that_are_documented_as_refused_are_those_that_data_refuses() -> None:
+    rows = README.partition("| event | data |")[2].partition("\n\n")[0]
+    told = set(re.findall(r"^\| `([a-z_]+)` \|", rows, re.MULTILINE))
+    told |= set(re.findall(r"`([a-z]+)`", rows.partition("are refused, as are")[2].split("|")[0]))
+    for name in told:
+        with pytest.raises(ValueError, match=name):
+            Data(name, 1)
+    assert told == RESERVED | OF_EVENTSOURCE
 
 
 def test_each_setting_is_read_and_each_that_is_named_is_one() -> None:

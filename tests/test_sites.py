@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 import pytest
-from flask import Flask, Response, abort, redirect
+from flask import Flask, Response, abort, redirect, request
 from flask_cors import CORS
 from werkzeug.exceptions import Forbidden
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -432,6 +432,29 @@ def test_the_route_that_was_asked_decides_for_the_views_that_it_calls(
     site.view(lambda: inner(), cross_site=True)
     assert ask(site, CROSS) == 200
     assert calls == ["called"]
+
+
+def test_a_request_keeps_one_object_in_its_environ_refused_or_not(site: Site, view: Any) -> None:
+    kept: list[tuple[int, set[str]]] = []
+    before: set[str] = set()
+    app = site.app.wsgi_app
+
+    def looking(environ: Any, start_response: Any) -> Any:
+        before.update(environ)
+        return app(environ, start_response)
+
+    def look(response: Response) -> Response:
+        ours = set(request.environ) - before - {"werkzeug.request"}
+        kept.append((response.status_code, ours))
+        return response
+
+    site.app.wsgi_app = looking  # type: ignore[method-assign]
+    site.app.after_request(look)
+    site.app.register_error_handler(Forbidden, site.stream.response(lambda _: ["Go away."]))
+    site.view(view)
+    with site.ask(), site.ask(headers=CROSS), site.ask(headers={"Last-Event-ID": "x"}):
+        pass
+    assert kept == [(200, {"flask_stream"}), (200, {"flask_stream"}), (204, {"flask_stream"})]
 
 
 def test_a_view_that_the_run_of_an_open_one_calls_is_open_too(
