@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import current_app, request
 from werkzeug.exceptions import ClientDisconnected
 
 from .call import Call
@@ -33,17 +32,17 @@ def awaited(
     run = Run(
         callbacks=call.callbacks,
         relayed=call.relayed,
-        sender=current_app._get_current_object(),  # type: ignore[attr-defined]
-        name=request.endpoint or "-",
+        sender=call.app,
+        name=call.request.endpoint or "-",
         began=began,
-        debug=current_app.debug,
+        debug=call.app.debug,
     )
-    connection = Connection(request.environ)
+    connection = Connection(call.request.environ)
     # In a format that has comments, one would tell whether it is more than half of a connection
     # that a FIN has closed; before the headers there can be none.
     connection.notices_fin = format.is_complete or not format.comment
-    delivery = Delivery(run, connection, current_app.config["STREAM_HEARTBEAT"])
-    watcher().watch_run(run, timing, request.environ)
+    delivery = Delivery(run, connection, call.app.config["STREAM_HEARTBEAT"])
+    watcher().watch_run(run, timing, call.request.environ)
     watcher().watch_delivery(delivery)
     try:
         yield run, delivery

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any, Self
 from flask import current_app, request
 
 from . import limits
+from .formats import AnyFormat
 from .providers.relays import Bounds, Relays, relays
 from .server import Environ
 
 if TYPE_CHECKING:
-    from flask.typing import ResponseReturnValue
+    from flask import Flask, Request
 
-    from .result import Result
+    from .route import NoJs, Route
     from .run import Callback, Run
-
-    NoJs = Callable[[Result], ResponseReturnValue]
 
 _KEY = "flask_stream"  # in the request's environ: the only one
 
@@ -32,6 +31,7 @@ class RequestState:
     :ivar last_error: the last exception that has left the outermost call.
     :ivar is_refused: it gets no answer of its view's: an exception left that, or we refuse.
     :ivar is_of_other_site: a page of another site has sent it, and it was refused for that.
+    :ivar format: that of the route, where it has one whatever is asked for.
     :ivar response: the streamed response, weakly, until it is sent.
     """
 
@@ -40,6 +40,7 @@ class RequestState:
     last_error: Exception | None = None
     is_refused: bool = False
     is_of_other_site: bool = False
+    format: type[AnyFormat] | None = None
     response: Callable[[], Any] | None = None
 
 
@@ -64,6 +65,8 @@ class Call:
     that came to no run, as its view failed or refused, goes with it: an errorhandler, or the
     view that called it, may go on with another one. As context manager, while it is current.
 
+    :ivar app, request: the current ones themselves, since each look at a proxy is paid for.
+    :ivar state: what the request keeps.
     :ivar no_js: makes the page for a form without JavaScript: of the calls that this is inside
         of, and itself, the first one's that has one.
     :ivar cross_site: whether pages of other sites may ask: what the first view says, whose route it
@@ -75,15 +78,20 @@ class Call:
     :ivar last_error: the last exception that came out of it, as the app gets it.
     """
 
-    def __init__(self, no_js: NoJs | None, *, cross_site: bool) -> None:
-        previous = current_call()
+    def __init__(self, route: Route) -> None:
+        self.app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        self.request: Request = request._get_current_object()  # type: ignore[attr-defined]
+        self.state = state_of(self.request.environ)
+        previous = self.state.call
         caller = previous if previous is not None and previous._entered else None
         self._entered: bool = False
         self._previous = previous  # its view calls this one, or its run does
         self._caller = caller
         self._outermost: Call = self if caller is None else caller._outermost
         self._slot: limits.Slot | None = None  # of the outermost one
-        config = current_app.config
+        if caller is None:
+            self.state.format = route.format
+        config = self.app.config
         self.relayed = Relays(
             Bounds(config["STREAM_MAX_EVENT_BYTES"], config["STREAM_MAX_CHARACTERS"])
         )
@@ -91,8 +99,8 @@ class Call:
         self.callbacks: list[Callback] = [] if caller is None else [*caller.callbacks]
         self.callbacks_of_run: list[Callback] | None = None
         self.response_reads_relayed = False
-        self.cross_site: bool = cross_site if previous is None else previous.cross_site
-        self.no_js: NoJs | None = no_js if caller is None else caller.no_js or no_js
+        self.cross_site: bool = route.cross_site if previous is None else previous.cross_site
+        self.no_js: NoJs | None = route.no_js if caller is None else caller.no_js or route.no_js
 
     @property
     def is_outermost(self) -> bool:
@@ -101,15 +109,14 @@ class Call:
     def __enter__(self) -> Self:
         self._entered = True
         self._token = relays.set(self.relayed)
-        state = this_request()
-        state.call, state.called_streaming_view = self, True
+        self.state.call, self.state.called_streaming_view = self, True
         return self
 
     def __exit__(self, *_: object) -> None:
         self._entered = False
         relays.reset(self._token)
         if self._caller is not None:
-            this_request().call = self._caller
+            self.state.call = self._caller
             self._caller.last_error = self.last_error
             if self.callbacks_of_run is not None:
                 self._caller.callbacks_of_run = self.callbacks_of_run
@@ -118,7 +125,7 @@ class Call:
         if self._slot is not None:
             self._slot.release()  # what the view gave was no stream
         if self.callbacks_of_run is None:
-            this_request().call = self._previous
+            self.state.call = self._previous
         # Otherwise it stays: the view's generator may register callbacks while it runs.
 
     def add(self, callback: Callback) -> None:
@@ -134,8 +141,8 @@ class Call:
         """
         outermost = self._outermost
         if outermost._slot is None:
-            most = current_app.config["STREAM_MAX_CONCURRENT"]
-            outermost._slot = limits.take(request.environ, most)
+            most = self.app.config["STREAM_MAX_CONCURRENT"]
+            outermost._slot = limits.take(self.request.environ, most)
 
     def begun(self, run: Run) -> None:
         """The run has opened: what was kept for it is its own now."""

@@ -14,9 +14,10 @@ from .providers.refused import discard
 from .providers.relays import apart
 
 if TYPE_CHECKING:
-    from .call import Call, NoJs
+    from .call import Call
     from .delivery import Delivery
     from .result import Result
+    from .route import NoJs
     from .run import Run
 
 

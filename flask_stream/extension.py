@@ -31,7 +31,7 @@ from .run import Callback
 from .sites import refuse_other_sites
 
 if TYPE_CHECKING:
-    from .call import NoJs
+    from .route import NoJs
 
 P = ParamSpec("P")
 C = TypeVar("C", bound=Callback)
@@ -94,7 +94,7 @@ class FlaskStream:
         by itself (its helper streams, Bedrock), it holds what it has not decoded yet.
     ``STREAM_MAX_CHARACTERS`` (4000000)
         How many characters a run may bring (its text, reasoning, arguments, results), before
-        it is ``failed: too_long``. What came before is this_request.
+        it is ``failed: too_long``. What came before is kept.
     ``STREAM_TRUSTED_ORIGINS`` (``()``)
         Origins whose pages may ask too, such as ``"https://app.example"``. Those of any other
         site get 403 before the view is called, unless the route has ``cross_site=True``.
@@ -217,21 +217,22 @@ def _dispatch(
             "in its factory."
         )
     began = time.monotonic()
-    with Call(route.no_js, cross_site=route.cross_site) as call:
+    with Call(route) as call:
+        asked = call.request
         try:
             if not call.cross_site:
-                refuse_other_sites(request, current_app.config["STREAM_TRUSTED_ORIGINS"])
-            if "Last-Event-ID" in request.headers:
+                refuse_other_sites(asked, call.app.config["STREAM_TRUSTED_ORIGINS"])
+            if "Last-Event-ID" in asked.headers:
                 # EventSource reconnects by itself; the prompt must not run twice. 204 ends it.
-                this_request().is_refused = True
+                call.state.is_refused = True
                 return Response(status=204)
-            format = choose(request.headers.get("Accept"), route.format)()
-            if request.method == "HEAD":
+            format = choose(asked.headers.get("Accept"), route.format)
+            if asked.method == "HEAD":
                 return head_response(format)
             call.reserve()
             if route.on_finish is not None:
                 call.add(route.on_finish)
-            timing = route.timing(current_app.config)
+            timing = route.timing(call.app.config)
             with awaited(format, call, timing, began) as (run, delivery):
                 value = view(*args, **kwargs)
                 return respond(value, format, call, run, delivery, timing)

@@ -45,7 +45,7 @@ def as_http_error(error: Exception, call: Call) -> Exception:
         if isinstance(error, RunError) and error.code in default_exceptions:
             # Flask finds the errorhandler for a status by the exception's class.
             error.__class__ = _with_status(plain_class(type(error)), error.code)
-        state = this_request()
+        state = call.state
         if state.last_error is None:
             after_this_request(_shape)
         state.last_error = error
@@ -73,8 +73,8 @@ def _shape(response: Response) -> Response:
     An after_this_request function: it is the first to see the response, and only there is it
     known that no errorhandler of the app has answered.
     """
-    error = this_request().last_error
-    format = of_refusals(request.headers.get("Accept"))
+    state = this_request()
+    error, format = state.last_error, of_refusals(request.headers.get("Accept"), state.format)
     if error is None or format.is_page:
         return response
     if isinstance(error, HTTPException) and _is_flasks(response, error):
@@ -117,9 +117,10 @@ def telling_in_debug_mode(app: Flask) -> WSGIApplication:
         try:
             return wsgi_app(environ, start_response)
         except Exception as error:
-            format = of_refusals(environ.get("HTTP_ACCEPT"))
-            ours = state_of(environ).last_error is error
-            if not ours or format.is_page or not _lets_through(app):
+            state = state_of(environ)
+            format = of_refusals(environ.get("HTTP_ACCEPT"), state.format)
+            is_told = state.last_error is error and _lets_through(app)
+            if format.is_page or not is_told:
                 raise
             path, method = environ.get("PATH_INFO"), environ.get("REQUEST_METHOD")
             logger.error("Exception on %s [%s]", path, method, exc_info=raised(error))

@@ -66,12 +66,12 @@ def respond(
     run.open(batches)
     call.begun(run)
     try:
-        advice.of_server(request.environ, delivery.connection, delivery.heartbeat)
-        advice.of_extensions(current_app.extensions)
+        advice.of_server(call.request.environ, delivery.connection, delivery.heartbeat)
+        advice.of_extensions(call.app.extensions)
         if format.is_complete:
             response = complete(run, delivery, format, call)
         else:
-            response = _streamed(delivery, format, timing)
+            response = _streamed(delivery, format, call, timing)
     except BaseException:
         delivery.close()
         raise
@@ -90,7 +90,7 @@ def _warn_of_own_events(value: Any) -> None:
         )
 
 
-def _streamed(delivery: Delivery, format: Streamed, timing: Timing) -> Response:
+def _streamed(delivery: Delivery, format: Streamed, call: Call, timing: Timing) -> Response:
     connection = delivery.connection
     connection.notices_fin = True
     connection.limit(timing.idle)
@@ -101,7 +101,7 @@ def _streamed(delivery: Delivery, format: Streamed, timing: Timing) -> Response:
     response = response_class()(frames, mimetype=format.mimetype, headers=format.headers)
     response.frames = frames  # type: ignore[attr-defined]
     response.call_on_close(delivery.close)
-    this_request().response = ref(response)
+    call.state.response = ref(response)
     return response
 
 

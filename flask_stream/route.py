@@ -13,9 +13,12 @@ from .watch import Timing
 
 if TYPE_CHECKING:
     from flask import Flask
+    from flask.typing import ResponseReturnValue
 
-    from .call import NoJs
+    from .result import Result
     from .run import Callback
+
+    NoJs = Callable[[Result], ResponseReturnValue]
 
 
 class Route(NamedTuple):

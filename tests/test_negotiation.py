@@ -154,15 +154,15 @@ def test_of_a_long_accept_header_two_kilobytes_are_read(
 
 
 def test_what_an_accept_header_asks_for_first_counts_however_long_it_is() -> None:
-    assert choose("application/json, " + "image/png, " * 1000) is Json
+    assert isinstance(choose("application/json, " + "image/png, " * 1000), Json)
 
 
 def test_a_range_that_the_end_of_what_is_read_cuts_is_not_asked_for() -> None:
     asked = "application/json;q=0.5, "
     filled = asked + "x/y,".rjust(2048 - len(asked) - len("text/plain")) + "text/plain"
     assert len(filled) == 2048
-    assert choose(filled) is PlainText
-    assert choose(filled + ";q=0.1, x/y") is Json
+    assert isinstance(choose(filled), PlainText)
+    assert isinstance(choose(filled + ";q=0.1, x/y"), Json)
 
 
 @pytest.mark.parametrize("accept", [None, NATIVE, PLAIN, HTML, "image/png"])

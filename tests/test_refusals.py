@@ -19,7 +19,8 @@ from werkzeug.exceptions import (
     Unauthorized,
 )
 
-from flask_stream import ProviderError, StreamFailed
+from flask_stream import Failed, ProviderError, StreamFailed
+from flask_stream.formats.text import PlainText
 from tests.conftest import Site
 from tests.provider import PROVIDERS_WORDS, Provider
 from tests.test_errors import NAVIGATION, refusing
@@ -93,6 +94,31 @@ def test_an_errorhandler_gets_the_very_exception_that_was_raised(site: Site, han
     assert site.ask().data == b"mine"
     assert caught[0] is kept
     assert type(kept) is Forbidden
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "text/event-stream"])
+@pytest.mark.parametrize("asks", ["GET", "another site"])
+def test_a_routes_own_format_says_how_an_error_before_the_first_byte_looks(
+    site: Site, monkeypatch: pytest.MonkeyPatch, accept: str | None, asks: str
+) -> None:
+    def refusal(_: object, failed: Failed) -> tuple[bytes, str]:
+        return f"no: {failed.code}".encode(), "text/plain"
+
+    monkeypatch.setattr(PlainText, "refusal", refusal)
+
+    @site.view(format="text")
+    def view() -> Iterator[str]:
+        raise StreamFailed("No more today.", error_code="quota")
+        yield ""
+
+    headers = {"Sec-Fetch-Site": "cross-site"} if asks == "another site" else {}
+    headers |= {"Accept": accept} if accept is not None else {}
+    answer = site.ask(headers=headers)
+    code = "cross_site" if asks == "another site" else "quota"
+    assert (answer.mimetype, answer.text) == ("text/plain", f"no: {code}")
+    assert (
+        site.ask(headers={"Accept": NAVIGATION}).mimetype == "text/html"
+    )  # whoever wants a page has one
 
 
 def test_the_headers_of_an_http_error_stay_beside_its_json(site: Site) -> None:

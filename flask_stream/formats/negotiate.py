@@ -31,18 +31,18 @@ _MOST_BYTES = 2048
 _Asked = dict[tuple[str, str | None], float]
 
 
-def choose(accept: str | None, fixed: type[AnyFormat] | None = None) -> type[AnyFormat]:
-    """The format for a request, of which each response makes one of its own.
+def choose(accept: str | None, fixed: type[AnyFormat] | None = None) -> AnyFormat:
+    """The format of one response.
 
     :param accept: the Accept header, as it came; its first 2 KB count.
     :param fixed: the route's own, which wins.
     :raises NotAcceptable: nothing that is offered fits; the message lists what is.
     """
     if fixed is not None:
-        return fixed
+        return fixed()
     best = _best(_beginning(accept))
     if best is not None:
-        return best
+        return best()
     raise NotAcceptable(
         "This route cannot answer with what the Accept header asks for. It has text/event-stream, "
         "application/json, text/plain and text/html, and as text/event-stream;format=NAME: "
@@ -50,9 +50,14 @@ def choose(accept: str | None, fixed: type[AnyFormat] | None = None) -> type[Any
     )
 
 
-def of_refusals(accept: str | None) -> AnyFormat:
-    """The format that says how an error before the first byte looks, whatever the route's own."""
-    return (_best(_beginning(accept)) or Native)()
+def of_refusals(accept: str | None, fixed: type[AnyFormat] | None = None) -> AnyFormat:
+    """The format that says how an error before the first byte looks.
+
+    :param accept: the Accept header, as it came. Whoever wants a page most gets one.
+    :param fixed: the route's own.
+    """
+    best = _best(_beginning(accept)) or Native
+    return best() if best.is_page or fixed is None else fixed()
 
 
 @lru_cache(maxsize=64)  # a browser, or a program, asks the same each time
