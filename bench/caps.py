@@ -1,7 +1,8 @@
 """What the bounds on an answer cost a token: an answer with what counts for them, and without.
 
 Without: the functions that count and look are replaced by ones that do nothing. (The reader of
-server-sent events adds up its lines' lengths itself, which cannot be taken out.) Each round
+server-sent events adds up its lines' lengths itself, and the Result those of its words, which
+cannot be taken out.) Each round
 reads the answer both ways, one behind the other, so that whatever else the machine does
 meanwhile, it does to both.
 """

@@ -94,7 +94,7 @@ ORDER = [
 ]
 # They make requests' answers; the others are given what they need of Flask's.
 THE_ONES_THAT_IMPORT_FLASK = {
-    *("call", "complete", "returned", "refusals", "awaited", "body", "response"),
+    *("call", "complete", "returned", "refusals", "body", "response"),
     *("web", "extension"),
 }
 NEVER_AT_IMPORT = {

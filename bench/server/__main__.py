@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import about, page, rounds, scale
-from .contenders import BY_HAND, GEVENT, GTHREAD, OURS, PATHS, Contender, contenders
+from .contenders import BY_HAND, GEVENT, GTHREAD, OURS, PATHS, PLAIN, Contender, contenders
 from .measure import Load, at_once, opening, provider, steady
 from .results import Results
 from .tables import report
@@ -136,11 +136,11 @@ def of_scale(
     args: argparse.Namespace, there: Sequence[Contender], port: int, folder: Path, results: Results
 ) -> None:
     times = 1 if args.quick else 3
-    for wire in (wire for wire in (CHAT, ANTHROPIC) if wire in args.wire):
+    for wire in (wire for wire in (CHAT, ANTHROPIC, PLAIN) if wire in args.wire):
         if both := _both(there, GEVENT):
             many = scale.many(1000, seconds=3 * args.seconds)
             results.many[wire] = scale.figures_of(both, wire, many, 1, port, folder)
-        if both := _both(there, GTHREAD):
+        if wire != PLAIN and (both := _both(there, GTHREAD)):
             burst = scale.burst(400)
             results.burst[wire] = scale.figures_of(both, wire, burst, times, port, folder)
 
