@@ -28,7 +28,7 @@ def batches_of(value: Any) -> Iterable[list[Event]] | None:
     """
     source = adapt(value)
     if source is not None:
-        return relay_batches(source, finishing=False)  # the run does, once it has sent `done`
+        return relay_batches(source, reads_rest=False)  # the run does, once it has sent `done`
     return None if _is_for_flask(value) else _Opening(value)
 
 

@@ -62,17 +62,18 @@ def relay_source(source: Source) -> Generator[Event, None, Result]:
     return _one_by_one(relay_batches(source))
 
 
-def relay_batches(source: Source, *, finishing: bool = True) -> Batches:
+def relay_batches(source: Source, *, reads_rest: bool = True) -> Batches:
     """The events of a source, all that one network read brought at a time.
 
-    :param finishing: read what follows the provider's last word, so that the connection can be
-        used again. Otherwise whoever has read to the end calls `source.finish()`.
+    :param reads_rest: of the body, behind the provider's last word, before this ends, so that
+        the connection can be used again. Without, whoever has read a whole answer calls
+        `source.finish()`, which does it: once that word has been passed on.
     :raises ProviderError: as `relay`.
     """
     among = relays.get()
     if among is not None:
         among.expect(source)
-    return _batches(source, finishing)
+    return _batches(source, reads_rest)
 
 
 def _one_by_one(batches: Batches) -> Generator[Event, None, Result]:
@@ -98,7 +99,7 @@ def _one_by_one(batches: Batches) -> Generator[Event, None, Result]:
         batches.close()
 
 
-def _batches(source: Source, finishing: bool) -> Batches:
+def _batches(source: Source, reads_rest: bool) -> Batches:
     step, turn = Result(), Turn()
     among = relays.get()
     source.begun = True
@@ -108,26 +109,20 @@ def _batches(source: Source, finishing: bool) -> Batches:
         _stop_here(among)  # before a manager is entered, which would ask the provider
         _open(source, step)
         yield [Step(), Meta(source.provider)]
-        source.asked_at = time.monotonic()
         most = bounds().characters
-        for events in _told(source, turn, step):
-            fitting = step.add(events, most)  # an app may keep all of it to itself
-            source.asked_at = None
-            yield fitting
-            if len(fitting) < len(events):
-                raise TooLong(most)
+        try:
             source.asked_at = time.monotonic()
-        _settle(step, turn)
-        error = turn.error
-        if error is None and not turn.complete:
-            if source.cancelled:
-                _stop_here(among)
-            error = ProviderError("truncated", detail="the stream ended without its end mark")
-        if error is not None:
-            error = _failed(step, error)
-        else:
-            step.outcome = "complete"
-        if finishing:
+            for events in _told(source, turn, step):
+                fitting = step.add(events, most)  # an app may keep all of it to itself
+                source.asked_at = None
+                yield fitting
+                if len(fitting) < len(events):
+                    raise TooLong(most)
+                source.asked_at = time.monotonic()
+        finally:
+            source.asked_at = None  # what is still to be done is not the provider's to hurry
+        error = _failure(source, step, turn, among)
+        if reads_rest:
             source.finish()
             _stop_here(among)  # whatever comes behind it in the app's generator
         if error is not None:
@@ -144,7 +139,7 @@ def _batches(source: Source, finishing: bool) -> Batches:
         _settle(step, turn)
         if among is not None:
             among.end(step)
-        if finishing or step.outcome != "complete":
+        if reads_rest or step.outcome != "complete":
             source.close()
 
 
@@ -166,6 +161,22 @@ def _open(source: Source, step: Result) -> None:
         if told is None:
             raise
         raise _failed(step, told) from error
+
+
+def _failure(
+    source: Source, step: Result, turn: Turn, among: Relays | None
+) -> ProviderError | None:
+    """Why a stream that has come to its end is no whole answer; None where it is one."""
+    _settle(step, turn)
+    error = turn.error
+    if error is None and not turn.complete:
+        if source.cancelled:
+            _stop_here(among)
+        error = ProviderError("truncated", detail="the stream ended without its end mark")
+    if error is not None:
+        return _failed(step, error)
+    step.outcome = "complete"
+    return None
 
 
 def _failed(step: Result, error: ProviderError) -> ProviderError:
