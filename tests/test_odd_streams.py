@@ -10,6 +10,7 @@ from flask_stream import Meta, Result, relay
 from flask_stream.providers.relay import relay_source
 from flask_stream.providers.turn import JSON
 from flask_stream.providers.wire import SDKItems
+from tests.in_memory import InMemory
 from tests.provider import Exchange, Provider, frames, transcript
 from tests.transcripts.expected import wire_of
 from tests.transcripts.reading import block, chunk, collect, delta, read, start
@@ -90,6 +91,31 @@ def test_without_an_end_mark_a_stream_is_truncated(ending: list[JSON]) -> None:
     result = claude(start(), *block(0, TEXT, *words("a")), *ending)
     assert result.error is not None
     assert (result.text, result.error.code) == ("a", "truncated")
+
+
+@pytest.mark.parametrize(
+    "early",
+    [
+        *([STOP], [delta("end_turn"), STOP], [{"type": "a_new_event"}, STOP]),
+        *([STOP, {"type": "ping"}], [delta("end_turn"), {"type": "ping"}, {}], [STOP, STOP]),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("then", [[], [start(), *block(0, TEXT, *words("a")), STOP]], ids=len)
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one read", "one by one"])
+def test_an_end_mark_before_the_beginning_of_a_stream_is_no_answer(
+    early: list[JSON], then: list[JSON], at_once: bool
+) -> None:
+    """Where the wire is known only by what comes."""
+    dicts = [*early, *then]
+    pieces = [frames(*dicts)] if at_once else [frames(d) for d in dicts]
+    with InMemory(pieces) as provider:
+        _, result = collect(relay(provider.post("anthropic")))
+    if STOP not in early and then:
+        assert (result.text, result.outcome) == ("a", "complete")
+    else:
+        assert result.error is not None
+        assert (result.text, result.error.code) == ("", "truncated")
 
 
 @pytest.mark.parametrize(

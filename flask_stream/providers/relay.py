@@ -198,16 +198,20 @@ def _told(source: Source, turn: Turn, step: Result) -> Iterator[list[Event]]:
     """What the reader that the source's kind, or its first dict, calls for makes of each batch."""
     mender = Mender()
     reader: Reader | None = None
-    undecided: list[JSON] = []
+    early: list[JSON] = []  # before the dict that tells which reader
     try:
         for dicts in source.batches(turn):
-            if reader is None:
-                undecided += dicts
-                reader = _reader_of(source, dicts, turn)
-                if reader is None:
+            if reader is not None:
+                told = reader.feed(dicts)
+            else:
+                at = _telling(source, dicts, turn)
+                early += dicts[:at]
+                if source.wire is None:
                     continue
-                dicts, undecided = undecided, []
-            if events := mender.feed(reader.feed(dicts)):
+                source.provider = source.provider or _PROVIDER[source.wire]
+                reader = _READERS[source.wire](turn)
+                told = _beginning(reader, early, dicts[at:])
+            if events := mender.feed(told):
                 yield events
         if reader is not None:
             events = [*mender.feed(reader.end()), *mender.end()]
@@ -219,17 +223,23 @@ def _told(source: Source, turn: Turn, step: Result) -> Iterator[list[Event]]:
             reader.settle()
 
 
-def _reader_of(source: Source, dicts: list[JSON], turn: Turn) -> Reader | None:
-    """The reader; None where neither the source nor one of these dicts tells which."""
-    for d in dicts:
-        if source.wire is not None:
-            break
+def _telling(source: Source, dicts: list[JSON], turn: Turn) -> int:
+    """The place of the dict from which the source's wire is known; behind the last one if none."""
+    if source.wire is not None:
+        return 0
+    for at, d in enumerate(dicts):
         turn.keep(d)  # which waits until one tells
         source.wire = wire_of(d, source.provider)
-    if source.wire is None:
-        return None
-    source.provider = source.provider or _PROVIDER[source.wire]
-    return _READERS[source.wire](turn)
+        if source.wire is not None:
+            return at
+    return len(dicts)
+
+
+def _beginning(reader: Reader, early: list[JSON], dicts: list[JSON]) -> list[Event]:
+    """The first events. An end mark among the early dicts marks no answer's end: none had begun."""
+    told = reader.feed(early)
+    reader.turn.complete = False
+    return told if reader.turn.ended else told + reader.feed(dicts)
 
 
 def wire_of(d: JSON, provider: str | None) -> str | None:
