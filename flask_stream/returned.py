@@ -14,11 +14,11 @@ from .errors import SourceError
 from .events import Event
 from .providers.adapt import adapt, adapt_items
 from .providers.names import class_names
-from .providers.refused import discard
+from .providers.not_streams import discard
 from .providers.relay import relay_batches
-from .providers.relays import bounds
 from .providers.shapes import SDKS, is_streamed
 from .providers.source import Source
+from .providers.under_way import bounds
 
 
 def batches_of(value: Any) -> Iterable[list[Event]] | None:

@@ -12,9 +12,9 @@ from ..events import Event
 from . import plain, shapes
 from .blocks import take_over
 from .errors import is_misuse
+from .http_responses import adapt_httpx, adapt_requests
 from .names import class_names
-from .refused import CLOSED, discard, no_stream
-from .responses import adapt_httpx, adapt_requests
+from .not_streams import CLOSED, discard, no_stream
 from .shapes import SDKS
 from .source import Source
 from .wire import SDKItems, SDKManager, SDKStream, UnknownItems

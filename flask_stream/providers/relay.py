@@ -11,16 +11,16 @@ from ..events import Event, Failed, Meta, Reasoning, Step, Text
 from ..result import Result
 from .adapt import adapt_relayed
 from .anthropic import AnthropicReader
+from .error_fields import failure_of
 from .errors import from_exception
-from .failures import failure_of
+from .not_streams import discard
 from .openai_chat import ChatReader
 from .openai_responses import ResponsesReader
 from .reader import Reader
-from .refused import discard
-from .relays import Relays, bounds, relays
 from .source import Source
 from .surrogates import Mender
 from .turn import DONE, JSON, Turn
+from .under_way import Relays, bounds, relays
 
 _READERS: dict[str, type[Reader]] = {
     "anthropic": AnthropicReader,

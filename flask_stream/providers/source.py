@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from ..errors import ProviderError, SourceError
 from .errors import from_exception, is_misuse
-from .refused import CLOSED
+from .not_streams import CLOSED
 from .turn import JSON, Turn
 
 # What may still follow the provider's last word, in seconds: usually the end of the chunked

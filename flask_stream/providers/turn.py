@@ -19,7 +19,7 @@ from ..events import (
 )
 from ..told import logger
 from .digits import Digits
-from .stops import interruption, reason
+from .stop_reasons import interruption, reason
 
 JSON = dict[str, Any]
 Tell = Callable[[Event], None]

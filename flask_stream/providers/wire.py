@@ -19,9 +19,9 @@ from ..sse import Decoder, ServerSentEvent
 from .blocks import paced, take_over, too_long
 from .depth import is_deep, is_deep_json
 from .digits import loads, parsed
-from .failures import error_in
+from .error_fields import error_in
 from .lent import Lent, is_http2, shut_down
-from .refused import discard, no_stream
+from .not_streams import discard, no_stream
 from .shapes import is_item, is_of_events, response_of, sdk_of
 from .source import Source
 from .stray import Strays

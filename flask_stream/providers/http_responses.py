@@ -6,8 +6,8 @@ from typing import Any
 
 from ..errors import ProviderError, SourceError
 from .digits import parsed
+from .error_fields import error_in
 from .errors import from_body, from_status
-from .failures import error_in
 from .over_requests import RequestsStream
 from .source import Source
 from .wire import Body, HTTPXStream
