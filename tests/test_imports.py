@@ -34,6 +34,7 @@ ORDER = [
     "providers.error_fields",
     "providers.stop_reasons",
     "providers.turn",
+    "providers.tool_calls",
     "providers.shapes",
     "providers.not_streams",
     "providers.source",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx2
+import openai
 import pytest
 
 from flask_stream import Meta, Result, relay
+from flask_stream.events import JSON
 from flask_stream.providers.relay import relay_source
-from flask_stream.providers.turn import JSON
 from flask_stream.providers.wire import SDKItems
 from tests.in_memory import InMemory
-from tests.provider import Exchange, Provider, frames, transcript
+from tests.provider import KEY, Exchange, Provider, frames, transcript
 from tests.transcripts.expected import wire_of
 from tests.transcripts.reading import block, chunk, collect, delta, read, start
 
@@ -345,6 +347,16 @@ def test_a_stream_of_nothing_is_truncated_whether_it_says_done_or_not(
     events, result = collect(relay(provider.play(body).create("openai_chat")))
     assert result.outcome == "failed"
     assert [event for event in events if not isinstance(event, Meta)] == []
+
+
+def test_a_stream_of_nothing_is_truncated_also_where_a_mock_has_read_it() -> None:
+    empty = httpx2.Response(200, headers={"Content-Type": "text/event-stream"}, content=b"")
+    http = httpx2.Client(transport=httpx2.MockTransport(lambda request: empty))
+    with openai.OpenAI(api_key=KEY, http_client=http) as client:
+        stream = client.chat.completions.create(model="m", messages=[], stream=True)
+        _, result = collect(relay(stream))
+    assert result.error is not None
+    assert result.error.code == "truncated"
 
 
 @pytest.mark.parametrize("iterated", [False, True], ids=["read by us", "iterated"])

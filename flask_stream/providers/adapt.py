@@ -120,20 +120,12 @@ def refuse_async(obj: Any) -> None:
 def refuse_read(stream: Any) -> None:
     """:raises SourceError: a stream's body was closed, or read to its end."""
     response = shapes.response_of(stream)
-    if response is not None and response.is_closed and not _is_in_memory(response):
+    if response is not None and response.is_closed and shapes.content_of(response) is None:
         raise SourceError(
             f"This {type(stream).__name__} is closed: it was read to its end, or a with block that "
             "has ended closed it. Return the stream itself, unread and outside of a with block; "
             "Flask-Stream closes it."
         )
-
-
-def _is_in_memory(response: Any) -> bool:
-    """Whether the whole body came at once, as from the mock transports of people's tests."""
-    try:
-        return bool(response.content)
-    except Exception:  # httpx's ResponseNotRead: it was streamed
-        return False
 
 
 def _refuse_whole(obj: Any, kind: str) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..events import Meta, Refusal, Usage
+from ..events import JSON, Meta, Refusal, Usage
 from .chat_calls import FUNCTION_CALL, Calls
 from .chat_message import merge, settled
 from .digits import spoken
@@ -20,7 +20,7 @@ from .errors import from_body
 from .reader import Reader
 from .stop_reasons import is_word
 from .surrogates import mend_all
-from .turn import DONE, JSON, Turn, count, only_text, understood
+from .turn import DONE, Turn, count, only_text, understood
 
 PROVIDER = "openai"
 

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 from ..errors import ProviderError, TooLong
-from ..events import Event, Failed, Meta, Reasoning, Step, Text
+from ..events import JSON, Event, Failed, Meta, Reasoning, Step, Text
 from ..result import Result
 from .adapt import adapt_relayed
 from .anthropic import AnthropicReader
@@ -19,7 +19,7 @@ from .openai_responses import ResponsesReader
 from .reader import Reader
 from .source import Source
 from .surrogates import Mender
-from .turn import DONE, JSON, Turn
+from .turn import DONE, Turn
 from .under_way import Relays, bounds, relays
 
 _READERS: dict[str, type[Reader]] = {
