@@ -10,7 +10,7 @@ from flask import current_app, request
 
 from . import limits
 from .formats import AnyFormat
-from .providers.relays import Bounds, Relays, relays
+from .providers.under_way import Bounds, Relays, relays
 from .server import Environ
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from werkzeug.datastructures import Headers
 from .caches import keep_from_caches_unless_told
 from .errors import FlaskStreamError
 from .formats import Complete, status_of
-from .providers.refused import discard
-from .providers.relays import apart
+from .providers.not_streams import discard
+from .providers.under_way import apart
 
 if TYPE_CHECKING:
     from .call import Call

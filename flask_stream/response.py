@@ -18,7 +18,7 @@ from .complete import complete
 from .delivery import Delivery
 from .errors import StreamFailed
 from .formats import AnyFormat, Streamed
-from .providers.refused import discard
+from .providers.not_streams import discard
 from .returned import batches_of
 from .run import Run
 from .watch import Timing

@@ -14,11 +14,11 @@ from .errors import SourceError
 from .events import Event
 from .providers.adapt import adapt, adapt_items
 from .providers.names import class_names
-from .providers.refused import discard
+from .providers.not_streams import discard
 from .providers.relay import relay_batches
-from .providers.relays import bounds
 from .providers.shapes import SDKS, is_streamed
 from .providers.source import Source
+from .providers.under_way import bounds
 
 
 def batches_of(value: Any) -> Iterable[list[Event]] | None:
@@ -28,7 +28,7 @@ def batches_of(value: Any) -> Iterable[list[Event]] | None:
     """
     source = adapt(value)
     if source is not None:
-        return relay_batches(source, finishing=False)  # the run does, once it has sent `done`
+        return relay_batches(source, reads_rest=False)  # the run does, once it has sent `done`
     return None if _is_for_flask(value) else _Opening(value)
 
 

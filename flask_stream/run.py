@@ -14,7 +14,7 @@ from .batches import Batch, parts
 from .errors import RunError, TooLong
 from .events import Done, Event, Meta, Start, Text, Usage
 from .failed import failed_run, of_provider
-from .providers.relays import Relays, apart, relays
+from .providers.under_way import Relays, apart, relays
 from .result import Result, utf16_length
 from .signals import log_end, send, stream_finished, stream_first_text, stream_started
 from .told import logger

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from blinker import NamedSignal, Namespace
 
-from .providers.relays import apart
+from .providers.under_way import apart
 from .result import Result
 from .told import Fields, logger
 

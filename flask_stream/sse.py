@@ -36,12 +36,21 @@ def frame(event: str, data: Any, id: str | None = None) -> str:
     return framed if id is None else f"id: {id}\n{framed}"
 
 
+def mend(text: str) -> str:
+    """`text` with its surrogate halves joined; lone ones, which UTF-8 cannot carry, as U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
 def to_bytes(frames: str) -> bytes:
-    """In UTF-8. Lone surrogates, which it cannot carry, become U+FFFD."""
+    """In UTF-8; see `mend` for what it cannot carry."""
     try:
         return frames.encode()
     except UnicodeEncodeError:
-        return frames.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+        return mend(frames).encode()
 
 
 def encode(event: str, data: Any, id: str | None = None) -> bytes:
@@ -122,7 +131,13 @@ class Decoder:
         """The events that `chunk` completes, up to one that is too long."""
         events = []
         for line in self._lines.feed(chunk):
-            event = self._process(line) if line else self._dispatch()
+            if line:
+                event = self._process(line)
+            else:  # a blank one ends a block
+                self.last_event_id = self._id
+                data, kind = self._data, self._type
+                self._data, self._type, self._size = [], "", 0
+                event = self.dispatch(kind, data) if data else None
             if event is not None:
                 events.append(event)
             if self.too_long:
@@ -158,13 +173,12 @@ class Decoder:
             return self._other(line)
         return None
 
-    def _dispatch(self) -> ServerSentEvent | None:
-        """A blank line."""
-        self.last_event_id = self._id
-        data, kind = self._data, self._type
-        self._data, self._type, self._size = [], "", 0
-        if not data:
-            return None
+    def dispatch(self, kind: str, data: list[str]) -> ServerSentEvent | None:
+        """The event that a block is; a subclass may make something else of one.
+
+        :param kind: its last `event` field, or empty.
+        :param data: its `data` fields, of which there is one at least.
+        """
         return ServerSentEvent(kind or "message", "\n".join(data), self.last_event_id)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from flask_stream.providers.relays import Relays
+from flask_stream.providers.under_way import Relays
 from flask_stream.run import Run
 
 

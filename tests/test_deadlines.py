@@ -12,7 +12,7 @@ import pytest
 from flask import has_request_context
 
 from flask_stream import ProviderError, Result, after_this_stream, relay
-from tests.conftest import Site, said
+from tests.conftest import Site, events_of, said
 from tests.overdue import LONG, Overdue, the_run, time_is_up
 from tests.provider import TEXT, WORDS, Exchange, Provider, told, word_by_word
 from tests.servers.client import DEADLINE
@@ -154,6 +154,38 @@ def test_a_slow_tool_between_two_words_of_a_stream_is_no_silent_provider(
 
     events = site.events()
     assert (said(events), events[-1][0]) == (TEXT, "done")
+
+
+def test_saving_for_longer_than_a_silence_costs_a_finished_stream_no_connection(
+    site: Site, provider: Provider
+) -> None:
+    """How long it took shows by another stream, silent since then, whose time is up."""
+    ports: list[int] = []
+    codes: list[str] = []
+
+    def speak(exchange: Exchange) -> None:
+        ports.append(exchange.handler.client_address[1])
+        exchange.start()
+        exchange.send(told("anthropic"))
+        exchange.end()
+
+    def save(result: Result) -> None:
+        if not codes:
+            answer = site.app.test_client().get("/silent")
+            codes.extend(
+                data["code"] for name, data in events_of(answer.response) if name == "failed"
+            )
+
+    silent = site.stream.response(idle_seconds=SHORT)(lambda: provider.create("anthropic"))
+    site.app.add_url_rule("/silent", "silent", silent)
+    site.view(idle_seconds=SHORT, on_finish=save)(lambda: provider.create("anthropic"))
+    provider.run(speak, Stalling(), speak)
+    for _ in range(2):
+        events = site.events()
+        assert (said(events), events[-1][0]) == (TEXT, "done")
+    assert codes == ["timeout"]
+    assert len(ports) == 2
+    assert len(set(ports)) == 1
 
 
 # -- a run that takes too long ----------------------------------------------------------------

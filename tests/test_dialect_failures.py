@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from flask_stream.events import JSON
 from flask_stream.providers.errors import from_body
-from flask_stream.providers.turn import DONE, JSON
+from flask_stream.providers.turn import DONE
 from flask_stream.providers.wire import parse
 from tests.transcripts.reading import STOP, block, chat, chunk, delta, piece, read, start
 

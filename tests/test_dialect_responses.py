@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flask_stream import Event, Result
-from flask_stream.providers.turn import JSON
+from flask_stream.events import JSON
 from tests.transcripts.reading import block, delta, read, start
 
 PNG = "iVBORw0KGgoAAAANSUhEUg"

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_stream import FlaskStream, Result, relay
-from flask_stream.providers.turn import DONE, JSON
+from flask_stream.events import JSON
+from flask_stream.providers.turn import DONE
 from flask_stream.providers.wire import parse
 from tests.conftest import Site
 from tests.conftest import said as said_by

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from flask_stream import Result
-from flask_stream.providers.turn import DONE, JSON
+from flask_stream.events import JSON
+from flask_stream.providers.turn import DONE
 from tests.transcripts.reading import STOP, chat, chunk, piece, read
 
 CALLED = chunk(finish="tool_calls")

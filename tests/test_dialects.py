@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from flask_stream import Event, Meta
-from flask_stream.providers.turn import DONE, JSON
+from flask_stream.events import JSON
+from flask_stream.providers.turn import DONE
 from tests.transcripts.reading import STOP, chat, chunk, read
 
 

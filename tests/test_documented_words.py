@@ -12,7 +12,7 @@ from flask_stream.config import SETTINGS
 from flask_stream.errors import SAFE_MESSAGES
 from flask_stream.event_checks import OF_EVENTSOURCE
 from flask_stream.events import RESERVED
-from flask_stream.providers import stops
+from flask_stream.providers import stop_reasons
 from tests.conftest import ROOT, Site
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -48,7 +48,7 @@ def test_the_outcomes_that_are_documented_are_those_that_runs_have(site: Site) -
 
 
 def test_the_stop_reasons_that_are_documented_are_those_that_runs_have() -> None:
-    reasons = {*stops._OURS.values(), "other"}
+    reasons = {*stop_reasons._OURS.values(), "other"}
     assert words_behind(README, r"^\| `done` \| `[^`]*`; ", r" \|$") == reasons
     assert words_behind(DOCS["client.md"], r"`data-stop-reason` says why it ended: ") == reasons
 

@@ -31,14 +31,14 @@ from flask_stream import (
 from flask_stream.events import RESERVED, Done, Start, Step
 from flask_stream.formats.native import Native
 from flask_stream.providers.cut_json import partial_json
-from flask_stream.providers.surrogates import Mender, mend, mend_all
-from flask_stream.providers.turn import tool_call
-from flask_stream.sse import decode
+from flask_stream.providers.surrogates import Mender, mend_all
+from flask_stream.providers.tool_calls import tool_call
+from flask_stream.sse import decode, mend
 from tests.transcripts.reading import cut
 
 USAGE = Usage(5, 7)
 
-# DESIGN's table, each row once with all fields and once with the needed ones alone.
+# The vocabulary: each event once with all of its fields, and once with the needed ones alone.
 TABLE: list[tuple[Event, str, Any]] = [
     (Start("r1"), "start", {"id": "r1"}),
     (

@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_stream import ProviderError, Usage
+from flask_stream.events import JSON
 from flask_stream.formats.native import Native
 from flask_stream.providers.relay import relay_source
-from flask_stream.providers.turn import DONE, JSON
+from flask_stream.providers.turn import DONE
 from tests.transcripts.expected import EXPECTED, wire_of
 from tests.transcripts.reading import Dicts, dicts_of
 

@@ -128,7 +128,7 @@ class Storm:
         """Read a stream to its end."""
         source = self._open(prompt)
         run = bare_run()
-        run.open(relay_batches(source, finishing=False))
+        run.open(relay_batches(source, reads_rest=False))
         for batch in run.batches():
             if batch[0].kind == "done" and at_end_mark is not None:
                 at_end_mark(source)
@@ -148,7 +148,7 @@ class Storm:
                 source.cancel()
 
         self._cancels.put(cancel)
-        run.open(relay_batches(source, finishing=False))
+        run.open(relay_batches(source, reads_rest=False))
         with suppress(ClientLeft):
             for _ in run.batches():
                 pass

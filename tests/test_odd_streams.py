@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx2
+import openai
 import pytest
 
 from flask_stream import Meta, Result, relay
+from flask_stream.events import JSON
 from flask_stream.providers.relay import relay_source
-from flask_stream.providers.turn import JSON
 from flask_stream.providers.wire import SDKItems
-from tests.provider import Exchange, Provider, frames, transcript
+from tests.in_memory import InMemory
+from tests.provider import KEY, Exchange, Provider, frames, transcript
 from tests.transcripts.expected import wire_of
 from tests.transcripts.reading import block, chunk, collect, delta, read, start
 
@@ -90,6 +93,31 @@ def test_without_an_end_mark_a_stream_is_truncated(ending: list[JSON]) -> None:
     result = claude(start(), *block(0, TEXT, *words("a")), *ending)
     assert result.error is not None
     assert (result.text, result.error.code) == ("a", "truncated")
+
+
+@pytest.mark.parametrize(
+    "early",
+    [
+        *([STOP], [delta("end_turn"), STOP], [{"type": "a_new_event"}, STOP]),
+        *([STOP, {"type": "ping"}], [delta("end_turn"), {"type": "ping"}, {}], [STOP, STOP]),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("then", [[], [start(), *block(0, TEXT, *words("a")), STOP]], ids=len)
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one read", "one by one"])
+def test_an_end_mark_before_the_beginning_of_a_stream_is_no_answer(
+    early: list[JSON], then: list[JSON], at_once: bool
+) -> None:
+    """Where the wire is known only by what comes."""
+    dicts = [*early, *then]
+    pieces = [frames(*dicts)] if at_once else [frames(d) for d in dicts]
+    with InMemory(pieces) as provider:
+        _, result = collect(relay(provider.post("anthropic")))
+    if STOP not in early and then:
+        assert (result.text, result.outcome) == ("a", "complete")
+    else:
+        assert result.error is not None
+        assert (result.text, result.error.code) == ("", "truncated")
 
 
 @pytest.mark.parametrize(
@@ -319,6 +347,16 @@ def test_a_stream_of_nothing_is_truncated_whether_it_says_done_or_not(
     events, result = collect(relay(provider.play(body).create("openai_chat")))
     assert result.outcome == "failed"
     assert [event for event in events if not isinstance(event, Meta)] == []
+
+
+def test_a_stream_of_nothing_is_truncated_also_where_a_mock_has_read_it() -> None:
+    empty = httpx2.Response(200, headers={"Content-Type": "text/event-stream"}, content=b"")
+    http = httpx2.Client(transport=httpx2.MockTransport(lambda request: empty))
+    with openai.OpenAI(api_key=KEY, http_client=http) as client:
+        stream = client.chat.completions.create(model="m", messages=[], stream=True)
+        _, result = collect(relay(stream))
+    assert result.error is not None
+    assert result.error.code == "truncated"
 
 
 @pytest.mark.parametrize("iterated", [False, True], ids=["read by us", "iterated"])

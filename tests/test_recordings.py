@@ -91,7 +91,7 @@ def check(name: str, result: Result, code: str | None) -> None:
 
 
 def check_usage(wire: str, result: Result, raw: dict[str, Any]) -> None:
-    """The normalised counts, worked out here from the raw ones as DESIGN section 3 says."""
+    """The counts, worked out here from the raw ones: all input, cached or not, and all output."""
     usage = result.usage.payload() if result.usage else {}
     if not raw:
         assert usage == {}

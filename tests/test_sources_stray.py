@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flask_stream import relay
-from flask_stream.providers.failures import error_in
+from flask_stream.providers.error_fields import error_in
 from flask_stream.providers.over_requests import Events
 from flask_stream.providers.stray import Strays
 from flask_stream.providers.wire import parse

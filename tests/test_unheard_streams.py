@@ -10,8 +10,9 @@ import requests
 from flask import Response, request
 
 from flask_stream import StreamFailed, after_this_stream, relay
+from flask_stream.events import JSON
 from flask_stream.providers.relay import relay_source
-from flask_stream.providers.turn import DONE, JSON
+from flask_stream.providers.turn import DONE
 from flask_stream.providers.wire import SDKItems
 from tests.conftest import Site
 from tests.provider import Exchange, Provider, frames

@@ -12,9 +12,9 @@ from ..events import Event
 from . import plain, shapes
 from .blocks import take_over
 from .errors import is_misuse
+from .http_responses import adapt_httpx, adapt_requests
 from .names import class_names
-from .refused import CLOSED, discard, no_stream
-from .responses import adapt_httpx, adapt_requests
+from .not_streams import CLOSED, discard, no_stream
 from .shapes import SDKS
 from .source import Source
 from .wire import SDKItems, SDKManager, SDKStream, UnknownItems
@@ -120,20 +120,12 @@ def refuse_async(obj: Any) -> None:
 def refuse_read(stream: Any) -> None:
     """:raises SourceError: a stream's body was closed, or read to its end."""
     response = shapes.response_of(stream)
-    if response is not None and response.is_closed and not _is_in_memory(response):
+    if response is not None and response.is_closed and shapes.content_of(response) is None:
         raise SourceError(
             f"This {type(stream).__name__} is closed: it was read to its end, or a with block that "
             "has ended closed it. Return the stream itself, unread and outside of a with block; "
             "Flask-Stream closes it."
         )
-
-
-def _is_in_memory(response: Any) -> bool:
-    """Whether the whole body came at once, as from the mock transports of people's tests."""
-    try:
-        return bool(response.content)
-    except Exception:  # httpx's ResponseNotRead: it was streamed
-        return False
 
 
 def _refuse_whole(obj: Any, kind: str) -> None:

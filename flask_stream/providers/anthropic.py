@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..events import MOST_TOKENS, Meta, Refusal, ToolResult, Usage
+from ..events import JSON, MOST_TOKENS, Meta, Refusal, ToolResult, Usage
 from .cut_json import partial_json
 from .digits import spoken
+from .error_fields import failure_of
 from .errors import from_body
-from .failures import failure_of
 from .reader import Reader
 from .shown import shown
-from .stops import is_word
+from .stop_reasons import is_word
 from .surrogates import mend_all
-from .turn import JSON, OpenCall, Turn, count, only_text, place
+from .tool_calls import OpenCall
+from .turn import Turn, count, only_text, place
 
 PROVIDER = "anthropic"
 

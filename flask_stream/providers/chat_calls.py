@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 
+from ..events import JSON
 from .chat_message import Keep, merged, settled
 from .digits import Digits
 from .surrogates import mend_all
-from .turn import JSON, OpenCall, Turn, only_text, place, understood
+from .tool_calls import OpenCall
+from .turn import Turn, only_text, place, understood
 
 
 class Calls:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..events import JSON
 from .digits import spoken
-from .turn import JSON, only_text, place
+from .turn import only_text, place
 
 # Counts a value that is kept, in the place of another: see `Turn.keep`.
 Keep = Callable[..., object]

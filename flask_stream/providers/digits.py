@@ -64,7 +64,7 @@ def loads(text: str) -> Any:
     return (_usual_decoder if is_usual else _decoder).decode(text)
 
 
-def parsed(text: str | bytes) -> Any:
+def loads_or_none(text: str | bytes) -> Any:
     """The JSON value, where `text` may be none, or nested too deep: then None."""
     try:
         value = json.loads(text, parse_float=_float, parse_int=_int)

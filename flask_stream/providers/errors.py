@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from ..errors import RETRYABLE, ProviderError, RunError
-from .digits import parsed
+from .digits import loads_or_none
 from .names import class_names, snake
 
 _CODE_OF_STATUS = {
@@ -182,7 +182,7 @@ _STATUS = r"(?i)\b(?:status|code|error|http)[^0-9A-Za-z]{0,3}(?:code\W{0,3})?([4
 
 def _words_of_text(text: str, depth: int) -> Iterator[str]:
     if text.lstrip()[:1] in ("{", "["):
-        value = parsed(text)
+        value = loads_or_none(text)
         if value is not None:
             yield from _words(value, depth + 1)
             return

@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..events import Meta, Refusal, Usage
+from ..events import JSON, Meta, Refusal, Usage
 from .chat_calls import FUNCTION_CALL, Calls
 from .chat_message import merge, settled
 from .digits import spoken
+from .error_fields import failure_in, failure_of
 from .errors import from_body
-from .failures import failure_in, failure_of
 from .reader import Reader
-from .stops import is_word
+from .stop_reasons import is_word
 from .surrogates import mend_all
-from .turn import DONE, JSON, Turn, count, only_text, understood
+from .turn import DONE, Turn, count, only_text, understood
 
 PROVIDER = "openai"
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..events import Meta, Refusal, Usage
+from ..events import JSON, Meta, Refusal, Usage
+from .error_fields import failure_of
 from .errors import from_body
-from .failures import failure_of
 from .reader import Reader
 from .responses_calls import Calls, is_call
 from .responses_output import PARTS, Item, Output, exact
 from .surrogates import mend_all
-from .turn import JSON, Turn, count, only_text
+from .turn import Turn, count, only_text
 
 PROVIDER = "openai"
 

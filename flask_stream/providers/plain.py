@@ -10,7 +10,7 @@ from ..errors import SourceError
 from ..events import VOCABULARY, Done, Event, Failed, Start, Text, Words, from_wire
 from . import shapes
 from .names import class_names, with_article
-from .refused import discard
+from .not_streams import discard
 from .surrogates import Mender
 
 # A whole frame, hand-written: users come from `yield f"data: {word}\n\n"`.

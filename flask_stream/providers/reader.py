@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from ..events import Event
+from abc import ABC, abstractmethod
+
+from ..events import JSON, Event
 from .prose import Prose
-from .turn import JSON, Turn, understood
+from .turn import Turn, understood
 
 
-class Reader:
+class Reader(ABC):
     """Reads one stream.
 
     :ivar turn: filled on the way, and told of each event.
@@ -31,14 +33,14 @@ class Reader:
         self.finish()
         return self.turn.take_events()
 
+    @abstractmethod
     def handle(self, d: JSON) -> None:
         """Make of one dict what it means."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finish(self) -> None:
         """Nothing more comes: tell what was held back."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settle(self) -> None:
         """Put `turn.message` together. May be called at any time, and again."""
-        raise NotImplementedError

@@ -7,20 +7,20 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 from ..errors import ProviderError, TooLong
-from ..events import Event, Failed, Meta, Reasoning, Step, Text
+from ..events import JSON, Event, Failed, Meta, Reasoning, Step, Text
 from ..result import Result
 from .adapt import adapt_relayed
 from .anthropic import AnthropicReader
+from .error_fields import failure_of
 from .errors import from_exception
-from .failures import failure_of
+from .not_streams import discard
 from .openai_chat import ChatReader
 from .openai_responses import ResponsesReader
 from .reader import Reader
-from .refused import discard
-from .relays import Relays, bounds, relays
 from .source import Source
 from .surrogates import Mender
-from .turn import DONE, JSON, Turn
+from .turn import DONE, Turn
+from .under_way import Relays, bounds, relays
 
 _READERS: dict[str, type[Reader]] = {
     "anthropic": AnthropicReader,
@@ -62,17 +62,18 @@ def relay_source(source: Source) -> Generator[Event, None, Result]:
     return _one_by_one(relay_batches(source))
 
 
-def relay_batches(source: Source, *, finishing: bool = True) -> Batches:
+def relay_batches(source: Source, *, reads_rest: bool = True) -> Batches:
     """The events of a source, all that one network read brought at a time.
 
-    :param finishing: read what follows the provider's last word, so that the connection can be
-        used again. Otherwise whoever has read to the end calls `source.finish()`.
+    :param reads_rest: of the body, behind the provider's last word, before this ends, so that
+        the connection can be used again. Without, whoever has read a whole answer calls
+        `source.finish()`, which does it: once that word has been passed on.
     :raises ProviderError: as `relay`.
     """
     among = relays.get()
     if among is not None:
         among.expect(source)
-    return _batches(source, finishing)
+    return _batches(source, reads_rest)
 
 
 def _one_by_one(batches: Batches) -> Generator[Event, None, Result]:
@@ -98,7 +99,7 @@ def _one_by_one(batches: Batches) -> Generator[Event, None, Result]:
         batches.close()
 
 
-def _batches(source: Source, finishing: bool) -> Batches:
+def _batches(source: Source, reads_rest: bool) -> Batches:
     step, turn = Result(), Turn()
     among = relays.get()
     source.begun = True
@@ -108,26 +109,20 @@ def _batches(source: Source, finishing: bool) -> Batches:
         _stop_here(among)  # before a manager is entered, which would ask the provider
         _open(source, step)
         yield [Step(), Meta(source.provider)]
-        source.asked_at = time.monotonic()
         most = bounds().characters
-        for events in _told(source, turn, step):
-            fitting = step.add(events, most)  # an app may keep all of it to itself
-            source.asked_at = None
-            yield fitting
-            if len(fitting) < len(events):
-                raise TooLong(most)
+        try:
             source.asked_at = time.monotonic()
-        _settle(step, turn)
-        error = turn.error
-        if error is None and not turn.complete:
-            if source.cancelled:
-                _stop_here(among)
-            error = ProviderError("truncated", detail="the stream ended without its end mark")
-        if error is not None:
-            error = _failed(step, error)
-        else:
-            step.outcome = "complete"
-        if finishing:
+            for events in _told(source, turn, step):
+                fitting = step.add(events, most)  # an app may keep all of it to itself
+                source.asked_at = None
+                yield fitting
+                if len(fitting) < len(events):
+                    raise TooLong(most)
+                source.asked_at = time.monotonic()
+        finally:
+            source.asked_at = None  # what is still to be done is not the provider's to hurry
+        error = _failure(source, step, turn, among)
+        if reads_rest:
             source.finish()
             _stop_here(among)  # whatever comes behind it in the app's generator
         if error is not None:
@@ -144,7 +139,7 @@ def _batches(source: Source, finishing: bool) -> Batches:
         _settle(step, turn)
         if among is not None:
             among.end(step)
-        if finishing or step.outcome != "complete":
+        if reads_rest or step.outcome != "complete":
             source.close()
 
 
@@ -168,6 +163,22 @@ def _open(source: Source, step: Result) -> None:
         raise _failed(step, told) from error
 
 
+def _failure(
+    source: Source, step: Result, turn: Turn, among: Relays | None
+) -> ProviderError | None:
+    """Why a stream that has come to its end is no whole answer; None where it is one."""
+    _settle(step, turn)
+    error = turn.error
+    if error is None and not turn.complete:
+        if source.cancelled:
+            _stop_here(among)
+        error = ProviderError("truncated", detail="the stream ended without its end mark")
+    if error is not None:
+        return _failed(step, error)
+    step.outcome = "complete"
+    return None
+
+
 def _failed(step: Result, error: ProviderError) -> ProviderError:
     """`error`, with what came before it."""
     step.outcome = "failed"
@@ -187,16 +198,20 @@ def _told(source: Source, turn: Turn, step: Result) -> Iterator[list[Event]]:
     """What the reader that the source's kind, or its first dict, calls for makes of each batch."""
     mender = Mender()
     reader: Reader | None = None
-    undecided: list[JSON] = []
+    early: list[JSON] = []  # before the dict that tells which reader
     try:
         for dicts in source.batches(turn):
-            if reader is None:
-                undecided += dicts
-                reader = _reader_of(source, dicts, turn)
-                if reader is None:
+            if reader is not None:
+                told = reader.feed(dicts)
+            else:
+                at = _telling(source, dicts, turn)
+                early += dicts[:at]
+                if source.wire is None:
                     continue
-                dicts, undecided = undecided, []
-            if events := mender.feed(reader.feed(dicts)):
+                source.provider = source.provider or _PROVIDER[source.wire]
+                reader = _READERS[source.wire](turn)
+                told = _beginning(reader, early, dicts[at:])
+            if events := mender.feed(told):
                 yield events
         if reader is not None:
             events = [*mender.feed(reader.end()), *mender.end()]
@@ -208,17 +223,23 @@ def _told(source: Source, turn: Turn, step: Result) -> Iterator[list[Event]]:
             reader.settle()
 
 
-def _reader_of(source: Source, dicts: list[JSON], turn: Turn) -> Reader | None:
-    """The reader; None where neither the source nor one of these dicts tells which."""
-    for d in dicts:
-        if source.wire is not None:
-            break
+def _telling(source: Source, dicts: list[JSON], turn: Turn) -> int:
+    """The place of the dict from which the source's wire is known; behind the last one if none."""
+    if source.wire is not None:
+        return 0
+    for at, d in enumerate(dicts):
         turn.keep(d)  # which waits until one tells
         source.wire = wire_of(d, source.provider)
-    if source.wire is None:
-        return None
-    source.provider = source.provider or _PROVIDER[source.wire]
-    return _READERS[source.wire](turn)
+        if source.wire is not None:
+            return at
+    return len(dicts)
+
+
+def _beginning(reader: Reader, early: list[JSON], dicts: list[JSON]) -> list[Event]:
+    """The first events. An end mark among the early dicts marks no answer's end: none had begun."""
+    told = reader.feed(early)
+    reader.turn.complete = False
+    return told if reader.turn.ended else told + reader.feed(dicts)
 
 
 def wire_of(d: JSON, provider: str | None) -> str | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
-from ..events import Event, ToolCall, ToolResult
+from ..events import JSON, Event, ToolCall, ToolResult
+from ..sse import mend
 from .digits import spoken
 from .responses_output import Output
 from .shown import shown
-from .surrogates import mend, mend_all
-from .turn import JSON, OpenCall, Turn, only_text, place, tool_call
+from .surrogates import mend_all
+from .tool_calls import OpenCall, tool_call
+from .turn import Turn, only_text, place
 
 _CLIENT_TOOLS = {"function_call", "custom_tool_call"}
 _SERVER_TOOLS = {

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..events import JSON
 from .digits import spoken
 from .surrogates import mend_all
-from .turn import JSON, only_text, place
+from .turn import only_text, place
 
 # The kinds of text: the item and the field of it that holds its parts, the part's type, its field.
 PARTS = {

@@ -45,6 +45,18 @@ def response_of(stream: object) -> Any:
     return response_of(inner) if inner is not None else None
 
 
+def content_of(response: Any) -> bytes | None:
+    """An httpx response's whole body, unpacked, where somebody has read it; else None.
+
+    The mock transports of people's tests do that, and what was read so can be read again.
+    """
+    try:
+        content: bytes = response.content
+    except Exception:  # httpx's ResponseNotRead
+        return None
+    return content
+
+
 def _is_response(obj: object) -> bool:
     """Whether `obj` is made like an httpx response. Without `vars`, of which proxies have none."""
     return all(hasattr(obj, name) for name in ("iter_bytes", "is_closed", "is_stream_consumed"))

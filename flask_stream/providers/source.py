@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 
 from ..errors import ProviderError, SourceError
+from ..events import JSON
 from .errors import from_exception, is_misuse
-from .refused import CLOSED
-from .turn import JSON, Turn
+from .not_streams import CLOSED
+from .turn import Turn
 
 # What may still follow the provider's last word, in seconds: usually the end of the chunked
 # body, which hands the connection back to the pool. Longer than that, it is closed instead.
@@ -19,9 +21,10 @@ _DRAIN_SECONDS = 0.2
 MOST_EVENT_BYTES = 8 * 2**20  # unless the app says otherwise
 
 
-class Source:
+class Source(ABC):
     """One provider's stream. `batches` and `close` belong to the thread that reads it.
 
+    :ivar provider: "anthropic" or "openai", as far as it is known.
     :ivar wire: "anthropic", "openai_chat" or "openai_responses", where it is known before
         the first dict.
     :ivar asked_at: since when its reader has waited for an event, on the monotonic clock; None
@@ -34,29 +37,28 @@ class Source:
     :ivar due: when what is read behind the provider's last word has to be over, on the
         monotonic clock; None while that word has not come.
     :ivar cancelled: woken by `cancel`, for a reason that is not the provider's.
+    :ivar closed: its connection has been released.
     """
 
-    provider: str | None = None
-    wire: str | None = None
-    asked_at: float | None = None
-    most_event_bytes = MOST_EVENT_BYTES
-    begun = watched = False
-    due: float | None = None
-
     def __init__(self) -> None:
+        self.provider: str | None = None
+        self.wire: str | None = None
+        self.asked_at: float | None = None
+        self.due: float | None = None
+        self.most_event_bytes = MOST_EVENT_BYTES
+        self.begun = self.watched = self.closed = False
         self._lock = threading.Lock()
         self._woken = False
         self._blamed: ProviderError | None = None
         self._rest: Generator[list[JSON], None, None] | None = None
         self._timer: threading.Timer | None = None
-        self.closed = False
 
     @property
     def cancelled(self) -> bool:
         return self._woken and self._blamed is None
 
-    def open(self) -> None:
-        """Do what must come before the first dict, and may fail: enter a manager."""
+    def open(self) -> None:  # noqa: B027
+        """Do what must come before the first dict, and may fail: enter a manager. Most need not."""
 
     def batches(self, turn: Turn) -> Iterator[list[JSON]]:
         """The wire dicts, all that one network read brought at a time, until the turn has ended.
@@ -158,12 +160,14 @@ class Source:
         """Whether its socket is not ours to shut, as others may be using it."""
         return False
 
+    @abstractmethod
     def _read(self) -> Generator[list[JSON], None, None]:
         """Each time that something comes, the dicts that it completes; never none of them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _wake(self) -> None:
-        raise NotImplementedError
+        """Shut the socket down, where it is still this stream's. Under the lock."""
 
+    @abstractmethod
     def _close(self) -> None:
-        raise NotImplementedError
+        """Release the connection; once."""

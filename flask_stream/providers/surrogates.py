@@ -11,16 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from ..events import Event, ToolCallDelta, Words
+from ..sse import mend
 from .digits import Digits
-
-
-def mend(text: str) -> str:
-    """`text` with its surrogate halves joined, and lone ones as U+FFFD."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
 
 
 def mend_all(value: Any) -> Any:
@@ -48,8 +40,8 @@ class Mender:
     """Joins split pairs over the events of one stream; leaves out texts that are empty."""
 
     def __init__(self) -> None:
-        self._half: Words | ToolCallDelta | None = None  # the event whose text ends with it
-        self._high = ""
+        self._waiting: Words | ToolCallDelta | None = None  # its text ended with half a pair,
+        self._high_surrogate = ""  # which is this one
 
     def feed(self, events: list[Event]) -> list[Event]:
         """What can be told once these are there."""
@@ -63,33 +55,33 @@ class Mender:
                 mended += self.end()
                 mended.append(event)
                 continue
-            if self._half is not None or not text.isascii():
-                self._mend(event, text, mended)
+            if self._waiting is not None or not text.isascii():
+                mended += self._mend(event, text)
             elif text:
                 mended.append(event)
         return mended
 
     def end(self) -> list[Event]:
         """The half that has stayed alone, if one has."""
-        half, self._half = self._half, None
-        return [] if half is None else [_saying(half, "\ufffd")]
+        waiting, self._waiting = self._waiting, None
+        return [] if waiting is None else [_saying(waiting, "\ufffd")]
 
-    def _mend(self, event: Words | ToolCallDelta, text: str, mended: list[Event]) -> None:
-        came = text
-        if self._half is not None:
-            if _same_text(self._half, event):
-                text = self._high + text
-                self._half = None
-            else:
-                mended += self.end()
+    def _mend(self, event: Words | ToolCallDelta, text: str) -> list[Event]:
+        """What can be told of `text`, which is the event's, and of what has waited for it."""
+        mended: list[Event] = []
         whole = text
-        if "\ud800" <= text[-1:] <= "\udbff":
-            self._half, self._high = event, text[-1]
-            whole = text[:-1]
+        if self._waiting is not None and _same_text(self._waiting, event):
+            whole = self._high_surrogate + whole
+            self._waiting = None
+        elif self._waiting is not None:
+            mended = self.end()
+        if "\ud800" <= whole[-1:] <= "\udbff":
+            self._waiting, self._high_surrogate = event, whole[-1]
+            whole = whole[:-1]
         whole = mend(whole)
-        if not whole:
-            return
-        mended.append(event if whole == came else _saying(event, whole))
+        if whole:
+            mended.append(event if whole == text else _saying(event, whole))
+        return mended
 
 
 def _same_text(a: Event, b: Event) -> bool:

@@ -1,27 +1,17 @@
-"""What the three readers share: the turn that they fill, and the reading of tool calls."""
+"""What the three readers share: the turn that they fill, and how to read what may be anything."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from sys import getsizeof
 from typing import Any
 
 from ..errors import ProviderError
-from ..events import (
-    MOST_TOKENS,
-    Event,
-    Source,
-    ToolCall,
-    ToolCallDelta,
-    ToolCallStart,
-    Usage,
-)
+from ..events import JSON, MOST_TOKENS, Event, Source, Usage
 from ..told import logger
 from .digits import Digits
-from .stops import interruption, reason
+from .stop_reasons import interruption, reason
 
-JSON = dict[str, Any]
 Tell = Callable[[Event], None]
 
 # Stands for Chat Completions' `data: [DONE]`, which is no JSON.
@@ -37,7 +27,8 @@ class Turn:
 
     :ivar tell: called by whoever reads, with each event, in order.
     :ivar ended: the provider has said its last word; what may follow is of no use.
-    :ivar complete: an end mark was seen (DESIGN section 3).
+    :ivar complete: an end mark was seen: the provider has said that its answer is whole, each wire
+        in its own way. A stream that ends without one was cut, and is never a success.
     :ivar error: what the provider reported instead.
     :ivar message: its own turn, see `Result.message`.
     """
@@ -163,64 +154,6 @@ def place(index: Any) -> str | None:
 def only_text(value: object) -> str:
     """`value` where it is text, else no text."""
     return value if isinstance(value, str) else ""
-
-
-class OpenCall:
-    """A tool call whose arguments are still arriving, as pieces of JSON text.
-
-    :ivar started: it has been told that it begins, which it is once its name is known.
-    """
-
-    def __init__(self, id: str, name: str, server: bool = False) -> None:
-        self.id = id
-        self.name = name
-        self.server = server
-        self.pieces: list[str] = []
-        self.size = 0  # of the pieces, in characters
-        self.given = ""  # what came whole, and counts where no pieces did
-        self.beside: JSON = {}  # fields that only the provider knows, for its own turn
-        self.is_custom = False  # its input is free text, not JSON
-        self.started = False
-
-    @property
-    def text(self) -> str:
-        return "".join(self.pieces) or self.given
-
-    def start(self, tell: Tell) -> None:
-        """Tell its beginning, and what came before it."""
-        if not self.started:
-            self.started = True
-            tell(ToolCallStart(self.id, self.name, server=self.server))
-            if self.pieces:
-                tell(ToolCallDelta(self.id, "".join(self.pieces)))
-
-    def delta(self, piece: str, tell: Tell) -> None:
-        if piece:
-            self.pieces.append(piece)
-            self.size += len(piece)
-            if self.started:
-                tell(ToolCallDelta(self.id, piece))
-
-    def end(self, *, whole: bool = True) -> ToolCall:
-        """The call.
-
-        :param whole: false where the stream was cut, so that no arguments are not none.
-        """
-        if not whole and not self.text.strip():
-            return ToolCall(self.id, self.name, None, raw=self.text, server=self.server)
-        if self.is_custom:
-            return ToolCall(self.id, self.name, self.text, server=self.server)
-        return tool_call(self.id, self.name, self.text, server=self.server)
-
-
-def tool_call(id: str, name: str, text: str, *, server: bool = False) -> ToolCall:
-    """The call whose arguments are the JSON `text`; no text at all means no arguments."""
-    if not text.strip():
-        return ToolCall(id, name, {}, server=server)
-    try:
-        return ToolCall(id, name, json.loads(text), server=server)
-    except (ValueError, TypeError, RecursionError):  # TypeError: NaN, which our wire cannot carry
-        return ToolCall(id, name, None, raw=text, server=server)
 
 
 def count(raw: Mapping[str, Any] | None, *path: str) -> int | None:

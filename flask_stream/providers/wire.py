@@ -10,22 +10,24 @@ from __future__ import annotations
 
 import re
 import threading
+from abc import abstractmethod
 from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
 from ..errors import ProviderError, SourceError
+from ..events import JSON
 from ..sse import Decoder, ServerSentEvent
 from .blocks import paced, take_over, too_long
 from .depth import is_deep, is_deep_json
-from .digits import loads, parsed
-from .failures import error_in
+from .digits import loads, loads_or_none
+from .error_fields import error_in
 from .lent import Lent, is_http2, shut_down
-from .refused import discard, no_stream
+from .not_streams import discard, no_stream
 from .shapes import is_item, is_of_events, response_of, sdk_of
 from .source import Source
 from .stray import Strays
-from .turn import DONE, JSON, check_weight
+from .turn import DONE, check_weight
 
 _WIRE = {"anthropic": "anthropic"}  # OpenAI's has two, which the first dict tells apart
 
@@ -72,11 +74,13 @@ class Body(Source):
             self.close()
         return bytes(body[:_MOST_BYTES])
 
+    @abstractmethod
     def _events(self) -> Decoder:
-        raise NotImplementedError
+        """What makes events of the bytes."""
 
+    @abstractmethod
     def _bytes(self) -> Iterator[bytes]:
-        raise NotImplementedError
+        """Of the body, as HTTP has unpacked them, each time that some come."""
 
 
 def _parsed(events: list[ServerSentEvent]) -> tuple[list[JSON], ProviderError | None]:
@@ -234,7 +238,7 @@ def parse(data: str, kind: str = "message") -> JSON | None:
         return d
     if data.startswith("[DONE]"):
         return DONE
-    value = parsed(data)
+    value = loads_or_none(data)
     if isinstance(value, list):
         failure = error_in(value)
         return None if failure is None else {"type": "error", "error": failure}
@@ -249,7 +253,7 @@ _FAILING = re.compile(r"\b(?:error|exception|failed|failure|crashed)\b", re.IGNO
 
 
 def _error(data: str) -> JSON:
-    d = parsed(data)
+    d = loads_or_none(data)
     if isinstance(d, dict) and d.get("type") == "error":
         return d  # as the wires have it
     return {"type": "error", "error": error_in(d) or d or {"message": data}}

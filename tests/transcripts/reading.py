@@ -7,10 +7,9 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from flask_stream import Event, Meta, ProviderError, Result
-from flask_stream.events import Step
+from flask_stream.events import JSON, Step
 from flask_stream.providers.relay import relay_source
 from flask_stream.providers.source import Source
-from flask_stream.providers.turn import JSON
 from flask_stream.providers.wire import parse
 from flask_stream.sse import decode
 from tests.provider import transcript

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ProviderError, SourceError
-from .digits import parsed
+from .digits import loads_or_none
+from .error_fields import error_in
 from .errors import from_body, from_status
-from .failures import error_in
 from .over_requests import RequestsStream
+from .shapes import content_of
 from .source import Source
 from .wire import Body, HTTPXStream
 
@@ -55,11 +56,10 @@ _CLOSED = (
 
 
 def _refuse_httpx_read(name: str, response: Any) -> None:
-    try:
-        content = response.content
-    except Exception:  # httpx's ResponseNotRead: closed, or read in pieces
+    content = content_of(response)
+    if content is None:  # it was closed, or read in pieces
         response.close()
-        raise SourceError(_CLOSED.format(name)) from None
+        raise SourceError(_CLOSED.format(name))
     if response.status_code >= 300:
         raise _failure(name, response, content)
     # Without a connection it is from the mock transport of somebody's tests, and always whole.
@@ -77,7 +77,7 @@ def _refuse_other_kinds(name: str, response: Any, source: Body) -> None:
     content_type = response.headers.get("content-type", "")
     if "text/event-stream" in content_type.lower():
         return
-    failure = error_in(parsed(source.beginning())) if "json" in content_type else None
+    failure = error_in(loads_or_none(source.beginning())) if "json" in content_type else None
     source.close()
     if failure is not None:
         raise from_body(failure)
@@ -93,7 +93,7 @@ def _failure(name: str, response: Any, body: bytes) -> ProviderError:
     response.close()
     reason = getattr(response, "reason", None) or getattr(response, "reason_phrase", "")
     detail = f"{name} with status {status} {reason}: {body[:10_000].decode(errors='replace')}"
-    return from_status(status, parsed(body), response, detail)
+    return from_status(status, loads_or_none(body), response, detail)
 
 
 def _advice_for(content_type: str) -> str:

@@ -1,4 +1,4 @@
-"""What one run relays, told by each relay itself.
+"""The relays under way: those of one view's call, and then of its run, told by each itself.
 
 An app may keep a relay's events to itself, or begin one before there is a run: so whatever
 the run must know of it does not hang on its events.
