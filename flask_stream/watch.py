@@ -140,9 +140,10 @@ class Watcher:
         if ending is not None and not run.over:
             run.end(ending)
         for source in run.relays.sources:
-            if source.due is not None and now >= source.due:
+            due, asked_at = source.due, source.asked_at  # which its reader may set meanwhile
+            if due is not None and now >= due:
                 source.cancel()  # the rest of its body takes too long
-            elif source.asked_at is not None and now - source.asked_at >= timing.idle:
+            elif asked_at is not None and now - asked_at >= timing.idle:
                 source.cancel(_silent(timing.idle))
 
     def _deadline_passed(self, run: Run, timing: Timing, now: float) -> RunError | None:

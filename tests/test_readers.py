@@ -11,8 +11,10 @@ import openai
 import pytest
 
 from flask_stream import Event, ProviderError, Result, Text, relay
+from flask_stream.providers import openai_chat
 from flask_stream.providers.adapt import adapt, adapt_items
 from flask_stream.providers.relay import relay_source
+from flask_stream.providers.turn import DONE
 from flask_stream.providers.wire import SDKItems, SDKManager, SDKStream
 from tests.provider import TRANSCRIPTS, Clients, Exchange, Provider, frames, transcript
 from tests.transcripts.expected import EXPECTED, wire_of
@@ -249,3 +251,55 @@ def test_an_endpoint_that_does_not_tell_its_wire_can_be_given_it(provider: Provi
 def test_an_unknown_wire_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"'gemini'.*anthropic, openai_chat, openai_responses"):
         next(relay(object(), wire="gemini"))
+
+
+# -- a chat's plain words, which are read by a shorter way ------------------------------------
+
+PLAIN = {
+    "id": "c1",
+    "object": "chat.completion.chunk",
+    "model": "gpt-imaginary",
+    "choices": [{"index": 0, "delta": {"content": "wo"}, "finish_reason": None}],
+}
+END = {"index": 0, "delta": {}, "finish_reason": "stop"}
+# What a chunk that looks plain may have all the same, and what stands beside plain words.
+BESIDE: list[dict[str, Any]] = [
+    {},
+    {"usage": {"prompt_tokens": 1, "completion_tokens": 2}},
+    {"object": "error"},
+    {"choices": [{"index": 1, "delta": {"content": "another"}}]},
+    {"choices": [{"delta": {"content": "last"}, "finish_reason": "length"}]},
+    {"choices": [{"delta": {"content": 5}}]},
+    {"choices": [{"delta": {"content": ""}}]},
+    {"choices": [{"delta": {"content": None, "role": "assistant"}}]},
+    {"choices": [{"delta": {"content": "a", "refusal": "No."}}]},
+    {"choices": [{"delta": {"content": "a"}, "error": {"message": "It broke."}}]},
+    {"choices": [{"text": "old"}]},
+    {"choices": []},
+    {"choices": None},
+    {"choices": [None]},
+    {"choices": [{"delta": {"content": "a"}}, {"index": 1, "delta": {"content": "b"}}]},
+    {"choices": [{"delta": {"tool_calls": [{"id": "t", "function": {"name": "f"}}]}}]},
+    {"model": "", "id": ""},
+    {"error": {"message": "It broke."}},
+]
+
+
+@pytest.mark.parametrize("ending", [[], [{**PLAIN, "choices": [END]}], [DONE, PLAIN]])
+@pytest.mark.parametrize("second", BESIDE, ids=repr)
+@pytest.mark.parametrize("first", BESIDE, ids=repr)
+def test_what_reads_plain_words_reads_them_as_what_reads_all(
+    first: dict[str, Any],
+    second: dict[str, Any],
+    ending: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chunks = [PLAIN | first, PLAIN, PLAIN | second, *ending]
+
+    def come_to() -> tuple[list[Event], dict[str, Any], Any, Any]:
+        events, result = collect(relay_source(Dicts(chunks, wire="openai_chat")))
+        return events, result.to_dict(), result.message, result.raw_usage
+
+    shorter = come_to()
+    monkeypatch.setattr(openai_chat, "plain_delta", lambda d: None)
+    assert shorter == come_to()

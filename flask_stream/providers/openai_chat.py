@@ -26,7 +26,12 @@ PROVIDER = "openai"
 
 # DeepSeek's, OpenRouter's and GitHub Copilot's; Groq's and vLLM's are the second.
 _REASONING = ("reasoning_content", "reasoning", "reasoning_text")
-# What the delta of a plain word has; there is one for each token.
+# What the chunk of a plain word has, its choice and its delta; there is one for each token.
+_PLAIN_CHUNK = {
+    *("id", "object", "created", "model", "choices", "usage", "system_fingerprint"),
+    *("service_tier", "obfuscation", "provider"),
+}
+_PLAIN_CHOICE = {"index", "delta", "finish_reason", "native_finish_reason", "logprobs"}
 _PLAIN = {"content", "role"}
 # The types of parts, where content is a list: those without one hold text.
 _THOUGHTS = ("thinking", "reasoning", "reasoning_text", "summary_text")
@@ -54,6 +59,11 @@ class ChatReader(Reader):
             self.turn.complete = self.turn.complete or (said and not self.is_strange)
             self.turn.ended = True
             return
+        if self.goes_on and (delta := plain_delta(d)) is not None:
+            self.is_strange = False
+            self.text(delta["content"])
+            merge(self.message, delta, self.turn.keep)
+            return
         self.is_strange = "choices" not in d and "usage" not in d
         failure = failure_of(d)
         if failure is not None:  # what is said beside it is kept
@@ -69,6 +79,11 @@ class ChatReader(Reader):
             understood(self.choice, choice)
         self.use(d.get("usage") or (d.get("x_groq") or {}).get("usage"))
         self.searched(d)
+
+    @property
+    def goes_on(self) -> bool:
+        """Who answers is known, and the answer has not ended: one more word is nothing else."""
+        return self.meta is not None and bool(self.meta.model) and not self.turn.complete
 
     def choice(self, choice: JSON) -> None:
         if choice.get("index"):
@@ -245,3 +260,24 @@ class ChatReader(Reader):
         if calls := self.calls.message():
             message["tool_calls"] = calls
         self.turn.message = mend_all(message)
+
+
+def plain_delta(d: JSON) -> JSON | None:
+    """The delta of a chunk that has one more word and nothing else, as nearly all of them; or None.
+
+    It is looked at once, where all that a chunk may have takes a dozen calls.
+    """
+    choices = d.get("choices")
+    if not isinstance(choices, list) or len(choices) != 1 or not d.keys() <= _PLAIN_CHUNK:
+        return None
+    if d.get("usage") or d.get("object") == "error":
+        return None
+    choice = choices[0]
+    if not isinstance(choice, dict) or not choice.keys() <= _PLAIN_CHOICE:
+        return None
+    if choice.get("index") or choice.get("finish_reason"):
+        return None
+    delta = choice.get("delta")
+    if not isinstance(delta, dict) or not delta.keys() <= _PLAIN:
+        return None
+    return delta if isinstance(delta.get("content"), str) else None
