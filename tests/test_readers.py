@@ -279,6 +279,7 @@ BESIDE: list[dict[str, Any]] = [
     {"choices": None},
     {"choices": [None]},
     {"choices": [{"delta": {"content": "a"}}, {"index": 1, "delta": {"content": "b"}}]},
+    {"choices": [{"delta": {"content": "a"}}, {"delta": {"content": "twice"}}]},
     {"choices": [{"delta": {"tool_calls": [{"id": "t", "function": {"name": "f"}}]}}]},
     {"model": "", "id": ""},
     {"error": {"message": "It broke."}},

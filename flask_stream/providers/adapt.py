@@ -28,6 +28,8 @@ def adapt(obj: Any) -> Source | None:
 
     :raises SourceError: it is one, but cannot be streamed; the message says what to do.
     """
+    if inspect.isgenerator(obj):  # a tracer's may be one, as its first item tells
+        return None
     kind = type(obj).__name__
     refuse_async(obj)
     if class_names(obj, "requests") & {"Response"}:
@@ -95,7 +97,7 @@ def adapt_items(
             raise
         raise SourceError(CLOSED) from error
     whole = chain([first], iterator)
-    if shapes.is_item(first):
+    if not isinstance(first, str) and shapes.is_item(first):
         return SDKItems(whole, items)
     return plain.read(whole)
 
