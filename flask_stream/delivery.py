@@ -94,7 +94,13 @@ class Delivery:
             yield b""
             batch: Batch | None = self._with_heartbeat(next(batches))
             while batch is not None:
-                data, error = _encoded(format, batch)
+                error: Exception | None = None
+                try:
+                    data = format.encode(batch)
+                except Unterminated:
+                    raise
+                except Exception:  # of an app's own event, changed since it was made
+                    data, error = _up_to_the_failing(format, batch)
                 if data or not self._has_begun:  # the headers leave with the first bytes
                     self.lock.acquire()
                     holds_lock = True
@@ -204,22 +210,12 @@ class Delivery:
             self.connection.hang_up()
 
 
-def _encoded(format: Streamed, batch: Batch) -> tuple[bytes, Exception | None]:
-    """The bytes of a batch, up to an event that cannot be encoded, and why it cannot.
-
-    :raises Unterminated: see `Streamed.encode`.
-    """
-    try:
-        return format.encode(batch), None
-    except Unterminated:
-        raise
-    except Exception as error:  # of an app's own event, changed since it was made
-        if len(batch) == 1:
-            return b"", error
+def _up_to_the_failing(format: Streamed, batch: Batch) -> tuple[bytes, Exception | None]:
+    """The bytes of the events before the first one that cannot be encoded, and why it cannot."""
     whole = b""
     for event in batch:
-        data, failed = _encoded(format, [event])
-        whole += data
-        if failed is not None:
-            return whole, failed
+        try:
+            whole += format.encode([event])
+        except Exception as error:
+            return whole, error
     return whole, None

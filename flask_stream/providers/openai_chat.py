@@ -59,7 +59,9 @@ class ChatReader(Reader):
             self.turn.complete = self.turn.complete or (said and not self.is_strange)
             self.turn.ended = True
             return
-        if self.goes_on and (delta := plain_delta(d)) is not None:
+        # Once who answers is known, and until the answer ends, a plain word is nothing else.
+        is_known = self.meta is not None and self.meta.model
+        if is_known and not self.turn.complete and (delta := plain_delta(d)) is not None:
             self.is_strange = False
             self.text(delta["content"])
             merge(self.message, delta, self.turn.keep)
@@ -79,11 +81,6 @@ class ChatReader(Reader):
             understood(self.choice, choice)
         self.use(d.get("usage") or (d.get("x_groq") or {}).get("usage"))
         self.searched(d)
-
-    @property
-    def goes_on(self) -> bool:
-        """Who answers is known, and the answer has not ended: one more word is nothing else."""
-        return self.meta is not None and bool(self.meta.model) and not self.turn.complete
 
     def choice(self, choice: JSON) -> None:
         if choice.get("index"):
