@@ -1,4 +1,7 @@
-"""A batch: the Events of what one read of a provider has brought, or of what an app has yielded."""
+"""A batch: the Events of what one read of a provider has brought, or of one item of an app's.
+
+A read of more than 16 KB is several batches: see `paced`.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ _OF_EACH_EVENT = 100  # what its frame has beside what it brings, in characters
 def parts(batch: Batch) -> Sequence[Batch]:
     """The batch in parts of some 64 thousand characters each; more where one event has more.
 
-    A compressed read may unfold to megabytes, which are not to be one write.
+    Many large tool calls may end together; they are not to be one write.
     """
     if len(batch) == 1:  # as nearly always
         return (batch,)

@@ -17,13 +17,13 @@ from .told import logger
 class StreamedResponse:
     """Mixed into the app's own response class.
 
-    :ivar frames: the body that we gave it.
+    :ivar stream_body: the body that we gave it.
     """
 
     response: Any
     close: Any
     status_code: int
-    frames: Frames
+    stream_body: Body
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         if isinstance(self.response, list | tuple):
@@ -34,10 +34,10 @@ class StreamedResponse:
                 environ.get("REQUEST_METHOD"),
                 environ.get("PATH_INFO"),
             )
-        elif self.response is not self.frames:
+        elif self.response is not self.stream_body:
             advice.of_body()
         else:
-            start_response = self.frames.taking_write(start_response)
+            start_response = self.stream_body.taking_write(start_response)
         return super().__call__(environ, start_response)  # type: ignore[misc,no-any-return]
 
     def get_app_iter(self, environ: Any) -> Iterable[bytes]:
@@ -46,8 +46,8 @@ class StreamedResponse:
         has_body = (
             environ["REQUEST_METHOD"] != "HEAD" and status >= 200 and status not in (204, 304)
         )
-        if has_body and self.response is self.frames and not _has_own_body(type(self)):
-            return _Closing(self.frames, self.close)
+        if has_body and self.response is self.stream_body and not _has_own_body(type(self)):
+            return _Closing(self.stream_body, self.close)
         given: Iterable[bytes] = super().get_app_iter(environ)  # type: ignore[misc]
         return given
 
@@ -72,7 +72,7 @@ def response_class() -> type[Response]:
 class _Closing:
     """The body as the server gets it, whose close is the response's."""
 
-    def __init__(self, frames: Frames, close: Callable[[], None]) -> None:
+    def __init__(self, frames: Body, close: Callable[[], None]) -> None:
         self._body = iter(frames)
         self.close = close
 
@@ -83,7 +83,7 @@ class _Closing:
         return next(self._body)
 
 
-class Frames:
+class Body:
     """The body of a response, and what it takes of the server."""
 
     def __init__(self, body: Iterator[bytes], delivery: Delivery, comment: bytes) -> None:

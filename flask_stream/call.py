@@ -10,12 +10,13 @@ from flask import current_app, request
 
 from . import limits
 from .formats import AnyFormat
-from .providers.under_way import Bounds, Relays, relays
+from .providers.under_way import Bounds, Relays, current_relays
 from .server import Environ
 
 if TYPE_CHECKING:
     from flask import Flask, Request
 
+    from .delivery import Delivery
     from .route import NoJs, Route
     from .run import Callback, Run
 
@@ -73,7 +74,7 @@ class Call:
         was that they asked.
     :ivar callbacks: the callbacks that this view and those that call it have registered.
     :ivar callbacks_of_run: those of the run that came of it, its own or that of a view it called.
-    :ivar relayed: what the view begins to relay, before there is a run.
+    :ivar relays: what the view begins to relay, before there is a run.
     :ivar response_reads_relayed: a response of the view's own reads what was relayed.
     :ivar last_error: the last exception that came out of it, as the app gets it.
     """
@@ -87,12 +88,12 @@ class Call:
         self._entered: bool = False
         self._previous = previous  # its view calls this one, or its run does
         self._caller = caller
-        self._outermost: Call = self if caller is None else caller._outermost
         self._slot: limits.Slot | None = None  # of the outermost one
+        self._runs = 0  # that go on; of the outermost one
         if caller is None:
             self.state.format = route.format
         config = self.app.config
-        self.relayed = Relays(
+        self.relays = Relays(
             Bounds(config["STREAM_MAX_EVENT_BYTES"], config["STREAM_MAX_CHARACTERS"])
         )
         self.last_error: Exception | None = None
@@ -106,15 +107,19 @@ class Call:
     def is_outermost(self) -> bool:
         return self._caller is None
 
+    @property
+    def _outermost(self) -> Call:
+        return self if self._caller is None else self._caller._outermost
+
     def __enter__(self) -> Self:
         self._entered = True
-        self._token = relays.set(self.relayed)
+        self._token = current_relays.set(self.relays)
         self.state.call, self.state.called_streaming_view = self, True
         return self
 
     def __exit__(self, *_: object) -> None:
         self._entered = False
-        relays.reset(self._token)
+        current_relays.reset(self._token)
         if self._caller is not None:
             self.state.call = self._caller
             self._caller.last_error = self.last_error
@@ -124,9 +129,7 @@ class Call:
         self.last_error = None  # whose traceback leads back to here
         if self._slot is not None:
             self._slot.release()  # what the view gave was no stream
-        if self.callbacks_of_run is None:
-            self.state.call = self._previous
-        # Otherwise it stays: the view's generator may register callbacks while it runs.
+        self._leave()
 
     def add(self, callback: Callback) -> None:
         """Have the run that comes of it, or has come of it, call this as it ends."""
@@ -144,12 +147,28 @@ class Call:
             most = self.app.config["STREAM_MAX_CONCURRENT"]
             outermost._slot = limits.take(self.request.environ, most)
 
-    def begun(self, run: Run) -> None:
-        """The run has opened: what was kept for it is its own now."""
+    def hand_over(self, run: Run, delivery: Delivery) -> None:
+        """The run has opened: what was kept for it is its own now, until its response is over."""
+        outermost = self._outermost
         self.callbacks_of_run = self.callbacks
-        slot, self._outermost._slot = self._outermost._slot, None
+        outermost._runs += 1
+        run.at_end.append(outermost._run_is_over)
+        slot, outermost._slot = outermost._slot, None
         if slot is not None:
-            run.at_end.append(slot.release)
+            delivery.at_end.append(slot.release)
+
+    def _run_is_over(self) -> None:
+        self._runs -= 1
+        if not self._entered:
+            self._leave()
+
+    def _leave(self) -> None:
+        """The call is over, unless a run of it goes on, whose generator may register callbacks.
+
+        Until then it keeps its request, and the request keeps it.
+        """
+        if not self._runs and self.state.call is self:
+            self.state.call = self._previous
 
 
 def current_call() -> Call | None:

@@ -11,7 +11,7 @@ from .caches import keep_from_caches_unless_told
 from .errors import FlaskStreamError
 from .formats import Complete, status_of
 from .providers.not_streams import discard
-from .providers.under_way import apart
+from .providers.under_way import outside_run
 
 if TYPE_CHECKING:
     from .call import Call
@@ -30,7 +30,7 @@ def complete(run: Run, delivery: Delivery, format: Complete, call: Call) -> Resp
     :raises FlaskStreamError: what the route's own page is, Flask cannot send.
     :raises Exception: what the route's own page raises.
     """
-    delivery.drain()
+    delivery.read_to_end()
     result = run.result
     if call.no_js is not None and format.is_page:
         return _page(call.no_js, result, call)
@@ -40,7 +40,7 @@ def complete(run: Run, delivery: Delivery, format: Complete, call: Call) -> Resp
 
 def _page(no_js: NoJs, result: Result, call: Call) -> Response:
     try:
-        value = apart(no_js, result)
+        value = outside_run(no_js, result)
         response = _response(no_js, value)
     except Exception as error:
         call.last_error = error  # as it is: what a page does has nothing to do with the provider

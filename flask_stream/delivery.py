@@ -18,7 +18,7 @@ from .events import Done, Failed, Start
 from .formats import Streamed, Unterminated
 from .run import ClientLeft
 from .server import Connection
-from .told import logger
+from .told import call_all
 
 _TERMINAL = (Done, Failed)
 
@@ -43,7 +43,10 @@ class Answer(Protocol):
         """Why it is to end, once it is."""
 
     def batches(self) -> Generator[Batch, None, None]:
-        """`start` alone first, `done` or `failed` alone last.
+        """What is to be sent, in order; the last event of all is `done` or `failed`.
+
+        An empty batch has the headers leave where nothing else can be sent yet. An exception that
+        is thrown in, for an event that cannot be sent, ends it.
 
         :raises ClientLeft: it was ended by that.
         """
@@ -52,7 +55,7 @@ class Answer(Protocol):
         """Have its batches end; from any thread."""
 
     def close(self) -> None:
-        """Nobody reads it any more. May be called again."""
+        """Nobody reads it any more: by the thread that has read it. May be called again."""
 
 
 class Delivery:
@@ -89,70 +92,69 @@ class Delivery:
         :raises Unterminated: the run failed, and the format has no word for that.
         """
         batches = self.answer.batches()
-        holds_lock = False
+        has_lock = False
         try:
             yield b""
-            batch: Batch | None = self._with_heartbeat(next(batches))
+            batch = next(batches, None)
             while batch is not None:
                 error: Exception | None = None
                 try:
-                    data = format.encode(batch)
+                    data = format.encode(self._with_heartbeat(batch))
                 except Unterminated:
                     raise
-                except Exception:  # of an app's own event, changed since it was made
-                    data, error = _up_to_the_failing(format, batch)
+                except Exception as told:  # of an app's own event, changed since it was made
+                    data, error = b"", told
                 if data or not self._has_begun:  # the headers leave with the first bytes
+                    has_lock = True
                     self.lock.acquire()
-                    holds_lock = True
                     self._sent_at = None
                     yield data
                     self._sent_at = time.monotonic()
                     self._has_begun = True
-                    if not isinstance(batch[-1], _TERMINAL):  # behind those nothing may come
-                        holds_lock = False
+                    if not (batch and isinstance(batch[-1], _TERMINAL)):  # behind those is nothing
                         self.lock.release()
+                        has_lock = False
                 batch = next(batches, None) if error is None else batches.throw(error)
         except ClientLeft:
             format.cut()
+        except GeneratorExit:  # a write has failed, or another response goes out
+            self.connection.release()
+            raise
         finally:
             self._sent_at = time.monotonic()  # a write that failed is over, too
             batches.close()  # now, and not when it is collected
             self.answer.close()  # its batches may never have been asked for
-            if not holds_lock:
+            if not has_lock:
                 self.lock.acquire()
-            self.finish()
+            self.call_at_end()
 
-    def drain(self) -> None:
-        """Read an answer whose format has nothing to send before its end.
+    def read_to_end(self) -> None:
+        """Have an answer whose format has nothing to send before its end come to that.
 
-        :raises ClientLeft: the client has.
+        :raises ClientLeft: the client has left.
         """
         try:
             for _ in self.answer.batches():
                 pass
         finally:
             self.lock.acquire()
-            self.finish()
+            self.call_at_end()
 
     def close(self) -> None:
-        """The response is over, or given up. May be called again."""
+        """The response is over, or given up. By its request's thread; may be called again."""
         try:
             self.answer.close()
         finally:
-            self.finish()
+            self.call_at_end()
             self.connection.release()
 
-    def finish(self) -> None:
+    def call_at_end(self) -> None:
         """Nothing is sent any more: let those go who wait for that; once."""
-        while self.at_end:
-            try:
-                self.at_end.pop()()
-            except Exception:
-                logger.exception("Run %s: the clean-up of its response failed", self.answer.id)
+        call_all(self.at_end, f"The response of run {self.answer.id}")
 
     def _with_heartbeat(self, batch: Batch) -> Batch:
-        """What an answer begins with; and how long this connection may be silent."""
-        if self.connection.beat is None:
+        """The batch; and in what an answer begins with, how long this connection may be silent."""
+        if self._has_begun or self.connection.beat is None:
             return batch
         return [
             replace(event, heartbeat=self.heartbeat) if isinstance(event, Start) else event
@@ -208,14 +210,3 @@ class Delivery:
         """Wake the thread that is blocked in a write. While the connection is its own."""
         if self._sent_at is None:
             self.connection.hang_up()
-
-
-def _up_to_the_failing(format: Streamed, batch: Batch) -> tuple[bytes, Exception | None]:
-    """The bytes of the events before the first one that cannot be encoded, and why it cannot."""
-    whole = b""
-    for event in batch:
-        try:
-            whole += format.encode([event])
-        except Exception as error:
-            return whole, error
-    return whole, None

@@ -19,11 +19,11 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from . import config, web
-from .awaited import awaited
 from .caches import keep_refusals_from_caches
 from .call import Call, current_call, this_request
 from .errors import FlaskStreamError
 from .formats import choose
+from .prepared import prepared
 from .refusals import as_http_error, telling_in_debug_mode
 from .response import close_unsent, head_response, respond
 from .route import Route, check_view, wrong_order
@@ -233,7 +233,7 @@ def _dispatch(
             if route.on_finish is not None:
                 call.add(route.on_finish)
             timing = route.timing(call.app.config)
-            with awaited(format, call, timing, began) as (run, delivery):
+            with prepared(format, call, timing, began) as (run, delivery):
                 value = view(*args, **kwargs)
                 return respond(value, format, call, run, delivery, timing)
         except Exception as error:

@@ -11,7 +11,7 @@ from flask import Response, current_app, request, stream_with_context
 from werkzeug.wrappers import Response as WSGIResponse
 
 from . import advice
-from .body import Frames, StreamedResponse, response_class
+from .body import Body, StreamedResponse, response_class
 from .caches import vary
 from .call import Call, this_request
 from .complete import complete
@@ -43,7 +43,7 @@ def respond(
 
     Called by the view's own thread, in its request's context.
 
-    :param run: what `awaited` has made.
+    :param run: what `prepared` has made.
     :param delivery: the run's, likewise.
     :raises SourceError: it is nothing that a view may return; the message says what to do.
     :raises RunError, HTTPException, Exception: what the opening of the run raises.
@@ -64,17 +64,13 @@ def respond(
         discard(value)
         raise
     run.open(batches)
-    call.begun(run)
-    try:
-        advice.of_server(call.request.environ, delivery.connection, delivery.heartbeat)
-        advice.of_extensions(call.app.extensions)
-        if format.is_complete:
-            response = complete(run, delivery, format, call)
-        else:
-            response = _streamed(delivery, format, call, timing)
-    except BaseException:
-        delivery.close()
-        raise
+    call.hand_over(run, delivery)
+    advice.of_server(call.request.environ, delivery.connection, delivery.heartbeat)
+    advice.of_extensions(call.app.extensions)
+    if format.is_complete:
+        response = complete(run, delivery, format, call)
+    else:
+        response = _streamed(delivery, format, call, timing)
     vary(response)
     return response
 
@@ -97,9 +93,9 @@ def _streamed(delivery: Delivery, format: Streamed, call: Call, timing: Timing) 
     body: Iterator[bytes] = stream_with_context(delivery.stream(format))
     # Flask 3.1.2 and later tear the request down twice unless the first item is taken here.
     next(body)
-    frames = Frames(body, delivery, format.comment)
-    response = response_class()(frames, mimetype=format.mimetype, headers=format.headers)
-    response.frames = frames  # type: ignore[attr-defined]
+    stream_body = Body(body, delivery, format.comment)
+    response = response_class()(stream_body, mimetype=format.mimetype, headers=format.headers)
+    response.stream_body = stream_body  # type: ignore[attr-defined]
     response.call_on_close(delivery.close)
     call.state.response = ref(response)
     return response

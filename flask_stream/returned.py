@@ -44,7 +44,7 @@ class _Opening:
         self._iterator = iter(self._items)
         adapted = adapt_items(self._items, self._iterator, bounds().event_bytes)
         if isinstance(adapted, Source):
-            adapted = self._relayed = relay_batches(adapted)
+            adapted = self._relayed = relay_batches(adapted, reads_rest=False)
         return adapted
 
     def close(self) -> None:

@@ -14,10 +14,10 @@ from .batches import Batch, parts
 from .errors import RunError, TooLong
 from .events import Done, Event, Meta, Start, Text, Usage
 from .failed import failed_run, of_provider
-from .providers.under_way import Relays, apart, relays
+from .providers.under_way import Relays, current_relays, outside_run
 from .result import Result, utf16_length
 from .signals import log_end, send, stream_finished, stream_first_text, stream_started
-from .told import logger
+from .told import call_all, logger
 
 Callback = Callable[[Result], object]
 
@@ -33,7 +33,7 @@ _TOTALLED = (Meta, Usage)
 class Run:
     """One answer on its way: from before its view is called, which gives its batches.
 
-    :param relayed: what the view relays, and then the run.
+    :param relays: the providers' streams that the view reads, and then the run.
     :param callbacks: called once, with the Result, before the terminal event leaves. The
         list may still grow while the run goes on.
     :param sender: the Flask app, for the signals.
@@ -52,7 +52,7 @@ class Run:
     def __init__(
         self,
         *,
-        relayed: Relays,
+        relays: Relays,
         callbacks: list[Callback],
         sender: object,
         name: str,
@@ -62,7 +62,7 @@ class Run:
         self.id = secrets.token_hex(16)
         self.result = Result(self.id)
         self.ending: RunError | ClientLeft | None = None
-        self.relays = relayed
+        self.relays = relays
         self.began = began
         self.at_end: list[Callable[[], None]] = []
         self.opened = self.over = False
@@ -105,7 +105,7 @@ class Run:
             else:
                 self.relays.let_go()
         finally:
-            self._finish()
+            self._call_at_end()
 
     def batches(self) -> Generator[Batch, None, None]:
         """`start` alone first, exactly one of `done` and `failed` alone last.
@@ -120,7 +120,7 @@ class Run:
                 raise self.ending
             yield [Start(self.id)]
             try:
-                batch = self._first
+                batch, self._first = self._first, None
                 while batch is not None:
                     for at, part in enumerate(parts(batch)):
                         if at and self.ending is not None:  # since while the last one was written
@@ -139,8 +139,7 @@ class Run:
             except Exception as error:
                 self._fail(of_provider(error, begun=True))
             yield [self._terminal()]
-            for source in self.relays.sources[-1:]:
-                source.finish()
+            self.relays.read_rest()
         finally:
             # Reached at the end, by ClientLeft, and by GeneratorExit where a write failed.
             self.close()
@@ -153,7 +152,7 @@ class Run:
                 self._fail(self.ending)  # nobody took the words, so nobody can be told
             self._settle("failed" if self.result.error else "disconnected")
         finally:
-            self._finish()
+            self._call_at_end()
 
     def end(self, ending: RunError | ClientLeft) -> None:
         """Have the run end, for this reason if it is the first one; from any thread.
@@ -172,7 +171,7 @@ class Run:
         """
         batch: Batch | None = []
         if self.ending is None:
-            token = relays.set(self.relays)
+            token = current_relays.set(self.relays)
             try:
                 if self._iterator is None:
                     self._iterator = iter(self._given)
@@ -185,7 +184,7 @@ class Run:
                         raise RuntimeError(told) from error
                     raise
             finally:
-                relays.reset(token)
+                current_relays.reset(token)
         # What has come to its own end meanwhile is whole, if all that it was made of is.
         if self.ending is not None and not (batch is None and self.relays.whole):
             raise self.ending
@@ -248,7 +247,7 @@ class Run:
         # The list may grow while it is gone through: a callback may add another.
         for callback in self._callbacks:
             try:
-                apart(callback, result)
+                outside_run(callback, result)
             except Exception as error:
                 if result.error is None:
                     self._fail(error)
@@ -267,20 +266,16 @@ class Run:
         self.relays.stop()  # the app's clean-up buys nothing more, and waits for nobody
         close = getattr(self._given, "close", None)
         if close is not None:
-            token = relays.set(self.relays)
+            token = current_relays.set(self.relays)
             try:
                 close()
             except (Exception, GeneratorExit):  # of a relay that its clean-up reads
                 logger.exception("Run %s: closing what the view returned failed", self.id)
             finally:
-                relays.reset(token)
+                current_relays.reset(token)
         self.relays.close(warn=self._settled)  # where it has come to its own end
 
-    def _finish(self) -> None:
+    def _call_at_end(self) -> None:
         """Let everybody go who keeps something for the run; once."""
         self.over = True
-        while self.at_end:
-            try:
-                self.at_end.pop()()
-            except Exception:
-                logger.exception("Run %s: its clean-up failed", self.id)
+        call_all(self.at_end, f"Run {self.id}")

@@ -33,7 +33,7 @@ def new_poll() -> Any:
 
 
 class Connection:
-    """The connection to a run's client, as far as the server shows it.
+    """The connection to a delivery's client, as far as the server shows it.
 
     :ivar socket: None where the environ names none, and for HTTP/2, whose connections carry
         other requests too.
@@ -82,7 +82,7 @@ class Connection:
         return bool(seen & ~_RDHUP)
 
     def hang_up(self) -> None:
-        """Wake whoever is blocked in a write to the client; only while the run is not over."""
+        """Wake whoever is blocked in a write to the client. While the connection is its own."""
         if self.socket is not None:
             with suppress(OSError):  # it is gone already
                 # Never the TLS socket's own: it would change what the writer is using.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from blinker import NamedSignal, Namespace
 
-from .providers.under_way import apart
+from .providers.under_way import outside_run
 from .result import Result
 from .told import Fields, logger
 
@@ -23,7 +23,7 @@ stream_finished = _signals.signal("stream-finished")
 def send(signal: NamedSignal, sender: object, result: Result) -> None:
     """Send a signal; a receiver that fails costs the answer nothing."""
     try:
-        apart(lambda result: signal.send(sender, result=result), result)
+        outside_run(lambda result: signal.send(sender, result=result), result)
     except Exception:
         logger.exception("Run %s: a receiver of %s failed", result.id, signal.name)
 

@@ -11,7 +11,7 @@ import json
 import logging
 import re
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from types import TracebackType
 from typing import Any
@@ -198,3 +198,19 @@ def _frames(error: BaseException) -> Iterator[str]:
             yield f"    ({left_out} frames left out)"
         for text in traceback.format_list(part):
             yield from (f"  {one_line(line, _MOST_OF_FIELD)}" for line in text.splitlines())
+
+
+def call_all(waiting: list[Callable[[], None]], whose: str) -> None:
+    """Call those who wait for an end, the last one first, each once; log who fails.
+
+    :param waiting: it may still grow; afterwards it is empty.
+    """
+    while waiting:
+        try:
+            call = waiting.pop()
+        except IndexError:  # somebody else has taken the last one
+            return
+        try:
+            call()
+        except Exception:
+            logger.exception("%s: the clean-up at its end failed", whose)

@@ -57,22 +57,22 @@ class Watcher:
         self._must_notify = False
         self._stopping_since: float | None = None
 
-    def watch_run(self, run: Run, timing: Timing, environ: Environ) -> None:
-        """Look after a run until it is over.
-
-        :param environ: of the request that it runs in, by whose thread this is called.
-        """
+    def watch_run(self, run: Run, timing: Timing) -> None:
+        """Look after a run until it is over."""
         run.at_end.append(lambda: self._leave(run))
         with self._lock:
-            self._worker = worker_of(environ) or self._worker
-            self._must_notify = serves_one_at_a_time(environ)
             self._runs[run] = timing
             self._start()
 
-    def watch_delivery(self, delivery: Delivery) -> None:
-        """Look after a delivery until nothing of it is sent any more."""
+    def watch_delivery(self, delivery: Delivery, environ: Environ) -> None:
+        """Look after a delivery until nothing of it is sent any more.
+
+        :param environ: of its request, by whose thread this is called.
+        """
         delivery.at_end.append(lambda: self._leave(delivery))
         with self._lock:
+            self._worker = worker_of(environ) or self._worker
+            self._must_notify = serves_one_at_a_time(environ)
             self._deliveries.add(delivery)
             self._start()
 

@@ -10,4 +10,4 @@ from flask_stream.run import Run
 
 def bare_run() -> Run:
     began = time.monotonic()
-    return Run(relayed=Relays(), callbacks=[], sender=None, name="-", began=began, debug=False)
+    return Run(relays=Relays(), callbacks=[], sender=None, name="-", began=began, debug=False)

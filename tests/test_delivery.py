@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from flask_stream import Data, Event, RunError, Text, sse
+from flask_stream import RunError, Text, sse
 from flask_stream.batches import Batch
 from flask_stream.delivery import Delivery
 from flask_stream.events import Done, Start
-from flask_stream.formats import FORMATS, Streamed
 from flask_stream.formats.native import Native
 from flask_stream.run import ClientLeft, Run
 from flask_stream.server import Connection
@@ -134,28 +133,11 @@ def test_who_waits_for_a_deliverys_end_is_told_once_whatever_they_do() -> None:
     assert told == ["last", "first"]
 
 
-# -- what a format must be like ----------------------------------------------------------------
+def test_an_answer_that_can_send_nothing_yet_has_the_headers_leave() -> None:
+    body = delivery_of(Follower([[], *GIVEN])).stream(Native())
+    assert [next(body), next(body)] == [b"", b""]
+    assert [event.type for event in sse.decode(body)] == ["start", "text", "text", "done"]
 
 
-def unsendable() -> Event:
-    event = Data("progress", {"done": 1})
-    event.data["done"] = object()  # since it was made
-    return event
-
-
-@pytest.mark.parametrize(
-    "format", [each for each in FORMATS.values() if issubclass(each, Streamed)]
-)
-def test_a_format_remembers_nothing_of_a_batch_that_it_cannot_encode(
-    format: type[Streamed],
-) -> None:
-    events: list[Event] = [Text("one "), Text("two "), unsendable(), Text("three")]
-    tried, fresh = format(), format()
-    try:
-        tried.encode(events)
-    except (TypeError, ValueError):
-        pass  # a format that leaves such an event out has nothing to fail by
-    sendable = [event for event in events if isinstance(event, Text)]
-    assert b"".join(tried.encode([e]) for e in sendable) == b"".join(
-        fresh.encode([e]) for e in sendable
-    )
+def test_an_answer_of_which_all_has_been_read_has_a_body_without_bytes() -> None:
+    assert b"".join(delivery_of(Follower([])).stream(Native())) == b""

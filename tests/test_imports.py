@@ -86,7 +86,7 @@ ORDER = [
     "complete",
     "returned",
     "refusals",
-    "awaited",
+    "prepared",
     "body",
     "response",
     "web",

@@ -477,7 +477,7 @@ def test_the_watcher_survives_what_it_cannot_tell(log: Logged) -> None:
 
     watcher._tick = tick  # type: ignore[method-assign]
     run = bare_run()
-    watcher.watch_run(run, Timing(idle=1, max=None, shutdown=None), {})
+    watcher.watch_run(run, Timing(idle=1, max=None, shutdown=None))
     assert twice.wait(9)
     del watcher._tick
     thread = watcher._thread

@@ -59,8 +59,8 @@ class Streamed(Format):
     def encode(self, events: list[Event]) -> bytes:
         """What leaves for a batch; b"" for nothing.
 
-        :raises TypeError, ValueError: an event cannot be encoded. Then it is as if the batch had
-            not been given: its events are given again one by one, up to the one that cannot be.
+        :raises TypeError, ValueError: an event cannot be encoded. Nothing of its batch leaves, and
+            the run fails.
         :raises Unterminated: the run failed, and the format has no word for that.
         """
 

@@ -109,9 +109,6 @@ class ChatReader(Reader):
         content = delta.get("content")
         if self.turn.complete and (content or delta.get("tool_calls")):
             self.turn.complete = False  # it goes on behind a stop reason: a gateway with tools
-        if isinstance(content, str) and delta.keys() <= _PLAIN:
-            self.text(content)
-            return
         self.reasoning(delta)
         if isinstance(content, str):
             self.text(content)

@@ -20,7 +20,7 @@ from .reader import Reader
 from .source import Source
 from .surrogates import Mender
 from .turn import DONE, Turn
-from .under_way import Relays, bounds, relays
+from .under_way import Relays, bounds, current_relays
 
 _READERS: dict[str, type[Reader]] = {
     "anthropic": AnthropicReader,
@@ -67,10 +67,10 @@ def relay_batches(source: Source, *, reads_rest: bool = True) -> Batches:
 
     :param reads_rest: of the body, behind the provider's last word, before this ends, so that
         the connection can be used again. Without, whoever has read a whole answer calls
-        `source.finish()`, which does it: once that word has been passed on.
+        `source.read_rest()`, which does it: once that word has been passed on.
     :raises ProviderError: as `relay`.
     """
-    among = relays.get()
+    among = current_relays.get()
     if among is not None:
         among.expect(source)
     return _batches(source, reads_rest)
@@ -78,7 +78,7 @@ def relay_batches(source: Source, *, reads_rest: bool = True) -> Batches:
 
 def _one_by_one(batches: Batches) -> Generator[Event, None, Result]:
     """For an app's generator, which may say something of its own between any two events."""
-    among = relays.get()
+    among = current_relays.get()
     begun: set[str] = set()
     try:
         while True:
@@ -101,7 +101,7 @@ def _one_by_one(batches: Batches) -> Generator[Event, None, Result]:
 
 def _batches(source: Source, reads_rest: bool) -> Batches:
     step, turn = Result(), Turn()
-    among = relays.get()
+    among = current_relays.get()
     source.begun = True
     if among is not None:
         among.begin(source, step)
@@ -123,7 +123,7 @@ def _batches(source: Source, reads_rest: bool) -> Batches:
             source.asked_at = None  # what is still to be done is not the provider's to hurry
         error = _failure(source, step, turn, among)
         if reads_rest:
-            source.finish()
+            source.read_rest()
             _stop_here(among)  # whatever comes behind it in the app's generator
         if error is not None:
             raise error

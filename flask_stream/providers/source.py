@@ -86,7 +86,7 @@ class Source(ABC):
                 return
             yield dicts
 
-    def finish(self) -> None:
+    def read_rest(self) -> None:
         """Read what is left, for a moment, so that the connection can be used again."""
         if self._rest is not None and not self.closed and self._may_read_on():
             try:

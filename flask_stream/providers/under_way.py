@@ -101,6 +101,11 @@ class Relays:
             for source in self.sources:
                 source.watched = False
 
+    def read_rest(self) -> None:
+        """Of the last one, so that its connection can be used again."""
+        for source in self.sources[-1:]:
+            source.read_rest()
+
     def close(self, *, warn: bool) -> None:
         """Release what is still open.
 
@@ -132,19 +137,19 @@ class Relays:
 
 
 # Those of whoever takes the next item: a view, or a run.
-relays: ContextVar[Relays | None] = ContextVar("relays", default=None)
+current_relays: ContextVar[Relays | None] = ContextVar("current_relays", default=None)
 
 
 def bounds() -> Bounds:
     """What a stream that is read now is held to."""
-    among = relays.get()
+    among = current_relays.get()
     return Bounds() if among is None else among.bounds
 
 
-def apart(function: Callable[[A], R], argument: A) -> R:
+def outside_run(function: Callable[[A], R], argument: A) -> R:
     """Call it; what it relays is none of the run's, which may be over."""
-    token = relays.set(None)
+    token = current_relays.set(None)
     try:
         return function(argument)
     finally:
-        relays.reset(token)
+        current_relays.reset(token)

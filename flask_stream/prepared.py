@@ -16,7 +16,7 @@ from .watch import Timing, watcher
 
 
 @contextmanager
-def awaited(
+def prepared(
     format: AnyFormat, call: Call, timing: Timing, began: float
 ) -> Iterator[tuple[Run, Delivery]]:
     """The run that a view is about to give, and its delivery, watched until both are over.
@@ -31,7 +31,7 @@ def awaited(
     """
     run = Run(
         callbacks=call.callbacks,
-        relayed=call.relayed,
+        relays=call.relays,
         sender=call.app,
         name=call.request.endpoint or "-",
         began=began,
@@ -42,10 +42,12 @@ def awaited(
     # that a FIN has closed; before the headers there can be none.
     connection.notices_fin = format.is_complete or not format.comment
     delivery = Delivery(run, connection, call.app.config["STREAM_HEARTBEAT"])
-    watcher().watch_run(run, timing, call.request.environ)
-    watcher().watch_delivery(delivery)
+    watcher().watch_delivery(delivery, call.request.environ)
+    watcher().watch_run(run, timing)
+    responded = False
     try:
         yield run, delivery
+        responded = True
     except (ClientLeft, GeneratorExit) as error:  # GeneratorExit: of a relay that the view reads
         ending = error if isinstance(error, ClientLeft) else run.ending
         if isinstance(ending, ClientLeft):
@@ -55,4 +57,6 @@ def awaited(
         if not run.opened:
             # The run of a view that this one has called may read what this one has begun.
             run.give_up(closing=call.callbacks_of_run is None and not call.response_reads_relayed)
-            delivery.finish()
+            delivery.call_at_end()
+        elif not responded:  # as a response could not be made, or its thread is being ended
+            delivery.close()
