@@ -110,7 +110,10 @@ class Delivery:
                     self._sent_at = None
                     yield data
                     self._sent_at = time.monotonic()
-                    self._has_begun = True
+                    if not self._has_begun:
+                        # From here on a comment can ask a client that has closed its half, if
+                        # any can be sent.
+                        self._has_begun = self.connection.notices_fin = True
                     if not (batch and isinstance(batch[-1], _TERMINAL)):  # behind those is nothing
                         self.lock.release()
                         has_lock = False
@@ -122,11 +125,13 @@ class Delivery:
             raise
         finally:
             self._sent_at = time.monotonic()  # a write that failed is over, too
-            batches.close()  # now, and not when it is collected
-            self.answer.close()  # its batches may never have been asked for
-            if not has_lock:
-                self.lock.acquire()
-            self.call_at_end()
+            try:
+                batches.close()  # now, and not when it is collected
+                self.answer.close()  # its batches may never have been asked for
+            finally:
+                if not has_lock:
+                    self.lock.acquire()
+                self.call_at_end()
 
     def read_to_end(self) -> None:
         """Have an answer whose format has nothing to send before its end come to that.

@@ -87,9 +87,7 @@ def _warn_of_own_events(value: Any) -> None:
 
 
 def _streamed(delivery: Delivery, format: Streamed, call: Call, timing: Timing) -> Response:
-    connection = delivery.connection
-    connection.notices_fin = True
-    connection.limit(timing.idle)
+    delivery.connection.limit(timing.idle)
     body: Iterator[bytes] = stream_with_context(delivery.stream(format))
     # Flask 3.1.2 and later tear the request down twice unless the first item is taken here.
     next(body)

@@ -26,7 +26,6 @@ class ClientLeft(Exception):
     """Nobody reads the run any more."""
 
 
-_NOTHING = Meta()
 _TOTALLED = (Meta, Usage)
 
 
@@ -145,7 +144,12 @@ class Run:
             self.close()
 
     def close(self) -> None:
-        """End the run if it has not ended: the client has left. May be called again."""
+        """End the run if it has not ended: the client has left. May be called again.
+
+        By the thread that reads it; `end` is for all others.
+        """
+        if self.ending is None and not self._settled:
+            self.ending = ClientLeft()  # whoever reads on all the same is told of no good end
         try:
             self._close()
             if isinstance(self.ending, RunError) and not self._settled:
@@ -194,7 +198,7 @@ class Run:
         """The batch as it is told: usage as the run's total, and nothing that says nothing."""
         for event in batch:
             if isinstance(event, _TOTALLED):
-                return [self._total_of(event) for event in batch if event != _NOTHING]
+                return [self._total_of(event) for event in batch if not _says_nothing(event)]
         return batch
 
     def _total_of(self, event: Event) -> Event:
@@ -279,3 +283,7 @@ class Run:
         """Let everybody go who keeps something for the run; once."""
         self.over = True
         call_all(self.at_end, f"Run {self.id}")
+
+
+def _says_nothing(event: Event) -> bool:
+    return isinstance(event, Meta) and not event.payload()

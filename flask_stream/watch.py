@@ -59,22 +59,22 @@ class Watcher:
 
     def watch_run(self, run: Run, timing: Timing) -> None:
         """Look after a run until it is over."""
-        run.at_end.append(lambda: self._leave(run))
         with self._lock:
+            self._start()  # which may fail: then there is nothing to look after
             self._runs[run] = timing
-            self._start()
+        run.at_end.append(lambda: self._leave(run))
 
     def watch_delivery(self, delivery: Delivery, environ: Environ) -> None:
         """Look after a delivery until nothing of it is sent any more.
 
         :param environ: of its request, by whose thread this is called.
         """
-        delivery.at_end.append(lambda: self._leave(delivery))
         with self._lock:
+            self._start()  # which may fail: then there is nothing to look after
             self._worker = worker_of(environ) or self._worker
             self._must_notify = serves_one_at_a_time(environ)
             self._deliveries.add(delivery)
-            self._start()
+        delivery.at_end.append(lambda: self._leave(delivery))
 
     @property
     def _is_idle(self) -> bool:

@@ -141,3 +141,30 @@ def test_an_answer_that_can_send_nothing_yet_has_the_headers_leave() -> None:
 
 def test_an_answer_of_which_all_has_been_read_has_a_body_without_bytes() -> None:
     assert b"".join(delivery_of(Follower([])).stream(Native())) == b""
+
+
+# -- runs that are read in an odd order ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("taken", [0, 1, 2])
+def test_who_reads_on_after_a_run_was_closed_is_told_of_no_good_end(taken: int) -> None:
+    run = opened(iter([[Text("one")], [Text("two")]]))
+    batches = run.batches()
+    for _ in range(taken):
+        next(batches)
+    run.close()
+    assert run.result.outcome == "disconnected"
+    with pytest.raises(ClientLeft):
+        list(batches)
+
+
+class Own(Text):
+    """An app's own class of words, which says more on the wire."""
+
+    def payload(self) -> dict[str, Any]:
+        return {"text": self.text, "spoken": True}
+
+
+def test_an_apps_own_class_of_words_is_sent_as_it_says() -> None:
+    (event,) = sse.decode([Native().encode([Own("one")])])
+    assert (event.type, event.data) == ("text", '{"text":"one","spoken":true}')

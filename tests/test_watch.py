@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from flask import Response
 from werkzeug.serving import make_server
 
 from flask_stream import ProviderError, Result, Text, relay, watch
@@ -44,6 +45,48 @@ def connect(site: Site) -> Iterator[Callable[[], Client]]:
     """Ask the site over a real connection."""
     with serving(site) as port:
         yield lambda: Client(port).ask("POST", "/")
+
+
+# -- clients that close their half -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("waits", ["an after_request function", "a view behind another one"])
+def test_a_client_that_has_closed_its_half_gets_its_answer_however_late_that_begins(
+    site: Site, monkeypatch: pytest.MonkeyPatch, waits: str
+) -> None:
+    ticks: list[int] = []
+    hints = watch._hints
+
+    def counting(deliveries: Any) -> Any:
+        ticks.append(len(deliveries))
+        return hints(deliveries)
+
+    def wait() -> None:
+        """Until the watcher has looked at the client's end often enough to take it for gone."""
+        seen = len(ticks)
+        until(lambda: len(ticks) > seen + 2, "nobody looks at the client")
+
+    monkeypatch.setattr(watch, "_hints", counting)
+    inner = site.stream.response(lambda: iter(["one ", "two"]))
+
+    @site.view
+    def view() -> Any:
+        answer = inner()
+        if waits == "a view behind another one":
+            wait()
+        return answer
+
+    if waits == "an after_request function":
+
+        @site.app.after_request
+        def after(response: Response) -> Response:
+            wait()
+            return response
+
+    with serving(site) as port, Client(port) as client:
+        client.send("POST", "/").half_close()
+        events = events_of([client.head().whole()])
+    assert (said(events), events[-1][0]) == ("one two", "done")
 
 
 # -- clients that leave -----------------------------------------------------------------------
@@ -367,3 +410,18 @@ def test_a_fork_has_a_watcher_of_its_own() -> None:
         [sys.executable, "-c", FORKING], capture_output=True, text=True, timeout=DEADLINE
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_watcher_that_cannot_be_started_has_nothing_to_look_after(
+    site: Site, own_watcher: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    site.view(lambda: iter(["one"]))
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        assert site.ask().status_code == 500
+    assert not watch.watcher()._runs
+    assert not watch.watcher()._deliveries
+    assert said(site.events()) == "one"

@@ -19,7 +19,8 @@ class Native(Streamed):
 
 
 def _frame(event: Event) -> str:
-    if isinstance(event, Words):  # nearly all that there is
+    # Nearly all that there is; an app's own class may have a payload of its own.
+    if isinstance(event, Words) and type(event).payload is Words.payload:
         return f'event: {event.kind}\ndata: {{"text":{sse.to_json(event.text)}}}\n\n'
     if isinstance(event, Step):
         return ""
