@@ -8,6 +8,9 @@ from collections.abc import Set
 #: Events that EventSource fires itself (WHATWG HTML, section 9.2.2).
 OF_EVENTSOURCE = frozenset({"error", "open", "message"})
 
+# Of those that an app may not yield by their class either, or that no page is told.
+_SENT_BY_US = frozenset({"start", "step", "done", "failed"})
+
 
 def check_name(name: object, reserved: Set[str]) -> None:
     """Refuse a name that no event of the app's own may have.
@@ -22,6 +25,11 @@ def check_name(name: object, reserved: Set[str]) -> None:
         raise ValueError(
             f"{name!r} cannot be an event name: it must not be empty nor hold CR, LF "
             'or NUL, which would break the SSE frame. Use a word like "progress".'
+        )
+    if name in _SENT_BY_US:
+        raise ValueError(
+            f"{name!r} is the name of an event that Flask-Stream makes itself, so Data may not "
+            "use it. Choose another name."
         )
     if name in reserved:
         raise ValueError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import anthropic
@@ -124,8 +124,8 @@ def test_a_view_that_is_async_def_is_refused_where_it_is_written(site: Site) -> 
             site.stream.response(view)
 
 
-@pytest.mark.parametrize("wire", WIRES)
-def test_a_complete_answer_is_refused(site: Site, provider: Provider, wire: str) -> None:
+def complete_answer(provider: Provider, wire: str) -> Any:
+    """What an SDK gives that was not asked to stream."""
     answers = {
         "anthropic": {"type": "message", "role": "assistant", "content": []},
         "openai_chat": {"object": "chat.completion", "choices": []},
@@ -133,12 +133,40 @@ def test_a_complete_answer_is_refused(site: Site, provider: Provider, wire: str)
     }
     provider.run(lambda exchange: exchange.answer(200, answers[wire]))
     asked: Any = {"model": "m"}
-    create = {
-        "anthropic": lambda: provider.anthropic.messages.create(max_tokens=1, messages=[], **asked),
-        "openai_chat": lambda: provider.openai.chat.completions.create(messages=[], **asked),
-        "openai_responses": lambda: provider.openai.responses.create(input="?", **asked),
-    }
-    message = refusal(site, create[wire])
+    if wire == "anthropic":
+        return provider.anthropic.messages.create(max_tokens=1, messages=[], **asked)
+    if wire == "openai_chat":
+        return provider.openai.chat.completions.create(messages=[], **asked)
+    return provider.openai.responses.create(input="?", **asked)
+
+
+def yielding(*items: Any) -> Iterator[Any]:
+    yield from items
+
+
+ANSWERED: dict[str, Callable[[Any], Any]] = {
+    "returned": lambda answer: answer,
+    "in a list": lambda answer: [answer],
+    "yielded": yielding,
+    "yielded behind a word": lambda answer: yielding("one", answer),
+}
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("how", ANSWERED)
+def test_a_complete_answer_is_refused(
+    site: Site, provider: Provider, caplog: pytest.LogCaptureFixture, wire: str, how: str
+) -> None:
+    def view() -> Any:
+        return ANSWERED[how](complete_answer(provider, wire))
+
+    if how == "yielded behind a word":
+        site.view(view)
+        name, failed = site.events()[-1]
+        assert (name, failed["code"]) == ("failed", "internal")
+        message = caplog.text
+    else:
+        message = refusal(site, view)
     kind = {"anthropic": "Message", "openai_chat": "ChatCompletion"}.get(wire, "Response")
     assert f"a {kind}, a complete answer" in message
     assert "stream=True" in message

@@ -34,7 +34,7 @@ def read(items: Iterable[object]) -> Iterator[list[Event]]:
                 _warn_of_frame(item)
         else:
             discard(item)
-            raise SourceError(_refusal(item))
+            raise SourceError(refusal(item))
         yield mender.feed([event])  # also where that is nothing: here the run can end
     if events := mender.end():
         yield events
@@ -84,12 +84,23 @@ def _check_subclass(event: Event) -> None:
         )
 
 
-def _refusal(item: object) -> str:
+def refusal(item: object) -> str:
+    """Why an item cannot be streamed, and what to do."""
     of_kind = with_article(type(item).__name__)
     if shapes.is_langchains(item):
         return (
             f"A view yielded {of_kind}, one of LangChain's messages. Yield its text: "
             "«yield chunk.text»."
+        )
+    if shapes.is_answer_among_items(item):
+        return (
+            f"A view yielded {of_kind}, a complete answer. To stream it, ask for it with "
+            "stream=True, and pass that on with «yield from relay(stream)»; or yield its text."
+        )
+    if shapes.is_manager(item) or shapes.is_iterated(item):
+        return (
+            f"A view yielded {of_kind}, a provider's stream. Pass it on with «yield from "
+            "relay(stream)», or return the stream itself."
         )
     if shapes.is_item(item) or class_names(item, *shapes.SDKS):
         return (

@@ -94,6 +94,15 @@ def is_answer(obj: object) -> bool:
     return kind in ("chat.completion", "response", "message")
 
 
+def is_answer_among_items(obj: object) -> bool:
+    """The same of what stands where a stream's items do.
+
+    By its class alone: a dialect's chunk may say that it is a whole answer, and the items of
+    OpenAI's older completions are of the answer's class.
+    """
+    return bool(class_names(obj, *SDKS) & (_ANSWERS - {"Completion"}))
+
+
 def is_item(obj: object) -> bool:
     """Whether `obj` is what a stream of one of the three wires consists of, as an SDK has it."""
     if not hasattr(obj, "model_dump"):
