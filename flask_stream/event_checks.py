@@ -28,8 +28,8 @@ def check_name(name: object, reserved: Set[str]) -> None:
         )
     if name in _SENT_BY_US:
         raise ValueError(
-            f"{name!r} is the name of an event that Flask-Stream makes itself, so Data may not "
-            "use it. Choose another name."
+            f"{name!r} is one of Flask-Stream's own event names, and it alone sends that event. "
+            "Choose another name."
         )
     if name in reserved:
         raise ValueError(
