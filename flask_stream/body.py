@@ -72,8 +72,8 @@ def response_class() -> type[Response]:
 class _Closing:
     """The body as the server gets it, whose close is the response's."""
 
-    def __init__(self, frames: Body, close: Callable[[], None]) -> None:
-        self._body = iter(frames)
+    def __init__(self, body: Body, close: Callable[[], None]) -> None:
+        self._body = iter(body)
         self.close = close
 
     def __iter__(self) -> Iterator[bytes]:

@@ -98,8 +98,10 @@ class Delivery:
             batch = next(batches, None)
             while batch is not None:
                 error: Exception | None = None
+                if not self._has_begun:
+                    batch = self._with_heartbeat(batch)
                 try:
-                    data = format.encode(self._with_heartbeat(batch))
+                    data = format.encode(batch)
                 except Unterminated:
                     raise
                 except Exception as told:  # of an app's own event, changed since it was made
@@ -158,8 +160,8 @@ class Delivery:
         call_all(self.at_end, f"The response of run {self.answer.id}")
 
     def _with_heartbeat(self, batch: Batch) -> Batch:
-        """The batch; and in what an answer begins with, how long this connection may be silent."""
-        if self._has_begun or self.connection.beat is None:
+        """What an answer begins with; and how long this connection may be silent."""
+        if self.connection.beat is None:
             return batch
         return [
             replace(event, heartbeat=self.heartbeat) if isinstance(event, Start) else event

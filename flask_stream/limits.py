@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 import threading
 from typing import Literal
 
 from . import advice
 from .errors import StreamFailed
+from .process import of_this_process
 from .server import Environ, threads_of
 from .told import logger
 
@@ -112,7 +112,4 @@ _by_process: dict[int, Places] = {}
 
 def places() -> Places:
     """This process's: a fork's child carries none of its parent's streams."""
-    pid = os.getpid()
-    if pid not in _by_process:
-        _by_process.setdefault(pid, Places())
-    return _by_process[pid]
+    return of_this_process(_by_process, Places)

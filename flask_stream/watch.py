@@ -10,7 +10,6 @@ between a token and the socket.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any
 from .delivery import Delivery
 from .errors import SAFE_MESSAGES, ProviderError, RunError
 from .limits import places
+from .process import of_this_process
 from .run import ClientLeft, Run
 from .server import Environ, new_poll, serves_one_at_a_time, worker_of
 from .told import logger
@@ -220,7 +220,4 @@ _watchers: dict[int, Watcher] = {}
 
 def watcher() -> Watcher:
     """This process's: a fork's child has none of its parent's threads, and needs its own."""
-    pid = os.getpid()
-    if pid not in _watchers:
-        _watchers.setdefault(pid, Watcher())
-    return _watchers[pid]
+    return of_this_process(_watchers, Watcher)

@@ -173,6 +173,14 @@ def test_a_complete_answer_is_refused(
 
 
 @pytest.mark.parametrize("wire", WIRES)
+def test_what_is_relayed_is_no_stream_where_its_first_item_is_a_complete_answer(
+    site: Site, provider: Provider, wire: str
+) -> None:
+    message = refusal(site, lambda: relay(yielding(complete_answer(provider, wire))))
+    assert "which is no provider's stream" in message
+
+
+@pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize("way", ["create", "helper"])
 def test_a_stream_from_inside_its_with_block_is_refused(
     site: Site, provider: Provider, wire: str, way: str

@@ -75,6 +75,7 @@ ORDER = [
     "formats",
     "advice",
     "delivery",
+    "process",
     "limits",
     "watch",
     "origins",

@@ -96,8 +96,6 @@ def adapt_items(
         if not is_misuse(error):
             raise
         raise SourceError(CLOSED) from error
-    if shapes.is_answer_among_items(first):
-        raise SourceError(plain.refusal(first))
     whole = chain([first], iterator)
     if not isinstance(first, str) and shapes.is_item(first):
         return SDKItems(whole, items)

@@ -34,7 +34,7 @@ def read(items: Iterable[object]) -> Iterator[list[Event]]:
                 _warn_of_frame(item)
         else:
             discard(item)
-            raise SourceError(refusal(item))
+            raise SourceError(_refusal(item))
         yield mender.feed([event])  # also where that is nothing: here the run can end
     if events := mender.end():
         yield events
@@ -84,8 +84,7 @@ def _check_subclass(event: Event) -> None:
         )
 
 
-def refusal(item: object) -> str:
-    """Why an item cannot be streamed, and what to do."""
+def _refusal(item: object) -> str:
     of_kind = with_article(type(item).__name__)
     if shapes.is_langchains(item):
         return (

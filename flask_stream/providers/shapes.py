@@ -18,6 +18,8 @@ _HELPERS = {"MessageStream", "BetaMessageStream", "ChatCompletionStream", "Respo
 _MANAGERS = {f"{name}Manager" for name in _HELPERS}
 _STREAMS = {"Stream", "EventStream"}  # the second is Mistral's
 _ANSWERS = {"Message", "BetaMessage", "ChatCompletion", "Response", "Completion"}
+# The items of OpenAI's older completions are of the answer's class.
+_ANSWERS_AMONG_ITEMS = _ANSWERS - {"Completion"}
 
 # Where an SDK's helper, and LiteLLM's wrapper, keep the stream that they read.
 _INNER = ("_raw_stream", "completion_stream")
@@ -97,18 +99,17 @@ def is_answer(obj: object) -> bool:
 def is_answer_among_items(obj: object) -> bool:
     """The same of what stands where a stream's items do.
 
-    By its class alone: a dialect's chunk may say that it is a whole answer, and the items of
-    OpenAI's older completions are of the answer's class.
+    By its class alone: a dialect's chunk may say that it is a whole answer.
     """
-    return bool(class_names(obj, *SDKS) & (_ANSWERS - {"Completion"}))
+    return bool(class_names(obj, *SDKS) & _ANSWERS_AMONG_ITEMS)
 
 
 def is_item(obj: object) -> bool:
     """Whether `obj` is what a stream of one of the three wires consists of, as an SDK has it."""
     if not hasattr(obj, "model_dump"):
         return False
-    if class_names(obj, *SDKS):
-        return True
+    if names := class_names(obj, *SDKS):
+        return not names & _ANSWERS_AMONG_ITEMS
     kind = getattr(obj, "type", None)
     if isinstance(kind, str) and kind.startswith(("message_", "content_block_", "response.")):
         return True
