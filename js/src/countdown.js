@@ -4,12 +4,10 @@
  * Shows the seconds that are left in `data-wait`, until they have passed or the lock is opened.
  *
  * @param {HTMLButtonElement} retry
- * @param {number} seconds
+ * @param {number} end as `Date.now()` tells it: timers stand still while the page sleeps
  * @param {import("./lock.js").Lock} lock
  */
-export function countdown(retry, seconds, lock) {
-  const end = Date.now() + seconds * 1000; // timers stand still while the page sleeps
-
+export function countdown(retry, end, lock) {
   function show() {
     if (lock.isOpen) return;
     const left = Math.ceil((end - Date.now()) / 1000);

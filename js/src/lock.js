@@ -26,9 +26,10 @@ export class Lock {
   /** @param {number} seconds */
   async #close(seconds) {
     this.#retry.disabled = true;
+    const end = Date.now() + seconds * 1000; // of the refusal, however long the file takes
     const module = await more();
     if (this.isOpen) return; // something else was asked meanwhile
-    if (module) module.countdown(this.#retry, seconds, this);
+    if (module) module.countdown(this.#retry, end, this);
     else this.open();
   }
 }

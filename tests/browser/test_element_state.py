@@ -193,6 +193,25 @@ def test_retry_is_not_early_whatever_the_page_makes_of_its_button(
     asked.expect("POST /chat", "POST /chat")
 
 
+def test_a_wait_is_counted_from_the_refusal_however_late_its_file_comes(
+    page: Page, site: Site
+) -> None:
+    held: list[Route] = []
+    page.route(f"**{MORE}", lambda route: held.append(route))
+    page.goto(site.page(ask_form()))
+    page.clock.pause_at(page.evaluate("Date.now()") + 1000)
+    page.click("text=Ask")
+    with page.expect_request(f"**{MORE}"):
+        refuse(site, Retry_After="5")
+    expect(retry_button(page)).to_be_disabled()
+    page.clock.run_for(4000)
+    [route] = held
+    route.continue_()
+    expect(retry_button(page)).to_have_attribute("data-wait", "1")
+    page.clock.run_for(1000)
+    expect(retry_button(page)).to_be_enabled()
+
+
 def test_retry_that_the_page_hides_for_a_while_is_not_early_either(page: Page, site: Site) -> None:
     page.goto(site.page(ask_form()))
     page.clock.pause_at(page.evaluate("Date.now()") + 1000)

@@ -6,6 +6,7 @@ A prompt costs money: in each test the server counts how often it was asked.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,6 +153,7 @@ def test_retry_waits_for_as_long_as_the_server_wants(
     button = retry_button(page)
     expect(button).to_be_visible()
     expect(button).to_be_disabled()
+    expect(button).to_have_attribute("data-wait", re.compile(r"\d"))  # its file has been loaded
     told = int(button.get_attribute("data-wait") or 0)
     assert wait - DEADLINE / 2 < told <= wait + 1  # the date is one of whole seconds
     # While it waits it counts down, and neither a click nor the time that passes asks again.
