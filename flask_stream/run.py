@@ -107,7 +107,7 @@ class Run:
             self._call_at_end()
 
     def batches(self) -> Generator[Batch, None, None]:
-        """`start` alone first, exactly one of `done` and `failed` alone last.
+        """`start` first, with what is there already; exactly one of `done` and `failed` last.
 
         An exception that is thrown into it, for an event that cannot be sent, ends the run.
 
@@ -117,7 +117,7 @@ class Run:
         try:
             if isinstance(self.ending, ClientLeft):
                 raise self.ending
-            yield [Start(self.id)]
+            start: Batch = [Start(self.id)]  # still to be told
             try:
                 batch, self._first = self._first, None
                 while batch is not None:
@@ -129,7 +129,9 @@ class Run:
                         if fitting:
                             if self.result.first_text_seconds is None:
                                 self._notice_text(fitting)
-                            yield fitting
+                        if fitting or start:
+                            yield start + fitting if start else fitting
+                            start = []
                         if len(fitting) < len(told):
                             raise TooLong(most)
                     batch = self._next_batch()
@@ -137,7 +139,7 @@ class Run:
                 raise
             except Exception as error:
                 self._fail(of_provider(error, begun=True))
-            yield [self._terminal()]
+            yield [*start, self._terminal()]
             self.relays.read_rest()
         finally:
             # Reached at the end, by ClientLeft, and by GeneratorExit where a write failed.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -278,7 +278,7 @@ def test_a_text_answer_that_fails_has_no_end(site: Site) -> None:
     ended = []
     site.view(on_finish=ended.append)(view)
     body = iter(asking(site, PLAIN).response)
-    assert b"".join(islice(body, 2)) == b"one "
+    assert next(body) == b"one "
     with pytest.raises(Unterminated):
         next(body)
     assert [result.outcome for result in ended] == ["failed"]
