@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, MutableMapping
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from .errors import ConfigurationError
 from .origins import are_origins
 from .providers.source import MOST_EVENT_BYTES
 from .result import MOST_CHARACTERS
+from .told import logger
 
 
 class _Setting(NamedTuple):
@@ -73,3 +75,16 @@ def check(config: MutableMapping[str, Any]) -> None:
         value = config.setdefault(key, setting.default)
         if not setting.fits(value):
             raise ConfigurationError(key, value, setting.expected)
+
+
+def warn_of_misspelt(config: Mapping[str, Any]) -> None:
+    """Of keys that nobody reads, and that are nearly one of ours. An app may have others."""
+    for key in config:
+        if key.startswith("STREAM_") and key not in SETTINGS:
+            meant = get_close_matches(key, SETTINGS, n=1, cutoff=0.85)
+            if meant:
+                logger.warning(
+                    "%s is no setting of Flask-Stream's, so it changes nothing. Did you mean %s?",
+                    key,
+                    meant[0],
+                )

@@ -46,19 +46,21 @@ class _AppState:
     def __init__(self, extension: FlaskStream) -> None:
         self.extension = extension
 
-    def check_views(self, app: Flask) -> None:
-        """As the app's first request begins: has a blueprint registered a view without its
-        decorator?
+    def check_setup(self, app: Flask) -> None:
+        """As the app's first request begins: what was set up behind :meth:`FlaskStream.init_app`.
 
         A receiver of Flask's signal, since that can be taken out again: once all is well, no
         request pays for it.
 
-        :raises FlaskStreamError: one has.
+        :raises FlaskStreamError: a blueprint has registered a view without its decorator.
+        :raises ConfigurationError: a value that was set since then cannot be used.
         """
         for view in app.view_functions.values():
             if view in self.extension._views:
                 raise wrong_order(view)
-        request_started.disconnect(self.check_views)
+        config.check(app.config)
+        config.warn_of_misspelt(app.config)
+        request_started.disconnect(self.check_setup)
 
 
 class FlaskStream:
@@ -66,8 +68,8 @@ class FlaskStream:
 
     :param app: the app to serve; or call :meth:`init_app` in a factory.
 
-    Configuration, read by :meth:`init_app`; a wrong value raises
-    :exc:`~flask_stream.ConfigurationError` there:
+    Configuration; a wrong value raises :exc:`~flask_stream.ConfigurationError` in
+    :meth:`init_app`, or at the app's first request where it is set later:
 
     ``STREAM_URL_PREFIX`` (``"/_stream"``)
         Where the client's files are served.
@@ -124,7 +126,7 @@ class FlaskStream:
         web.register(app, app.config["STREAM_URL_PREFIX"])
         app.after_request(_after_each_request)  # the last one, where the app has others
         app.wsgi_app = telling_in_debug_mode(app)  # type: ignore[assignment]
-        request_started.connect(state.check_views, app)
+        request_started.connect(state.check_setup, app)
         got_request_exception.connect(close_unsent, app)
 
     @overload

@@ -18,6 +18,7 @@ from .events import (
     Usage,
     Words,
 )
+from .pieces import Pieces
 
 MOST_CHARACTERS = 4_000_000  # of a run, unless the app says otherwise
 # Of an id, which is sent with each piece of a call's arguments.
@@ -97,21 +98,20 @@ class Result:
         self.steps: list[Result] = []
         self.size = 0
         self._known_sources: set[Source] = set()
-        # Of each kind of words, as they came; joined when asked for, as adding up is quadratic.
-        self.pieces: dict[str, list[str]] = {"text": [], "reasoning": [], "refusal": []}
+        self.words = {kind: Pieces() for kind in ("text", "reasoning", "refusal")}
 
     @property
     def text(self) -> str:
         """All that the user read."""
-        return "".join(self.pieces["text"])
+        return self.words["text"].text
 
     @property
     def reasoning(self) -> str:
-        return "".join(self.pieces["reasoning"])
+        return self.words["reasoning"].text
 
     @property
     def refusal(self) -> str:
-        return "".join(self.pieces["refusal"])
+        return self.words["refusal"].text
 
     def add(self, events: list[Event], most: float = math.inf) -> list[Event]:
         """Add events up. Usage, stop reason and outcome are set by whoever knows them.
@@ -128,7 +128,7 @@ class Result:
             if text is None:
                 self._add(event)
             else:
-                self.pieces[event.kind].append(text)
+                self.words[event.kind].add(text)
         return events
 
     def _add(self, event: Event) -> None:

@@ -20,7 +20,7 @@ from flask_stream import (
 )
 from flask_stream.config import SETTINGS
 from flask_stream.sse import decode
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Site
 
 
 def words() -> Iterator[str]:
@@ -135,6 +135,36 @@ def test_a_value_that_cannot_be_used_fails_at_start_up_by_name(key: str, value: 
         FlaskStream(app)
     assert (caught.value.key, caught.value.value) == (key, value)
     assert "flask_stream" not in app.extensions
+
+
+def test_a_value_that_is_set_later_fails_at_the_first_request_by_name(site: Site) -> None:
+    site.app.testing = True  # Flask lets it through
+    site.app.config["STREAM_HEARTBEAT"] = "15"
+    with pytest.raises(ConfigurationError, match=r"^STREAM_HEARTBEAT is '15', but it must be"):
+        site.app.test_client().get("/")
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("STREAM_HEARTBEET", "STREAM_HEARTBEAT"),
+        ("STREAM_IDLE_SECOND", "STREAM_IDLE_SECONDS"),
+        ("STREAM_MAX_CONCURENT", "STREAM_MAX_CONCURRENT"),
+        ("STREAM_TITLE", None),  # the app's own
+        ("STREAM_HEARTBEAT", None),
+    ],
+)
+def test_a_misspelt_setting_is_told_once(
+    site: Site, caplog: pytest.LogCaptureFixture, key: str, meant: str | None
+) -> None:
+    site.app.config[key] = 15
+    for _ in range(2):
+        site.app.test_client().get("/")
+    told = [record.getMessage() for record in caplog.records]
+    expected = (
+        f"{key} is no setting of Flask-Stream's, so it changes nothing. Did you mean {meant}?"
+    )
+    assert told == ([] if meant is None else [expected])
 
 
 @pytest.mark.parametrize(

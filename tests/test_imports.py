@@ -22,6 +22,7 @@ ORDER = [
     "errors",
     "event_checks",
     "events",
+    "pieces",
     "result",
     "batches",
     "sse",

@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from ..events import JSON, MOST_TOKENS, Meta, Refusal, ToolResult, Usage
+from ..pieces import Pieces
 from .cut_json import partial_json
 from .digits import spoken
 from .error_fields import failure_of
@@ -42,7 +43,7 @@ class AnthropicReader(Reader):
         super().__init__(turn)
         self.content: list[JSON] = []  # all blocks, in order
         self.blocks: dict[str, JSON] = {}  # those of the current message, by its own index
-        self.pieces: dict[str, list[str]] = {}  # of a block's text or thinking
+        self.pieces: dict[str, Pieces] = {}  # of a block's text or thinking
         self.calls: dict[str, OpenCall] = {}
         self.called = False  # a tool that the app must run
         self.raw_usage: JSON = {}
@@ -160,7 +161,9 @@ class AnthropicReader(Reader):
     def piece(self, index: str, value: object) -> str:
         text = spoken(value)
         if text:
-            self.pieces.setdefault(index, []).append(text)
+            if index not in self.pieces:
+                self.pieces[index] = Pieces()
+            self.pieces[index].add(text)
         return text
 
     def block_stop(self, d: JSON) -> None:
@@ -216,7 +219,7 @@ class AnthropicReader(Reader):
         block = self.blocks.get(index) or {}
         field = _TEXT_FIELD.get(only_text(block.get("type")))
         if field and index in self.pieces:
-            block[field] = mend_all("".join(self.pieces[index]))
+            block[field] = mend_all(self.pieces[index].text)
 
     def stopped(self, source: JSON) -> None:
         reason = only_text(source.get("stop_reason"))

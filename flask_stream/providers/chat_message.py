@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..events import JSON
+from ..pieces import Pieces
 from .digits import spoken
 from .turn import only_text, place
 
@@ -26,8 +27,8 @@ def merge(message: JSON, delta: JSON, keep: Keep) -> None:
     for key, value in delta.items():
         if key not in ("tool_calls", "index", "role"):
             old = message.get(key)
-            if isinstance(old, _Pieces) and isinstance(value, str):
-                old.append(value)
+            if isinstance(old, Pieces) and isinstance(value, str):
+                old.add(value)
                 if key != "content":  # which is always told
                     keep(value)
             else:
@@ -51,17 +52,19 @@ def merged(old: Any, new: Any, key: str, keep: Keep) -> Any:
         is_text = new.keys() <= {"type", "text"} and new.get("type", "text") == "text"
         return merged(old, text if is_text else [new], key, keep)
     if isinstance(new, str):
-        if isinstance(old, list) and not isinstance(old, _Pieces):
+        if isinstance(old, list) and not isinstance(old, Pieces):
             # List content that goes on as plain text.
             return merged(old, [{"type": "text", "text": new}] if new else [], "", keep)
         keep(new)
-        if isinstance(old, _Pieces):
-            old.append(new)
+        if isinstance(old, Pieces):
+            old.add(new)
             return old
-        return _Pieces([new])
+        growing = Pieces()
+        growing.add(new)
+        return growing
     if isinstance(new, list):
         if not isinstance(old, _Items):
-            text = "".join(old) if isinstance(old, _Pieces) else ""
+            text = old.text if isinstance(old, Pieces) else ""
             old = _Items()
             if text:
                 old.add({"type": "text", "text": text}, keep)
@@ -87,17 +90,13 @@ def merged(old: Any, new: Any, key: str, keep: Keep) -> Any:
 
 def settled(value: Any) -> Any:
     """The JSON value that `merged` was growing."""
-    if isinstance(value, _Pieces):
-        return "".join(value)
+    if isinstance(value, Pieces):
+        return value.text
     if isinstance(value, list):
         return [settled(item) for item in value]
     if isinstance(value, dict):
         return {key: settled(item) for key, item in value.items()}
     return value
-
-
-class _Pieces(list[str]):
-    """A text that is still growing; joined once, since adding strings up is quadratic."""
 
 
 class _Items(list[Any]):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..events import JSON
+from ..pieces import Pieces
 from .digits import spoken
 from .surrogates import mend_all
 from .turn import only_text, place
@@ -65,7 +66,10 @@ class Output:
         if piece:
             self._is_placed = self._is_placed and d.get("output_index") is not None
             item = self.current = self.at(d) or self._open(d)
-            item.parts.setdefault((kind, _part(kind, d)), []).append(piece)
+            part = (kind, _part(kind, d))
+            if part not in item.parts:
+                item.parts[part] = Pieces()
+            item.parts[part].add(piece)
         return piece
 
     def is_new(self, kind: str, d: JSON) -> bool:
@@ -113,7 +117,7 @@ class Item:
         self.kind = ""
         self.given: JSON = {}
         self.is_done = False
-        self.parts: dict[tuple[str, str | None], list[str]] = {}
+        self.parts: dict[tuple[str, str | None], Pieces] = {}
         self.input = ""
 
     def turn(self) -> JSON:
@@ -125,7 +129,7 @@ class Item:
         for (kind, _), pieces in self.parts.items():
             of, field, type, name = PARTS[kind]
             turn.setdefault("type", of)
-            part: JSON = {"type": type, name: "".join(pieces)}
+            part: JSON = {"type": type, name: pieces.text}
             told.setdefault(field, []).append(
                 part | ({"annotations": []} if kind == "text" else {})
             )

@@ -120,9 +120,9 @@ class Relays:
 
     def end(self, step: Result) -> None:
         """A relay is over. Called once all that it yielded has been passed on."""
-        for kind, pieces in step.pieces.items():
-            if pieces:
-                self._ended_at[kind] = len(self.said.pieces[kind])
+        for kind, words in step.words.items():
+            if words:
+                self._ended_at[kind] = self.said.words[kind].added
 
     def gap(self, kind: str, text: str) -> str:
         """What sets a stream's first words off from those of the stream before it.
@@ -130,8 +130,8 @@ class Relays:
         Nothing where the app has said something of its own meanwhile: it knows how its words
         are to be joined.
         """
-        said = self.said.pieces[kind]
-        if not said or len(said) != self._ended_at.get(kind):
+        said = self.said.words[kind]
+        if not said or said.added != self._ended_at.get(kind):
             return ""
         return gap(said[-1], text)
 
