@@ -97,7 +97,8 @@ def _pickles(value: object) -> bool:
 class ConfigurationError(FlaskStreamError, ValueError):
     """A ``STREAM_…`` setting has a value that cannot be used.
 
-    Raised by ``init_app``, so that a deploy fails at start-up and not at its first user.
+    Raised by ``init_app``, so that a deploy fails at start-up and not at its first user; of one
+    that is set later, as the app's first request begins.
 
     :param key: the configuration key.
     :param value: what was found there.

@@ -128,7 +128,10 @@ class Result:
             if text is None:
                 self._add(event)
             else:
-                self.words[event.kind].add(text)
+                words = self.words[event.kind]
+                words.append(text)
+                if len(words) == words.full:
+                    words.gather()
         return events
 
     def _add(self, event: Event) -> None:

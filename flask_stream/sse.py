@@ -84,20 +84,19 @@ class Lines:
             whole = self.rest + whole
             self.rest = bytearray()
         self.rest += chunk[end:]
-        text = self._decoded(whole)
-        self._begun = True
+        # «decode» in the spec: malformed UTF-8 becomes U+FFFD, one leading BOM goes.
+        text = whole.decode("utf-8", "replace")
+        if not self._begun:
+            text = text.removeprefix("\ufeff")
+            self._begun = True
         lines = _LINE_END.split(text) if "\r" in text else text.split("\n")
         lines.pop()  # behind the last line's end
         return lines
 
     def end(self) -> str:
         """The line that the stream's end has cut off."""
-        return self._decoded(self.rest)
-
-    def _decoded(self, line: bytes | bytearray) -> str:
-        # «decode» in the spec: malformed UTF-8 becomes U+FFFD, one leading BOM goes.
-        text = line.decode("utf-8", "replace")
-        return text if self._begun else text.removeprefix("\ufeff")
+        line = self.rest.decode("utf-8", "replace")
+        return line if self._begun else line.removeprefix("\ufeff")
 
 
 class Decoder:
@@ -128,16 +127,34 @@ class Decoder:
         self._size = 0  # of the data, in bytes
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
-        """The events that `chunk` completes, up to one that is too long."""
+        """The events that `chunk` completes, up to one that is too long.
+
+        Line by line, as section 9.2.6 has it («interpreting an event stream»).
+        """
         events = []
         for line in self._lines.feed(chunk):
-            if line:
-                event = self._process(line)
-            else:  # a blank one ends a block
+            event = None
+            name, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if not line:  # it ends a block
                 self.last_event_id = self._id
                 data, kind = self._data, self._type
                 self._data, self._type, self._size = [], "", 0
                 event = self.dispatch(kind, data) if data else None
+            elif name == "data":
+                self._size += 1 + (len(line) if line.isascii() else len(line.encode()))
+                self.too_long = self._size > self._most
+                self._data.append(value)
+            elif name == "event":
+                self._type = value
+            elif name == "id":
+                if "\0" not in value:
+                    self._id = value
+            elif name == "retry":
+                if value.isascii() and value.isdigit() and len(value) < 16:
+                    self.retry = int(value)
+            elif name and self._other is not None:  # a comment has an empty name
+                event = self._other(line)
             if event is not None:
                 events.append(event)
             if self.too_long:
@@ -152,26 +169,6 @@ class Decoder:
             return []
         event = self._other(line)
         return [] if event is None else [event]
-
-    def _process(self, line: str) -> ServerSentEvent | None:
-        """A line that is not blank (section 9.2.6, «interpreting an event stream»)."""
-        name, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if name == "data":
-            self._size += 1 + (len(line) if line.isascii() else len(line.encode()))
-            self.too_long = self._size > self._most
-            self._data.append(value)
-        elif name == "event":
-            self._type = value
-        elif name == "id":
-            if "\0" not in value:
-                self._id = value
-        elif name == "retry":
-            if value.isascii() and value.isdigit() and len(value) < 16:
-                self.retry = int(value)
-        elif name and self._other is not None:  # a comment has an empty name
-            return self._other(line)
-        return None
 
     def dispatch(self, kind: str, data: list[str]) -> ServerSentEvent | None:
         """The event that a block is; a subclass may make something else of one.

@@ -98,7 +98,7 @@ class AnthropicReader(Reader):
         self.blocks[index] = block
         kind = only_text(block.get("type"))
         if kind == "text":
-            self.text(index, given.get("text"))
+            self.prose.text(self.piece(index, given.get("text")))
             return
         if kind == "thinking":
             self.thought(index, given.get("thinking"))
@@ -122,7 +122,7 @@ class AnthropicReader(Reader):
         kind = delta.get("type")
         if kind == "text_delta":
             if self.is_of(index, "text"):
-                self.text(index, delta.get("text"))
+                self.prose.text(self.piece(index, delta.get("text")))
         elif kind == "thinking_delta":
             if self.is_of(index, "thinking"):
                 self.thought(index, delta.get("thinking"))
@@ -152,14 +152,11 @@ class AnthropicReader(Reader):
         """Whether the block is of this type; one whose start never came may be of any."""
         return bool(self.blocks.get(index, {}).get("type", kind) == kind)
 
-    def text(self, index: str, value: object) -> None:
-        self.prose.text(self.piece(index, value))
-
     def thought(self, index: str, value: object) -> None:
         self.prose.reasoning(self.piece(index, value), id(self.blocks.get(index)))
 
     def piece(self, index: str, value: object) -> str:
-        text = spoken(value)
+        text = value if type(value) is str else spoken(value)
         if text:
             if index not in self.pieces:
                 self.pieces[index] = Pieces()

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 from ..events import JSON, Event
 from .prose import Prose
-from .turn import Turn, understood
+from .turn import NOT_UNDERSTOOD, Turn, skip
 
 
 class Reader(ABC):
@@ -23,7 +23,10 @@ class Reader(ABC):
         """The events of what one network read brought; what follows the turn's end is dropped."""
         turn = self.turn
         for d in dicts:
-            understood(self.handle, d)
+            try:  # as `understood` has it, whose call is paid for each token
+                self.handle(d)
+            except NOT_UNDERSTOOD:
+                skip(d)
             if turn.ended:
                 break
         return turn.take_events()

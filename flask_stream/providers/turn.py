@@ -107,8 +107,16 @@ def understood(handle: Callable[[JSON], None], d: JSON) -> None:
     """
     try:
         handle(d)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionError):
-        logger.debug("Skipped what was not understood of %s", d, exc_info=True)
+    except NOT_UNDERSTOOD:
+        skip(d)
+
+
+NOT_UNDERSTOOD = (AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionError)
+
+
+def skip(d: JSON) -> None:
+    """Tell the log what is skipped, and of what exception's making."""
+    logger.debug("Skipped what was not understood of %s", d, exc_info=True)
 
 
 def weight(value: Any) -> int:
