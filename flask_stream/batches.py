@@ -1,6 +1,6 @@
 """A batch: the Events of what one read of a provider has brought, or of one item of an app's.
 
-A read of more than 16 KB is several batches: see `paced`.
+A read of more than 16 KB is several batches: see `providers.blocks.paced`.
 """
 
 from __future__ import annotations

@@ -77,14 +77,34 @@ def check(config: MutableMapping[str, Any]) -> None:
             raise ConfigurationError(key, value, setting.expected)
 
 
-def warn_of_misspelt(config: Mapping[str, Any]) -> None:
-    """Of keys that nobody reads, and that are nearly one of ours. An app may have others."""
-    for key in config:
-        if key.startswith("STREAM_") and key not in SETTINGS:
-            meant = get_close_matches(key, SETTINGS, n=1, cutoff=0.85)
-            if meant:
-                logger.warning(
-                    "%s is no setting of Flask-Stream's, so it changes nothing. Did you mean %s?",
-                    key,
-                    meant[0],
-                )
+def check_kept(config: Mapping[str, Any], key: str, value: object) -> None:
+    """:raises ConfigurationError: another value was set than the one that is in use by now."""
+    if config[key] != value:
+        expected = f"{value!r}, which is in use since init_app. Set it before that"
+        raise ConfigurationError(key, config[key], expected)
+
+
+# How alike, from 0 to 1: one letter that is wrong, missing or too much is. Apps have keys of their
+# own, such as STREAM_MIN_SECONDS.
+_MISSPELT = 0.92
+
+
+def warn_of_misspelt(config: Mapping[str, Any], told: set[str]) -> None:
+    """Tell of keys that are nearly one of ours, and that nobody reads.
+
+    :param told: those of which that was told; it grows.
+    """
+    for key in list(config):  # which another thread may change meanwhile
+        if not isinstance(key, str) or not key.startswith("STREAM_") or key in SETTINGS:
+            continue
+        meant = get_close_matches(key, SETTINGS, n=1, cutoff=_MISSPELT)
+        meant += [known for known in SETTINGS if f"{known}_".startswith(f"{key}_")]
+        meant += [known for known in SETTINGS if key.startswith(f"{known}_")]
+        if meant and key not in told:
+            told.add(key)
+            logger.warning(
+                "Flask-Stream has no setting %s. If %s was meant, it is misspelt, and has no "
+                "effect.",
+                key,
+                meant[0],
+            )

@@ -92,20 +92,23 @@ class Delivery:
         :raises Unterminated: the run failed, and the format has no word for that.
         """
         batches = self.answer.batches()
-        has_lock = False
+        has_lock = has_start = False
         try:
             yield b""
             batch = next(batches, None)
             while batch is not None:
                 error: Exception | None = None
-                if not self._has_begun:
+                if not has_start:
                     batch = self._with_heartbeat(batch)
                 try:
                     data = format.encode(batch)
-                except Unterminated:
-                    raise
-                except Exception as told:  # of an app's own event, changed since it was made
+                    has_start = has_start or bool(batch)  # it is in the first with anything in it
+                except Exception as told:
+                    # Of an app's own event, changed since it was made; or Unterminated, which cuts
+                    # the body, and not before there is one: a client is told the status at least.
                     data, error = b"", told
+                    if self._has_begun and isinstance(error, Unterminated):
+                        raise
                 if data or not self._has_begun:  # the headers leave with the first bytes
                     has_lock = True
                     self.lock.acquire()
@@ -116,6 +119,8 @@ class Delivery:
                         # From here on a comment can ask a client that has closed its half, if
                         # any can be sent.
                         self._has_begun = self.connection.notices_fin = True
+                    if isinstance(error, Unterminated):
+                        raise error
                     if not (batch and isinstance(batch[-1], _TERMINAL)):  # behind those is nothing
                         self.lock.release()
                         has_lock = False

@@ -97,8 +97,8 @@ def _pickles(value: object) -> bool:
 class ConfigurationError(FlaskStreamError, ValueError):
     """A ``STREAM_…`` setting has a value that cannot be used.
 
-    Raised by ``init_app``, so that a deploy fails at start-up and not at its first user; of one
-    that is set later, as the app's first request begins.
+    Raised by ``init_app``, so that a deploy fails at start-up and not at its first user. A value
+    that is set after that is refused as the app's first request begins.
 
     :param key: the configuration key.
     :param value: what was found there.
@@ -106,7 +106,8 @@ class ConfigurationError(FlaskStreamError, ValueError):
     """
 
     def __init__(self, key: str, value: object, expected: str) -> None:
-        super().__init__(f"{key} is {value!r}, but it must be {expected}.")
+        kind = " (a string)" if isinstance(value, str) else ""
+        super().__init__(f"{key} is {value!r}{kind}, but it must be {expected}.")
         self.key = key
         self.value = value
 

@@ -43,8 +43,10 @@ _MARK = "flask_stream"  # an attribute of decorated views, which functools.wraps
 class _AppState:
     """What one app has of this extension, under ``app.extensions["flask_stream"]``."""
 
-    def __init__(self, extension: FlaskStream) -> None:
+    def __init__(self, extension: FlaskStream, url_prefix: str) -> None:
         self.extension = extension
+        self.url_prefix = url_prefix  # where the client's files are
+        self.misspelt: set[str] = set()  # settings of which the log was told
 
     def check_setup(self, app: Flask) -> None:
         """As the app's first request begins: what was set up behind :meth:`FlaskStream.init_app`.
@@ -59,7 +61,8 @@ class _AppState:
             if view in self.extension._views:
                 raise wrong_order(view)
         config.check(app.config)
-        config.warn_of_misspelt(app.config)
+        config.check_kept(app.config, "STREAM_URL_PREFIX", self.url_prefix)
+        config.warn_of_misspelt(app.config, self.misspelt)
         request_started.disconnect(self.check_setup)
 
 
@@ -72,7 +75,7 @@ class FlaskStream:
     :meth:`init_app`, or at the app's first request where it is set later:
 
     ``STREAM_URL_PREFIX`` (``"/_stream"``)
-        Where the client's files are served.
+        Where the client's files are served. Set before :meth:`init_app`.
     ``STREAM_HEARTBEAT`` (15)
         Seconds of silence after which a comment is sent, so that no proxy takes the
         connection for dead. Below the shortest idle limit between the app and its readers.
@@ -121,9 +124,11 @@ class FlaskStream:
                 "factory."
             )
         config.check(app.config)
-        app.extensions["flask_stream"] = state = _AppState(self)
+        url_prefix = app.config["STREAM_URL_PREFIX"]
+        app.extensions["flask_stream"] = state = _AppState(self, url_prefix)
+        config.warn_of_misspelt(app.config, state.misspelt)
         self._apps.add(app)
-        web.register(app, app.config["STREAM_URL_PREFIX"])
+        web.register(app, url_prefix)
         app.after_request(_after_each_request)  # the last one, where the app has others
         app.wsgi_app = telling_in_debug_mode(app)  # type: ignore[assignment]
         request_started.connect(state.check_setup, app)

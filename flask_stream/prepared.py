@@ -1,4 +1,7 @@
-"""The run that a view is about to give, from before the view is called."""
+"""The run that a view is about to give, and its delivery, from before the view is called.
+
+What both are held to is put together here: the watching, the heartbeat, the client's connection.
+"""
 
 from __future__ import annotations
 

@@ -76,6 +76,12 @@ def respond(
 
 
 def _warn_of_own_events(value: Any) -> None:
+    if isinstance(value, str) and "text/event-stream" in request.headers.get("Accept", ""):
+        warnings.warn(
+            f"The view of endpoint {request.endpoint!r} returned a str, which goes out as a page, "
+            "to a client that asks for a stream. Return [text] where it is the answer.",
+            stacklevel=2,
+        )
     is_ours = isinstance(value, StreamedResponse)
     if isinstance(value, WSGIResponse) and value.mimetype == "text/event-stream" and not is_ours:
         warnings.warn(

@@ -75,6 +75,7 @@ class Result:
         (Responses: a list of items). None when there was none. Of a run: its last step's.
     :ivar steps: the Result of each relayed stream, in order (Python only).
     :ivar size: how many characters its events have brought, of whatever kind.
+    :ivar words: `text`, `reasoning` and `refusal` by their names, as they came.
     """
 
     def __init__(self, id: str | None = None) -> None:
@@ -129,9 +130,9 @@ class Result:
                 self._add(event)
             else:
                 words = self.words[event.kind]
-                words.append(text)
+                words.append(text)  # `Pieces.add`, without its call
                 if len(words) == words.full:
-                    words.gather()
+                    words.join_latest()
         return events
 
     def _add(self, event: Event) -> None:

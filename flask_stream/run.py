@@ -107,7 +107,7 @@ class Run:
             self._call_at_end()
 
     def batches(self) -> Generator[Batch, None, None]:
-        """`start` first, with what is there already; exactly one of `done` and `failed` last.
+        """The first one begins with `start`; the last ends with `done` or `failed`, the only one.
 
         An exception that is thrown into it, for an event that cannot be sent, ends the run.
 
@@ -121,8 +121,8 @@ class Run:
             try:
                 batch, self._first = self._first, None
                 while batch is not None:
-                    for at, part in enumerate(parts(batch)):
-                        if at and self.ending is not None:  # since while the last one was written
+                    for at, part in enumerate(parts(batch) or [batch]):  # `start` waits for none
+                        if at and self.ending is not None:  # since the part before
                             raise self.ending
                         told = self._totalled(part)
                         fitting = self.result.add(told, most)
@@ -131,7 +131,7 @@ class Run:
                                 self._notice_text(fitting)
                         if fitting or start:
                             yield start + fitting if start else fitting
-                            start = []
+                            start = []  # not before: what cannot be encoded is thrown in there
                         if len(fitting) < len(told):
                             raise TooLong(most)
                     batch = self._next_batch()

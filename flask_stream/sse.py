@@ -95,7 +95,7 @@ class Lines:
 
     def end(self) -> str:
         """The line that the stream's end has cut off."""
-        line = self.rest.decode("utf-8", "replace")
+        line = self.rest.decode("utf-8", "replace")  # as in `feed`
         return line if self._begun else line.removeprefix("\ufeff")
 
 
@@ -141,7 +141,7 @@ class Decoder:
                 data, kind = self._data, self._type
                 self._data, self._type, self._size = [], "", 0
                 event = self.dispatch(kind, data) if data else None
-            elif name == "data":
+            elif name == "data":  # those of FIELDS, one by one
                 self._size += 1 + (len(line) if line.isascii() else len(line.encode()))
                 self.too_long = self._size > self._most
                 self._data.append(value)

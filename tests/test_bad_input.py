@@ -294,6 +294,18 @@ def test_a_response_that_is_an_event_stream_already_goes_out_with_a_warning(site
     assert "take @stream.response off" in str(warned[0].message)
 
 
+@pytest.mark.parametrize("accept", ["text/event-stream", "*/*"])
+def test_a_text_that_is_returned_as_it_is_goes_out_with_a_warning_to_who_wants_a_stream(
+    site: Site, recwarn: pytest.WarningsRecorder, accept: str
+) -> None:
+    site.view(lambda: "just words")
+    response = site.app.test_client().get("/", headers={"Accept": accept})
+    assert response.text == "just words"
+    told = [str(each.message) for each in recwarn]
+    assert len(told) == (accept == "text/event-stream")
+    assert all("Return [text] where it is the answer" in each for each in told)
+
+
 # -- requests ---------------------------------------------------------------------------------
 
 

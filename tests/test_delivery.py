@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from flask_stream import RunError, Text, sse
+from flask_stream import Data, RunError, Text, sse
 from flask_stream.batches import Batch
 from flask_stream.delivery import Delivery
-from flask_stream.events import Done, Start
+from flask_stream.events import Done, Start, Step
 from flask_stream.formats.native import Native
 from flask_stream.run import ClientLeft, Run
 from flask_stream.server import Connection
@@ -139,8 +139,57 @@ def test_an_answer_that_can_send_nothing_yet_has_the_headers_leave() -> None:
     assert [event.type for event in sse.decode(body)] == ["start", "text", "text", "done"]
 
 
+@pytest.mark.parametrize("silent_at_first", [True, False])
+def test_start_says_how_long_a_connection_that_beats_may_be_silent(silent_at_first: bool) -> None:
+    delivery = delivery_of(Follower([[], *GIVEN] if silent_at_first else GIVEN))
+    delivery.connection.beat = lambda: None
+    start = next(sse.decode(delivery.stream(Native())))
+    assert start.type == "start"
+    assert '"heartbeat":15' in start.data
+
+
 def test_an_answer_of_which_all_has_been_read_has_a_body_without_bytes() -> None:
     assert b"".join(delivery_of(Follower([])).stream(Native())) == b""
+
+
+@pytest.mark.parametrize("first", [[], [Text("")], [Step()]], ids=["none", "no words", "a step"])
+def test_start_waits_for_no_more_than_the_first_that_is_there(first: Batch) -> None:
+    """Until it has left, nobody can be told that we are there, or be seen to leave."""
+    asked = []
+
+    def source() -> Iterator[Batch]:
+        yield first
+        asked.append("for more")
+        yield [Text("word")]
+
+    run = opened(source())
+    delivery = delivery_of(run)
+    body = delivery.stream(Native())
+    assert next(body) == b""
+    assert b"event: start" in next(body)
+    assert asked == []
+    rest = [event.type for event in sse.decode(body)]
+    assert rest == ["text", "done"]
+
+
+class Unwritable(Data):
+    """An app's own event, which was changed since it was yielded."""
+
+    def payload(self) -> Any:
+        raise ValueError("no")
+
+
+@pytest.mark.parametrize("beats", [True, False])
+def test_start_is_told_with_the_failure_of_the_first_that_is_there(beats: bool) -> None:
+    def source() -> Iterator[Batch]:
+        yield [Unwritable("progress", 1)]
+
+    delivery = delivery_of(opened(source()))
+    if beats:
+        delivery.connection.beat = lambda: None
+    start, failed = sse.decode(delivery.stream(Native()))
+    assert (start.type, failed.type) == ("start", "failed")
+    assert ('"heartbeat":15' in start.data) is beats
 
 
 # -- runs that are read in an odd order ----------------------------------------------------------

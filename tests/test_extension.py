@@ -140,10 +140,27 @@ def test_a_value_that_cannot_be_used_fails_at_start_up_by_name(key: str, value: 
 def test_a_value_that_is_set_later_fails_at_the_first_request_by_name(site: Site) -> None:
     site.app.testing = True  # Flask lets it through
     site.app.config["STREAM_HEARTBEAT"] = "15"
-    with pytest.raises(ConfigurationError, match=r"^STREAM_HEARTBEAT is '15', but it must be"):
+    with pytest.raises(ConfigurationError, match=r"^STREAM_HEARTBEAT is '15' \(a string\), but it"):
         site.app.test_client().get("/")
 
 
+def test_a_prefix_that_is_set_later_is_refused_at_the_first_request(site: Site) -> None:
+    site.app.testing = True
+    site.app.config["STREAM_URL_PREFIX"] = "/elsewhere"
+    expected = r"^STREAM_URL_PREFIX is '/elsewhere' .*, but it must be '/_stream', .* Set it before"
+    with pytest.raises(ConfigurationError, match=expected):
+        site.app.test_client().get("/")
+
+
+def test_a_value_that_is_set_later_counts(site: Site) -> None:
+    site.app.config["STREAM_MAX_CHARACTERS"] = 3
+    site.view(words)
+    assert kinds(site.app.test_client().get("/")) == ["start", "text", "text", "done"]
+    site.app.config["STREAM_MAX_CHARACTERS"] = 1
+    assert kinds(site.app.test_client().get("/")) == ["start", "text", "failed"]
+
+
+@pytest.mark.parametrize("late", [True, False])
 @pytest.mark.parametrize(
     ("key", "meant"),
     [
@@ -151,20 +168,25 @@ def test_a_value_that_is_set_later_fails_at_the_first_request_by_name(site: Site
         ("STREAM_IDLE_SECOND", "STREAM_IDLE_SECONDS"),
         ("STREAM_MAX_CONCURENT", "STREAM_MAX_CONCURRENT"),
         ("STREAM_TITLE", None),  # the app's own
+        ("STREAM_IDLE", "STREAM_IDLE_SECONDS"),
+        ("STREAM_HEARTBEAT_SECONDS", "STREAM_HEARTBEAT"),
+        ("STREAM_MIN_SECONDS", None),
+        ("STREAM_TTL_SECONDS", None),
         ("STREAM_HEARTBEAT", None),
     ],
 )
 def test_a_misspelt_setting_is_told_once(
-    site: Site, caplog: pytest.LogCaptureFixture, key: str, meant: str | None
+    caplog: pytest.LogCaptureFixture, key: str, meant: str | None, late: bool
 ) -> None:
-    site.app.config[key] = 15
+    app = Flask(__name__)
+    app.config.update({1: 2} if late else {key: 15, 1: 2})
+    FlaskStream(app)
+    app.config[key] = 15
     for _ in range(2):
-        site.app.test_client().get("/")
+        app.test_client().get("/")
     told = [record.getMessage() for record in caplog.records]
-    expected = (
-        f"{key} is no setting of Flask-Stream's, so it changes nothing. Did you mean {meant}?"
-    )
-    assert told == ([] if meant is None else [expected])
+    says = f"Flask-Stream has no setting {key}. If {meant} was meant, it is misspelt, and has no "
+    assert told == ([] if meant is None else [f"{says}effect."])
 
 
 @pytest.mark.parametrize(

@@ -284,6 +284,27 @@ def test_a_text_answer_that_fails_has_no_end(site: Site) -> None:
     assert [result.outcome for result in ended] == ["failed"]
 
 
+@pytest.mark.parametrize("first", ["", "\ud83d", None], ids=["nothing", "half a pair", "no item"])
+def test_a_text_answer_that_fails_before_its_first_word_has_its_headers(
+    site: Site, first: str | None
+) -> None:
+    """A response without a status may be asked for again, by a proxy or a browser."""
+
+    def view() -> Iterator[str]:
+        if first is not None:
+            yield first
+        raise StreamFailed(PROVIDERS_WORDS)
+
+    site.view(view)
+    response = asking(site, PLAIN)
+    assert response.status_code == (400 if first is None else 200)
+    if first is not None:
+        body = iter(response.response)
+        assert next(body) == b""  # the server sends the headers with it
+        with pytest.raises(Unterminated):
+            list(body)
+
+
 def test_a_text_answer_has_the_words_that_came_in_one_read_with_a_failure(
     site: Site, provider: Provider
 ) -> None:

@@ -38,7 +38,7 @@ def wsgi(site: Site, accept: str, **environ: Any) -> Iterable[bytes]:
 VIEWS: dict[str, Callable[[], Any]] = {
     "a generator": lambda: iter(["one", "two"]),
     "a generator that fails": lambda: failing(),
-    "no stream": lambda: "text",
+    "no stream": lambda: ("text", 200),
 }
 
 

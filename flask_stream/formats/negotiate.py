@@ -44,8 +44,8 @@ def choose(accept: str | None, fixed: type[AnyFormat] | None = None) -> AnyForma
     if best is not None:
         return best()
     raise NotAcceptable(
-        "This route cannot answer with what the Accept header asks for. It has text/event-stream, "
-        "application/json, text/plain and text/html, and as text/event-stream;format=NAME: "
+        "This route cannot answer with what the Accept header asks for. It has "
+        f"{', '.join(each.mimetype for each in _OFFERED)}, and as text/event-stream;format=NAME: "
         f"{', '.join(sorted(FORMATS))}."
     )
 

@@ -28,7 +28,7 @@ _PIECE = 16_384
 # Of what is packed in another way than ours, of which httpx unpacks all that one read gave.
 _PACKED_PIECE = 256
 
-_Pieces = Iterable[bytes]
+_Chunks = Iterable[bytes]
 
 
 class Blocks(Decoder, ABC):
@@ -64,7 +64,7 @@ def too_long(most: int) -> ProviderError:
     )
 
 
-def paced(chunks: _Pieces) -> Iterator[bytes]:
+def paced(chunks: _Chunks) -> Iterator[bytes]:
     """What the reads give, in pieces, between which others have the processor now and then.
 
     On gevent a socket that always has bytes ready never hands over, so one provider would stop
@@ -82,7 +82,7 @@ def paced(chunks: _Pieces) -> Iterator[bytes]:
             yield piece
 
 
-def _cut(chunk: bytes, size: int) -> _Pieces:
+def _cut(chunk: bytes, size: int) -> _Chunks:
     return (chunk[at : at + size] for at in range(0, len(chunk), size))
 
 
@@ -131,7 +131,7 @@ def _iter_raw(weak: ref[Any], *args: Any, **kwargs: Any) -> Iterator[bytes]:
             yield from _cut(chunk, _PACKED_PIECE)
 
 
-def _blocks(chunks: _Pieces, most: int) -> Iterator[bytes]:
+def _blocks(chunks: _Chunks, most: int) -> Iterator[bytes]:
     written = _Written(most)
     for piece in paced(chunks):
         written.feed(piece)

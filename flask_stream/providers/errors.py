@@ -225,6 +225,8 @@ def from_exception(
     if is_misuse(error):
         return None
     detail = f"{type(error).__name__}: {error}"
+    if str(error.__cause__ or "") not in detail:  # the SDKs' own words are «Connection error.»
+        detail += f" ({error.__cause__})"
     if any("Timeout" in name for name in of_sdk | of_client):
         return ProviderError("timeout", detail=detail)
     response = getattr(error, "response", None)

@@ -17,7 +17,7 @@ _BREAKS = ("\n", "\r")
 _TAGS = ("<think>", "<thinking>", "<thought>", "<reasoning>")
 _LONGEST = max(map(len, _TAGS)) + 1  # of an end tag
 
-Pieces = list[tuple[type[Event], str]]
+Told = list[tuple[type[Event], str]]
 
 # How much white space is waited for to end, in characters, where a tag may follow.
 _MOST_SPACE = 200
@@ -68,10 +68,10 @@ class Prose:
         if self._opening is not None:
             self._opened(self._opening.release())
 
-    def _opened(self, pieces: Pieces) -> None:
+    def _opened(self, told: Told) -> None:
         if self._opening is not None and self._opening.over:
             self._opening = None
-        for kind, piece in pieces:
+        for kind, piece in told:
             if kind is Text:
                 self._say(piece)
             else:
@@ -129,11 +129,11 @@ class _Opening:
         self._end = ""  # the end tag that is looked for
         self._begun = False  # behind the tag, more than white space has come
 
-    def feed(self, piece: str) -> Pieces:
+    def feed(self, piece: str) -> Told:
         self._held += piece
         return self._read()
 
-    def release(self) -> Pieces:
+    def release(self) -> Told:
         """All that is held, since something else comes."""
         held, self._held = self._held, ""
         if not held:
@@ -145,7 +145,7 @@ class _Opening:
         self.over = not held.isspace()
         return [(Text, held)]
 
-    def _look(self) -> Pieces:
+    def _look(self) -> Told:
         """Is there a tag? Not yet, or not any more."""
         begun = self._held.lstrip()
         spaces = self._spaces + len(self._held) - len(begun)
@@ -159,7 +159,7 @@ class _Opening:
         self.over = True
         return [(Text, self._held)]
 
-    def _think(self) -> Pieces:
+    def _think(self) -> Told:
         """Behind a tag: reasoning, up to its end tag."""
         if not self._begun:
             self._held = self._held.lstrip()
@@ -171,11 +171,11 @@ class _Opening:
         else:
             said = inside[: len(inside) - _held_back(inside, self._end)]
             self._held = inside[len(said) :]
-        thought: Pieces = [(Reasoning, said)] if said else []
+        thought: Told = [(Reasoning, said)] if said else []
         self._begun = self._begun or bool(said)
         return thought + self._answer() if end else thought
 
-    def _answer(self) -> Pieces:
+    def _answer(self) -> Told:
         """Behind the end tag: white space before the first word is left out."""
         words, self._held = self._held.lstrip(), ""
         self._end = ""

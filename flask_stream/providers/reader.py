@@ -1,4 +1,4 @@
-"""What the three readers are alike in: wire dicts in, Events out."""
+"""`Reader`: what the reader of each wire is. Dicts in, Events out; an end, and a settling."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 from ..events import JSON, Event
 from .prose import Prose
-from .turn import NOT_UNDERSTOOD, Turn, skip
+from .turn import NOT_UNDERSTOOD, Turn, log_skipped
 
 
 class Reader(ABC):
@@ -23,10 +23,10 @@ class Reader(ABC):
         """The events of what one network read brought; what follows the turn's end is dropped."""
         turn = self.turn
         for d in dicts:
-            try:  # as `understood` has it, whose call is paid for each token
+            try:  # `understood`, without its call
                 self.handle(d)
             except NOT_UNDERSTOOD:
-                skip(d)
+                log_skipped(d)
             if turn.ended:
                 break
         return turn.take_events()

@@ -1,4 +1,7 @@
-"""`relay`: a provider's stream as Events, and the Result that they add up to."""
+"""`relay`: a provider's stream as Events, and the Result that they add up to.
+
+Which wire it is, and which reader reads that, is known here.
+"""
 
 from __future__ import annotations
 

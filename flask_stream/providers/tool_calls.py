@@ -18,7 +18,7 @@ class OpenCall:
         self.id = id
         self.name = name
         self.server = server
-        self.pieces: list[str] = []
+        self.pieces: list[str] = []  # no `Pieces`: `is_whole` walks them by their places
         self.size = 0  # of the pieces, in characters
         self.given = ""  # what came whole, and counts where no pieces did
         self.beside: JSON = {}  # fields that only the provider knows, for its own turn

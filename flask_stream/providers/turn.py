@@ -1,4 +1,4 @@
-"""What the three readers share: the turn that they fill, and how to read what may be anything."""
+"""`Turn`, which a reader fills; and small helpers, to read what may be anything."""
 
 from __future__ import annotations
 
@@ -99,23 +99,21 @@ class Turn:
             self.tell(source)
 
 
-def understood(handle: Callable[[JSON], None], d: JSON) -> None:
-    """Have one dict, or a part of one, handled. What makes no sense is skipped, never fatal.
-
-    Dialects put null, a list or nothing where the wire has an object, and new kinds of
-    content come unannounced: one guard here, instead of one at each of their fields.
-    """
-    try:
-        handle(d)
-    except NOT_UNDERSTOOD:
-        skip(d)
-
-
+# Dialects put null, a list or nothing where the wire has an object, and new kinds of content come
+# unannounced: one guard for a whole dict, instead of one at each of its fields.
 NOT_UNDERSTOOD = (AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionError)
 
 
-def skip(d: JSON) -> None:
-    """Tell the log what is skipped, and of what exception's making."""
+def understood(handle: Callable[[JSON], None], d: JSON) -> None:
+    """Have one dict, or a part of one, handled. What makes no sense is skipped, never fatal."""
+    try:
+        handle(d)
+    except NOT_UNDERSTOOD:
+        log_skipped(d)
+
+
+def log_skipped(d: JSON) -> None:
+    """Log a dict that is skipped, with the exception that is being handled."""
     logger.debug("Skipped what was not understood of %s", d, exc_info=True)
 
 

@@ -1,4 +1,4 @@
-"""From a provider's object to wire dicts.
+"""From a provider's object to wire dicts; for an error's body, its beginning as bytes.
 
 The sources here hide what the object is: an SDK's `Stream`, whose body we read ourselves and
 never build the SDK's models (most of a token's cost goes there); an `httpx.Response`, read in
@@ -96,7 +96,7 @@ def _parsed(events: list[ServerSentEvent]) -> tuple[list[JSON], ProviderError | 
     return dicts, None
 
 
-# Of a body that is no stream.
+# Of an error's body, or another that is no stream.
 _MOST_BYTES = 65_536
 _MOST_SECONDS = 5.0
 
