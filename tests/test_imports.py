@@ -76,6 +76,11 @@ ORDER = [
     "formats",
     "advice",
     "delivery",
+    "logs.log",
+    "logs.memory",
+    "logs.sqlite_file",
+    "logs.sqlite",
+    "logs",
     "process",
     "limits",
     "watch",
@@ -93,6 +98,8 @@ ORDER = [
     "response",
     "web",
     "extension",  # its init_app registers web's blueprint
+    "testing.log_contract",
+    "testing",
     "",  # the package itself
 ]
 # They make requests' answers; the others are given what they need of Flask's.

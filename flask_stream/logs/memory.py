@@ -1,0 +1,173 @@
+"""A log in this process's memory: for tests, and for one process that may forget."""
+
+from __future__ import annotations
+
+import threading
+import time
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+from .log import Claim, Log, Once, OtherBody, Row, State, Write, new_rows
+
+_last = attrgetter("last")
+
+
+@dataclass(slots=True)
+class _Run:
+    id: str
+    owner: str
+    key: str | None
+    once: Once | None
+    created: float
+    leased_until: float
+    token: int = 1
+    rows: list[Row] = field(default_factory=list)
+    ended_at: float | None = None
+    stopping: bool = False
+
+    @property
+    def last(self) -> int:
+        return self.rows[-1].last if self.rows else 0
+
+    @property
+    def state(self) -> State:
+        return State(
+            id=self.id,
+            owner=self.owner,
+            key=self.key,
+            last=self.last,
+            created=self.created,
+            ended=self.ended_at is not None,
+            leased=self.leased_until > time.time(),
+            stopping=self.stopping,
+        )
+
+
+class MemoryLog(Log):
+    """Keeps runs as long as the process lives."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, _Run] = {}  # the oldest first
+        self._changed = threading.Condition()
+        self._is_woken = False
+
+    def create(
+        self, id: str, owner: str, lease: float, *, key: str | None = None, once: Once | None = None
+    ) -> Claim | str:
+        with self._changed:
+            for run in self._runs.values() if once else ():
+                if run.owner == owner and run.once and once and run.once.key == once.key:
+                    if run.once != once:
+                        raise OtherBody(once.key)
+                    return run.id
+            now = time.time()
+            self._runs[id] = _Run(id, owner, key, once, now, now + lease)
+            return Claim(id, 1)
+
+    def write(self, writes: Sequence[Write]) -> set[Claim]:
+        fenced = set()
+        with self._changed:
+            for write in writes:
+                run = self._runs.get(write.claim.id)
+                if run is None or run.token != write.claim.token:
+                    fenced.add(write.claim)
+                    continue
+                rows = new_rows(write, run.last)
+                if run.ended_at is not None:
+                    if rows:
+                        fenced.add(write.claim)
+                    continue
+                run.rows += rows
+                if write.ends:
+                    run.ended_at = time.time()
+            self._changed.notify_all()
+        return fenced
+
+    def read(self, id: str, after: int, most: int) -> list[Row]:
+        with self._changed:
+            run = self._runs.get(id)
+            rows, size = [], 0
+            for row in run.rows[bisect_right(run.rows, after, key=_last) :] if run else ():
+                rows.append(row)
+                size += len(row.data)
+                if size >= most:
+                    break
+            return rows
+
+    def state(self, id: str) -> State | None:
+        with self._changed:
+            run = self._runs.get(id)
+            return run.state if run else None
+
+    def newest(self, owner: str, key: str) -> str | None:
+        with self._changed:
+            for run in reversed(self._runs.values()):
+                if (run.owner, run.key) == (owner, key):
+                    return run.id
+            return None
+
+    def states(self) -> list[State]:
+        with self._changed:
+            return [run.state for run in self._runs.values() if run.ended_at is None]
+
+    def renew(self, claims: Sequence[Claim], lease: float) -> Mapping[Claim, State]:
+        kept = {}
+        with self._changed:
+            for claim in claims:
+                run = self._runs.get(claim.id)
+                if run is not None and run.token == claim.token and run.ended_at is None:
+                    run.leased_until = time.time() + lease
+                    kept[claim] = run.state
+        return kept
+
+    def take_over(self, id: str, lease: float) -> Claim | None:
+        with self._changed:
+            run = self._runs.get(id)
+            if run is None or run.ended_at is not None or run.state.leased:
+                return None
+            run.token += 1
+            run.leased_until = time.time() + lease
+            return Claim(id, run.token)
+
+    def request_stop(self, id: str) -> bool:
+        with self._changed:
+            run = self._runs.get(id)
+            if run is None or run.ended_at is not None:
+                return False
+            run.stopping = True
+            return True
+
+    def wait(self, after: Mapping[str, int], seconds: float) -> set[str]:
+        end = time.monotonic() + seconds
+        with self._changed:
+            while True:
+                runs = {id: self._runs.get(id) for id in after}
+                more = {id for id, run in runs.items() if run is None or run.last > after[id]}
+                left = end - time.monotonic()
+                if more or left <= 0 or self._is_woken:
+                    self._is_woken = False
+                    return more
+                self._changed.wait(left)
+
+    def wake(self) -> None:
+        with self._changed:
+            self._is_woken = True
+            self._changed.notify_all()
+
+    def expire(self, seconds: float) -> int:
+        before = time.time() - seconds
+        with self._changed:
+            old = [
+                run.id
+                for run in self._runs.values()
+                if (run.leased_until if run.ended_at is None else run.ended_at) <= before
+            ]
+            for id in old:
+                del self._runs[id]
+            self._changed.notify_all()
+        return len(old)
+
+    def close(self) -> None:
+        self.wake()

@@ -1,0 +1,227 @@
+"""A log in a file of SQLite's, which all processes of one machine share. Nothing to install."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .log import Claim, Fenced, Log, Once, OtherBody, Row, State, Write, new_rows
+from .sqlite_file import SqliteFile
+
+_STATE = "id, owner, key, last, created, ended_at IS NOT NULL, leased_until > ?, stopping"
+
+# Seconds: between two looks for whether anybody has written, and for what, whatever the first says.
+_LOOKS, _LOOKS_ANYWAY = 0.01, 1.0
+_AT_ONCE = 100  # runs in one transaction that forgets them; others wait for it
+
+
+class SqliteLog(Log):
+    """Keeps runs in the file at `path`, which is made, with its folder, where there is none."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        # One to write and one to read, so that a file that is locked for writing can be read.
+        self._writer, self._reader = SqliteFile(self.path), SqliteFile(self.path)
+        self._woken = threading.Event()
+
+    def create(
+        self, id: str, owner: str, lease: float, *, key: str | None = None, once: Once | None = None
+    ) -> Claim | str:
+        def create(db: sqlite3.Connection) -> Claim | str:
+            if once is not None:
+                sql = "SELECT id, body FROM runs WHERE owner = ? AND once = ?"
+                found = db.execute(sql, (owner, once.key)).fetchone()
+                if found is not None:
+                    if found[1] != once.body:
+                        raise OtherBody(once.key)
+                    return str(found[0])
+            now = time.time()
+            db.execute(
+                "INSERT INTO runs (id, owner, key, once, body, created, leased_until)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (id, owner, key, once and once.key, once and once.body, now, now + lease),
+            )
+            return Claim(id, 1)
+
+        return self._writer.change(create)
+
+    def write(self, writes: Sequence[Write]) -> set[Claim]:
+        def write_all(db: sqlite3.Connection) -> set[Claim]:
+            fenced = set()
+            for write in writes:
+                try:
+                    _write(db, write)
+                except Fenced:
+                    fenced.add(write.claim)
+            return fenced
+
+        return self._writer.change(write_all)
+
+    def read(self, id: str, after: int, most: int) -> list[Row]:
+        def read(db: sqlite3.Connection) -> list[Row]:
+            rows, size = [], 0
+            sql = "SELECT last, count, data FROM rows WHERE run = ? AND last > ? ORDER BY last"
+            for found in db.execute(sql, (id, after)):
+                rows.append(Row(*found))
+                size += len(rows[-1].data)
+                if size >= most:
+                    break
+            return rows
+
+        return self._reader.look(read)
+
+    def state(self, id: str) -> State | None:
+        def look(db: sqlite3.Connection) -> State | None:
+            found = db.execute(f"SELECT {_STATE} FROM runs WHERE id = ?", (time.time(), id))
+            return next(map(_state, found), None)
+
+        return self._reader.look(look)
+
+    def newest(self, owner: str, key: str) -> str | None:
+        def look(db: sqlite3.Connection) -> str | None:
+            sql = (
+                "SELECT id FROM runs WHERE owner = ? AND key = ?"
+                " ORDER BY created DESC, rowid DESC LIMIT 1"
+            )
+            found = db.execute(sql, (owner, key)).fetchone()
+            return found and str(found[0])
+
+        return self._reader.look(look)
+
+    def states(self) -> list[State]:
+        def look(db: sqlite3.Connection) -> list[State]:
+            sql = f"SELECT {_STATE} FROM runs WHERE ended_at IS NULL ORDER BY created, rowid"
+            return [*map(_state, db.execute(sql, (time.time(),)))]
+
+        return self._reader.look(look)
+
+    def renew(self, claims: Sequence[Claim], lease: float) -> Mapping[Claim, State]:
+        def renew(db: sqlite3.Connection) -> dict[Claim, State]:
+            kept = {}
+            now = time.time()
+            for claim in claims:
+                done = db.execute(
+                    "UPDATE runs SET leased_until = ?"
+                    " WHERE id = ? AND token = ? AND ended_at IS NULL",
+                    (now + lease, claim.id, claim.token),
+                )
+                if done.rowcount:
+                    sql = f"SELECT {_STATE} FROM runs WHERE id = ?"
+                    kept[claim] = _state(db.execute(sql, (now, claim.id)).fetchone())
+            return kept
+
+        return self._writer.change(renew)
+
+    def take_over(self, id: str, lease: float) -> Claim | None:
+        def take_over(db: sqlite3.Connection) -> Claim | None:
+            now = time.time()
+            done = db.execute(
+                "UPDATE runs SET token = token + 1, leased_until = ?"
+                " WHERE id = ? AND ended_at IS NULL AND leased_until <= ?",
+                (now + lease, id, now),
+            )
+            if not done.rowcount:
+                return None
+            return Claim(id, *db.execute("SELECT token FROM runs WHERE id = ?", (id,)).fetchone())
+
+        return self._writer.change(take_over)
+
+    def request_stop(self, id: str) -> bool:
+        def stop(db: sqlite3.Connection) -> bool:
+            sql = "UPDATE runs SET stopping = 1 WHERE id = ? AND ended_at IS NULL"
+            return db.execute(sql, (id,)).rowcount > 0
+
+        return self._writer.change(stop)
+
+    def wait(self, after: Mapping[str, int], seconds: float) -> set[str]:
+        now = time.monotonic()
+        end, due = now + seconds, now
+        version = None
+        while True:
+            # It changes with what any other connection writes, this process's own too.
+            latest = self._reader.look(_version)
+            if latest != version or now >= due:
+                version, due = latest, now + _LOOKS_ANYWAY
+                more = self._reader.look(lambda db: _more(db, after))
+                if more:
+                    return more
+            if now >= end:
+                return set()
+            if self._woken.wait(min(end - now, _LOOKS)):
+                self._woken.clear()
+                return set()
+            now = time.monotonic()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def expire(self, seconds: float) -> int:
+        def expire(db: sqlite3.Connection) -> int:
+            before = time.time() - seconds
+            found = db.execute(
+                "SELECT id FROM runs WHERE ended_at <= ?1"
+                " OR (ended_at IS NULL AND leased_until <= ?1) LIMIT ?2",
+                (before, _AT_ONCE),
+            ).fetchall()
+            db.executemany("DELETE FROM rows WHERE run = ?", found)
+            db.executemany("DELETE FROM runs WHERE id = ?", found)
+            return len(found)
+
+        forgotten = 0
+        while (some := self._writer.change(expire)) > 0:
+            forgotten += some
+        if forgotten:
+            self._writer.look(_give_back)
+        return forgotten
+
+    def close(self) -> None:
+        self.wake()
+        self._writer.close()
+        self._reader.close()
+
+
+def _write(db: sqlite3.Connection, write: Write) -> None:
+    """:raises Fenced: its claim is no claim any more."""
+    id, token = write.claim.id, write.claim.token
+    found = db.execute("SELECT token, last, ended_at FROM runs WHERE id = ?", (id,)).fetchone()
+    if found is None or found[0] != token:
+        raise Fenced(id)
+    rows = new_rows(write, found[1])
+    if found[2] is not None:
+        if rows:
+            raise Fenced(id)
+        return
+    sql = "INSERT INTO rows (run, last, count, data) VALUES (?, ?, ?, ?)"
+    db.executemany(sql, [(id, row.last, row.count, row.data) for row in rows])
+    db.execute(
+        "UPDATE runs SET last = ?, ended_at = ? WHERE id = ?",
+        (rows[-1].last if rows else found[1], time.time() if write.ends else None, id),
+    )
+
+
+def _state(found: Sequence[Any]) -> State:
+    id, owner, key, last, created, ended, leased, stopping = found
+    return State(id, owner, key, last, created, bool(ended), bool(leased), bool(stopping))
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA data_version").fetchone()[0])
+
+
+def _more(db: sqlite3.Connection, after: Mapping[str, int]) -> set[str]:
+    sql = "SELECT last FROM runs WHERE id = ?"
+    more = set()
+    for id, known in after.items():
+        found = db.execute(sql, (id,)).fetchone()
+        if found is None or found[0] > known:
+            more.add(id)
+    return more
+
+
+def _give_back(db: sqlite3.Connection) -> None:
+    """What is free in the file, to the disk."""
+    db.executescript("PRAGMA incremental_vacuum")  # `execute` would give back one page

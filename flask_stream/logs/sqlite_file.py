@@ -1,0 +1,173 @@
+"""The file of SQLite's that a log is in: how it is opened, waited for, and opened again."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from .log import LogError
+
+T = TypeVar("T")
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    key TEXT,
+    once TEXT,
+    body TEXT,
+    token INTEGER NOT NULL DEFAULT 1,
+    last INTEGER NOT NULL DEFAULT 0,
+    created REAL NOT NULL,
+    leased_until REAL NOT NULL,
+    ended_at REAL,
+    stopping INTEGER NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX answered_once ON runs (owner, once) WHERE once IS NOT NULL;
+CREATE INDEX by_key ON runs (owner, key, created) WHERE key IS NOT NULL;
+CREATE INDEX by_end ON runs (ended_at, leased_until);
+CREATE TABLE rows (
+    run TEXT NOT NULL,
+    last INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (run, last)
+) WITHOUT ROWID;
+"""
+
+# Seconds: for a file that somebody else has locked, and between two tries.
+_PATIENCE, _TRIES = 15.0, 0.01
+
+
+class SqliteFile:
+    """A connection to the file, opened when it is needed, by one thread at a time.
+
+    It is opened anew in a fork's child, which may not use its parent's; where the file is another
+    one, or none, since it was deleted; and behind an error, which may have been of the connection.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+        self._opened: tuple[int, int, int] | None = None  # the process, and which file it was
+
+    def change(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """In a transaction, which is on the disk's way when this returns."""
+
+        def change(db: sqlite3.Connection) -> T:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                done = work(db)
+                db.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    db.execute("ROLLBACK")
+                raise
+            return done
+
+        return self.look(change)
+
+    def look(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Have it do something; again, as long as somebody else has locked the file.
+
+        :raises LogError: that took too long, or it could not.
+        """
+        end = time.monotonic() + _PATIENCE
+        with self._lock:
+            while True:
+                try:
+                    return work(self._open())
+                except sqlite3.Error as error:
+                    is_busy = _is_busy(error)
+                    if not is_busy:
+                        self._close()
+                    if not is_busy or time.monotonic() >= end:
+                        raise LogError(f"The log {self._path} cannot be used: {error}.") from error
+                except OSError as error:
+                    raise LogError(f"The log {self._path} cannot be used: {error}.") from error
+                time.sleep(_TRIES)  # not SQLite's own: on gevent the whole worker would wait
+
+    def close(self) -> None:
+        with self._lock:
+            self._close()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._db is None or self._opened != self._is_now():
+            self._close()
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # What people said is in it: nobody else's to read.
+            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._db = _opened(self._path)
+            self._opened = self._is_now()
+        return self._db
+
+    def _is_now(self) -> tuple[int, int, int] | None:
+        try:
+            found = os.stat(self._path)
+        except FileNotFoundError:
+            return None
+        return os.getpid(), found.st_dev, found.st_ino
+
+    def _close(self) -> None:
+        if self._db is not None:
+            if self._opened is not None and self._opened[0] != os.getpid():
+                _inherited.append(self._db)
+            else:
+                with suppress(sqlite3.Error):
+                    self._db.close()
+        self._db = None
+
+
+# A fork's child may do nothing with its parent's connections, and closing is something: they stay.
+_inherited: list[sqlite3.Connection] = []
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    try:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if not version:
+            db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")  # a power cut may lose the last words, no crash
+        if not version:
+            _make(db)
+        elif version != _VERSION:
+            raise sqlite3.DatabaseError(
+                f"it was made by another version of Flask-Stream (its tables are of version "
+                f"{version}, not {_VERSION}); delete it, and what it keeps is gone"
+            )
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _make(db: sqlite3.Connection) -> None:
+    """The tables; by whoever of several processes is first."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        if not db.execute("PRAGMA user_version").fetchone()[0]:
+            for statement in _SCHEMA.split(";"):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {_VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
+        raise
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+    )
