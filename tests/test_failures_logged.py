@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import anthropic
+import openai
 import pytest
 
 from flask_stream import StreamFailed, relay
@@ -36,6 +39,28 @@ def test_what_a_provider_did_is_one_line_of_the_log_without_its_clients_inside(
     assert record.levelno == logging.WARNING
     assert record.exc_info in (None, (None, None, None))
     assert "429" in record.message or "truncated: " in record.message
+
+
+@pytest.mark.parametrize("sdk", ["anthropic", "openai"])
+def test_why_a_provider_could_not_be_reached_is_in_the_log(
+    site: Site, caplog: pytest.LogCaptureFixture, sdk: str
+) -> None:
+    """The SDKs' own words are «Connection error.»"""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    @site.view
+    def view() -> Any:
+        if sdk == "anthropic":
+            claude = anthropic.Anthropic(base_url=nobody, api_key="k", max_retries=0)
+            return claude.messages.create(model="m", max_tokens=1, messages=[], stream=True)
+        gpt = openai.OpenAI(base_url=nobody, api_key="k", max_retries=0)
+        return gpt.chat.completions.create(model="m", messages=[], stream=True)
+
+    assert site.ask().status_code == 502
+    [record] = [r for r in caplog.records if r.name == "flask_stream"]
+    assert "APIConnectionError: Connection error. (" in record.message
+    assert "Connection refused" in record.message
 
 
 def an_openers(provider: Provider) -> None:

@@ -225,8 +225,6 @@ def from_exception(
     if is_misuse(error):
         return None
     detail = f"{type(error).__name__}: {error}"
-    if str(error.__cause__ or "") not in detail:  # the SDKs' own words are «Connection error.»
-        detail += f" ({error.__cause__})"
     if any("Timeout" in name for name in of_sdk | of_client):
         return ProviderError("timeout", detail=detail)
     response = getattr(error, "response", None)
@@ -235,6 +233,8 @@ def from_exception(
         return from_status(status, getattr(error, "body", None), response, detail)
     if "APIError" in of_sdk and isinstance(getattr(error, "body", None), Mapping):
         return from_body(error.body)  # type: ignore[attr-defined]
+    if str(error.__cause__ or "") not in detail:  # the SDKs' own words are «Connection error.»
+        detail += f" ({error.__cause__})"
     cause = class_names(error.__cause__, *_HTTP_CLIENTS)
     connected = not _CANNOT_CONNECT & (of_client | cause)
     if begun and connected and (of_client or "APIConnectionError" in of_sdk):
