@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, Route
 
-from tests.browser.client_server import Exchange, Site
+from tests.browser.client_server import DEADLINE, Exchange, Site
 from tests.browser.on_page import HOUR
 
 SRC = '<flask-stream src="/answer"></flask-stream>'
@@ -92,3 +93,17 @@ class Asked:
     def _catch_up(self) -> None:
         # What the page has asked for before that is told by then.
         self._page.evaluate("fetch('/recorder.js').then((response) => response.text())")
+
+
+def held_back(page: Page, held: list[Route]) -> Route:
+    """The request that `page.route` has held back, once there is one.
+
+    `page.expect_request` may miss it: on a busy machine, the page has asked before Playwright
+    knows that somebody waits for that.
+    """
+    end = time.monotonic() + DEADLINE
+    while not held:
+        assert time.monotonic() < end, "the page has asked for nothing"
+        page.wait_for_timeout(10)  # in which Playwright calls the handler
+    [route] = held
+    return route

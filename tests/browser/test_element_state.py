@@ -11,7 +11,17 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.client_server import Site
 from tests.browser.on_page import element, expect_state, output, retry_button, seen, status
-from tests.browser.on_site import MORE, SRC, Asked, ask_form, begin, fail, stop_button, streaming
+from tests.browser.on_site import (
+    MORE,
+    SRC,
+    Asked,
+    ask_form,
+    begin,
+    fail,
+    held_back,
+    stop_button,
+    streaming,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -178,8 +188,7 @@ def test_retry_is_not_early_whatever_the_page_makes_of_its_button(
     button.evaluate(f"retry => {{ {meddle} }}")
     button.click()
     if is_held:
-        [route] = held
-        route.continue_()
+        held_back(page, held).continue_()
         expect(button).to_have_attribute("data-wait", "3")
     page.clock.run_for(1000)
     expect(button).to_have_attribute("data-wait", "2")
@@ -201,11 +210,10 @@ def test_a_wait_is_counted_from_the_refusal_however_late_its_file_comes(
     page.goto(site.page(ask_form()))
     page.clock.pause_at(page.evaluate("Date.now()") + 1000)
     page.click("text=Ask")
-    with page.expect_request(f"**{MORE}"):
-        refuse(site, Retry_After="5")
+    refuse(site, Retry_After="5")
+    route = held_back(page, held)
     expect(retry_button(page)).to_be_disabled()
     page.clock.run_for(4000)
-    [route] = held
     route.continue_()
     expect(retry_button(page)).to_have_attribute("data-wait", "1")
     page.clock.run_for(1000)
@@ -254,15 +262,14 @@ def test_a_wait_that_is_over_does_not_come_back_when_the_page_disables_retry(
     page.route(f"**{MORE}", lambda route: held.append(route))
     page.goto(site.page(ask_form()))
     page.click("text=Ask")
-    with page.expect_request(f"**{MORE}"):
-        refuse(site, Retry_After="3600")
+    refuse(site, Retry_After="3600")
+    route = held_back(page, held)
     expect(retry_button(page)).to_be_disabled()
     page.click("text=Ask")
     fail(streaming(site, "/chat"))
     button = retry_button(page)
     expect(button).to_be_enabled()
     button.evaluate("retry => { retry.disabled = true }")
-    [route] = held
     with page.expect_response(f"**{MORE}"):
         route.continue_()
     page.wait_for_load_state("networkidle")
