@@ -44,9 +44,7 @@ MORE = {
     "tasks": 2 * CLIENTS,
     "files": 8,
     "blocks": 20 * RUNS,
-    # 50 to 70 million on an idle machine, and over 100 on a busy one, where more runs with large
-    # events meet in time. One such event that each of them left would be thousands.
-    "resident": 200_000_000,
+    "resident": 100_000_000,
 }
 
 

@@ -42,13 +42,11 @@ def post_worker_init(worker: Any) -> None:
     def held() -> dict[str, Any]:
         """What this process holds, beside what `/state` says."""
         gc.collect()
-        with open("/proc/self/statm") as statm:
-            pages = int(statm.read().split()[1])
         kinds = [type(found) for found in gc.get_objects()]
         ours = [k.__name__ for k in kinds if str(k.__module__).startswith("flask_stream.")]
         return {
             "parts": Counter(name for name in ours if name in PARTS),
-            "resident": pages * os.sysconf("SC_PAGESIZE"),
+            "resident": site.resident(),
             "blocks": sys.getallocatedblocks(),
             "tasks": len(os.listdir("/proc/self/task")),
             "contexts": len(contexts),
