@@ -107,8 +107,6 @@ class Delivery:
                     # Of an app's own event, changed since it was made; or Unterminated, which cuts
                     # the body, and not before there is one: a client is told the status at least.
                     data, error = b"", told
-                    if self._has_begun and isinstance(error, Unterminated):
-                        raise
                 if data or not self._has_begun:  # the headers leave with the first bytes
                     has_lock = True
                     self.lock.acquire()
@@ -119,11 +117,11 @@ class Delivery:
                         # From here on a comment can ask a client that has closed its half, if
                         # any can be sent.
                         self._has_begun = self.connection.notices_fin = True
-                    if isinstance(error, Unterminated):
-                        raise error
                     if not (batch and isinstance(batch[-1], _TERMINAL)):  # behind those is nothing
                         self.lock.release()
                         has_lock = False
+                if isinstance(error, Unterminated):
+                    raise error
                 batch = next(batches, None) if error is None else batches.throw(error)
         except ClientLeft:
             format.cut()

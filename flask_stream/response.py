@@ -50,7 +50,7 @@ def respond(
     """
     batches = batches_of(value)
     if batches is None:
-        _warn_of_own_events(value)
+        _warn_of_what_is_no_stream(value)
         given = value[0] if isinstance(value, tuple) and value else value
         if isinstance(given, WSGIResponse) and given.is_streamed:  # it may read what the view began
             if run.ending is not None:
@@ -75,7 +75,7 @@ def respond(
     return response
 
 
-def _warn_of_own_events(value: Any) -> None:
+def _warn_of_what_is_no_stream(value: Any) -> None:
     if isinstance(value, str) and "text/event-stream" in request.headers.get("Accept", ""):
         warnings.warn(
             f"The view of endpoint {request.endpoint!r} returned a str, which goes out as a page, "

@@ -126,9 +126,8 @@ class Run:
                             raise self.ending
                         told = self._totalled(part)
                         fitting = self.result.add(told, most)
-                        if fitting:
-                            if self.result.first_text_seconds is None:
-                                self._notice_text(fitting)
+                        if fitting and self.result.first_text_seconds is None:
+                            self._notice_text(fitting)
                         if fitting or start:
                             yield start + fitting if start else fitting
                             start = []  # not before: what cannot be encoded is thrown in there

@@ -95,8 +95,7 @@ class Lines:
 
     def end(self) -> str:
         """The line that the stream's end has cut off."""
-        line = self.rest.decode("utf-8", "replace")  # as in `feed`
-        return line if self._begun else line.removeprefix("\ufeff")
+        return "".join(self.feed(b"\n"))
 
 
 class Decoder:

@@ -7,6 +7,7 @@ accumulates; `Turn.message` equals its `get_final_message()`.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from typing import Any
 
 from ..events import JSON, MOST_TOKENS, Meta, Refusal, ToolResult, Usage
@@ -43,7 +44,7 @@ class AnthropicReader(Reader):
         super().__init__(turn)
         self.content: list[JSON] = []  # all blocks, in order
         self.blocks: dict[str, JSON] = {}  # those of the current message, by its own index
-        self.pieces: dict[str, Pieces] = {}  # of a block's text or thinking
+        self.pieces = defaultdict[str, Pieces](Pieces)  # of a block's text or thinking
         self.calls: dict[str, OpenCall] = {}
         self.called = False  # a tool that the app must run
         self.raw_usage: JSON = {}
@@ -156,10 +157,8 @@ class AnthropicReader(Reader):
         self.prose.reasoning(self.piece(index, value), id(self.blocks.get(index)))
 
     def piece(self, index: str, value: object) -> str:
-        text = value if type(value) is str else spoken(value)
+        text = spoken(value)
         if text:
-            if index not in self.pieces:
-                self.pieces[index] = Pieces()
             self.pieces[index].add(text)
         return text
 
@@ -197,7 +196,8 @@ class AnthropicReader(Reader):
         for index in list(self.calls):
             self.close_call(index, whole=False)
         self.settle()
-        self.blocks, self.pieces = {}, {}
+        self.blocks.clear()
+        self.pieces.clear()
 
     def close_call(self, index: str, *, whole: bool = True) -> None:
         call, block = self.calls.pop(index), self.blocks[index]

@@ -56,10 +56,7 @@ def merged(old: Any, new: Any, key: str, keep: Keep) -> Any:
             # List content that goes on as plain text.
             return merged(old, [{"type": "text", "text": new}] if new else [], "", keep)
         keep(new)
-        if isinstance(old, Pieces):
-            old.add(new)
-            return old
-        growing = Pieces()
+        growing = old if isinstance(old, Pieces) else Pieces()
         growing.add(new)
         return growing
     if isinstance(new, list):

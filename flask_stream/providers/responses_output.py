@@ -5,6 +5,7 @@ Items are told apart by `output_index`: some proxies give an item another id in 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -66,10 +67,7 @@ class Output:
         if piece:
             self._is_placed = self._is_placed and d.get("output_index") is not None
             item = self.current = self.at(d) or self._open(d)
-            part = (kind, _part(kind, d))
-            if part not in item.parts:
-                item.parts[part] = Pieces()
-            item.parts[part].add(piece)
+            item.parts[kind, _part(kind, d)].add(piece)
         return piece
 
     def is_new(self, kind: str, d: JSON) -> bool:
@@ -117,7 +115,7 @@ class Item:
         self.kind = ""
         self.given: JSON = {}
         self.is_done = False
-        self.parts: dict[tuple[str, str | None], Pieces] = {}
+        self.parts = defaultdict[tuple[str, str | None], Pieces](Pieces)
         self.input = ""
 
     def turn(self) -> JSON:
