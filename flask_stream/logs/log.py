@@ -14,7 +14,7 @@ one's token is an old one, and what it writes is refused (a *fencing token*), wh
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import FlaskStreamError
@@ -185,13 +185,17 @@ class Log(ABC):
         """Let go of what is open. It may be used again, and opens it anew."""
 
 
-def new_rows(write: Write, last: int) -> list[Row]:
+def new_rows(write: Write, token: int, last: int, *, ended: bool) -> Sequence[Row]:
     """Those of a write that are not there yet.
 
-    :param last: the number of the last event that is.
+    :param token: the run's, by now.
+    :param last: the number of its last event.
+    :raises Fenced: the write's claim is an old one, or the run has ended without these rows.
     :raises ValueError: a row is missing before one of them.
     """
     rows = [row for row in write.rows if row.last > last]
+    if token != write.claim.token or (ended and rows):
+        raise Fenced(write.claim.id)
     for row in rows:
         if row.last - row.count != last:
             raise ValueError(
@@ -200,3 +204,14 @@ def new_rows(write: Write, last: int) -> list[Row]:
             )
         last = row.last
     return rows
+
+
+def some(rows: Iterable[Row], most: int) -> list[Row]:
+    """As many rows as have so many bytes, and one more where that is in the middle of it."""
+    taken, size = [], 0
+    for row in rows:
+        taken.append(row)
+        size += len(row.data)
+        if size >= most:
+            break
+    return taken

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
-from .log import Claim, Log, Once, OtherBody, Row, State, Write, new_rows
+from .log import Claim, Fenced, Log, Once, OtherBody, Row, State, Write, new_rows, some
 
 _last = attrgetter("last")
 
@@ -70,31 +70,29 @@ class MemoryLog(Log):
         fenced = set()
         with self._changed:
             for write in writes:
-                run = self._runs.get(write.claim.id)
-                if run is None or run.token != write.claim.token:
+                try:
+                    self._write(write)
+                except Fenced:
                     fenced.add(write.claim)
-                    continue
-                rows = new_rows(write, run.last)
-                if run.ended_at is not None:
-                    if rows:
-                        fenced.add(write.claim)
-                    continue
-                run.rows += rows
-                if write.ends:
-                    run.ended_at = time.time()
             self._changed.notify_all()
         return fenced
+
+    def _write(self, write: Write) -> None:
+        """:raises Fenced: its claim is no claim any more."""
+        run = self._runs.get(write.claim.id)
+        if run is None:
+            raise Fenced(write.claim.id)
+        run.rows += new_rows(write, run.token, run.last, ended=run.ended_at is not None)
+        if write.ends and run.ended_at is None:
+            run.ended_at = time.time()
 
     def read(self, id: str, after: int, most: int) -> list[Row]:
         with self._changed:
             run = self._runs.get(id)
-            rows, size = [], 0
-            for row in run.rows[bisect_right(run.rows, after, key=_last) :] if run else ():
-                rows.append(row)
-                size += len(row.data)
-                if size >= most:
-                    break
-            return rows
+            if run is None:
+                return []
+            first = bisect_right(run.rows, after, key=_last)
+            return some((run.rows[at] for at in range(first, len(run.rows))), most)
 
     def state(self, id: str) -> State | None:
         with self._changed:

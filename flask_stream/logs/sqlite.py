@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .log import Claim, Fenced, Log, Once, OtherBody, Row, State, Write, new_rows
+from .log import Claim, Fenced, Log, Once, OtherBody, Row, State, Write, new_rows, some
 from .sqlite_file import SqliteFile
 
 _STATE = "id, owner, key, last, created, ended_at IS NOT NULL, leased_until > ?, stopping"
@@ -63,14 +63,8 @@ class SqliteLog(Log):
 
     def read(self, id: str, after: int, most: int) -> list[Row]:
         def read(db: sqlite3.Connection) -> list[Row]:
-            rows, size = [], 0
             sql = "SELECT last, count, data FROM rows WHERE run = ? AND last > ? ORDER BY last"
-            for found in db.execute(sql, (id, after)):
-                rows.append(Row(*found))
-                size += len(rows[-1].data)
-                if size >= most:
-                    break
-            return rows
+            return some((Row(*found) for found in db.execute(sql, (id, after))), most)
 
         return self._reader.look(read)
 
@@ -186,20 +180,19 @@ class SqliteLog(Log):
 
 def _write(db: sqlite3.Connection, write: Write) -> None:
     """:raises Fenced: its claim is no claim any more."""
-    id, token = write.claim.id, write.claim.token
+    id = write.claim.id
     found = db.execute("SELECT token, last, ended_at FROM runs WHERE id = ?", (id,)).fetchone()
-    if found is None or found[0] != token:
+    if found is None:
         raise Fenced(id)
-    rows = new_rows(write, found[1])
-    if found[2] is not None:
-        if rows:
-            raise Fenced(id)
-        return
+    token, last, ended_at = found
+    rows = new_rows(write, token, last, ended=ended_at is not None)
+    if write.ends and ended_at is None:
+        ended_at = time.time()
     sql = "INSERT INTO rows (run, last, count, data) VALUES (?, ?, ?, ?)"
     db.executemany(sql, [(id, row.last, row.count, row.data) for row in rows])
     db.execute(
         "UPDATE runs SET last = ?, ended_at = ? WHERE id = ?",
-        (rows[-1].last if rows else found[1], time.time() if write.ends else None, id),
+        (rows[-1].last if rows else last, ended_at, id),
     )
 
 

@@ -6,8 +6,8 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,15 +63,8 @@ class SqliteFile:
         """In a transaction, which is on the disk's way when this returns."""
 
         def change(db: sqlite3.Connection) -> T:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                done = work(db)
-                db.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):
-                    db.execute("ROLLBACK")
-                raise
-            return done
+            with _transaction(db):
+                return work(db)
 
         return self.look(change)
 
@@ -85,14 +78,12 @@ class SqliteFile:
             while True:
                 try:
                     return work(self._open())
-                except sqlite3.Error as error:
+                except (sqlite3.Error, OSError) as error:
                     is_busy = _is_busy(error)
                     if not is_busy:
                         self._close()
                     if not is_busy or time.monotonic() >= end:
                         raise LogError(f"The log {self._path} cannot be used: {error}.") from error
-                except OSError as error:
-                    raise LogError(f"The log {self._path} cannot be used: {error}.") from error
                 time.sleep(_TRIES)  # not SQLite's own: on gevent the whole worker would wait
 
     def close(self) -> None:
@@ -105,7 +96,7 @@ class SqliteFile:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # What people said is in it: nobody else's to read.
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._db = _opened(self._path)
+            self._db = _connected(self._path)
             self._opened = self._is_now()
         return self._db
 
@@ -130,7 +121,7 @@ class SqliteFile:
 _inherited: list[sqlite3.Connection] = []
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _connected(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     try:
         version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -153,12 +144,19 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _make(db: sqlite3.Connection) -> None:
     """The tables; by whoever of several processes is first."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
+    with _transaction(db):
         if not db.execute("PRAGMA user_version").fetchone()[0]:
             for statement in _SCHEMA.split(";"):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+@contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """All of the block, or nothing of it; nobody else writes meanwhile."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
         db.execute("COMMIT")
     except BaseException:
         with suppress(sqlite3.Error):
@@ -166,7 +164,7 @@ def _make(db: sqlite3.Connection) -> None:
         raise
 
 
-def _is_busy(error: sqlite3.Error) -> bool:
+def _is_busy(error: Exception) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_LOCKED,

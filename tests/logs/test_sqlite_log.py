@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -115,7 +115,9 @@ for turn in range(10**6):
     assert log.write([Write(claim, rows(1, after=last), ends=True)]) == set()
 
 
-def test_who_was_stopped_past_its_lease_writes_no_more(log: SqliteLog, path: Path) -> None:
+def test_who_was_stopped_past_its_lease_writes_no_more(
+    log: SqliteLog, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     script = """
 claim = log.create("r", "ann", 0.2)
 turn = 0
@@ -132,19 +134,15 @@ print("fenced", fenced == {claim}, flush=True)
         # It may have been stopped inside a transaction, which keeps the file locked: then it is
         # let go on for a moment.
         claim: Claim | None = None
-        sqlite_file_patience = sqlite_file._PATIENCE
-        try:
-            sqlite_file._PATIENCE = 0.5
-            end = time.monotonic() + DEADLINE
-            while claim is None:
-                assert time.monotonic() < end
-                try:
-                    claim = log.take_over("r", LEASE)
-                except LogError:
-                    process.send_signal(signal.SIGCONT)
-                    process.send_signal(signal.SIGSTOP)
-        finally:
-            sqlite_file._PATIENCE = sqlite_file_patience
+        monkeypatch.setattr(sqlite_file, "_PATIENCE", 0.5)
+        end = time.monotonic() + DEADLINE
+        while claim is None:
+            assert time.monotonic() < end
+            try:
+                claim = log.take_over("r", LEASE)
+            except LogError:
+                process.send_signal(signal.SIGCONT)
+                process.send_signal(signal.SIGSTOP)
         last = known(log, "r").last
         process.send_signal(signal.SIGCONT)
         assert process.stdout.readline() == "fenced True\n"
@@ -263,7 +261,7 @@ def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
 
 def test_a_disk_that_is_full_is_told_and_what_is_there_stays(path: Path) -> None:
     """A limit of the process's on the size of files stands for the disk's."""
-    with opened(path) as log:
+    with closing(SqliteLog(path)) as log:
         claim = begun(log, "r")
         log.write([Write(claim, rows(1))])
     script = """
@@ -287,16 +285,9 @@ print(last, told, flush=True)
         assert process.returncode == 0
     last, _, message = told.partition(" ")
     assert "runs.sqlite3 cannot be used: " in message
-    with opened(path) as log:
+    with closing(SqliteLog(path)) as log:
         assert known(log, "r").last == int(last) > 5
         assert log.write([Write(Claim("r", 1), rows(1, after=int(last)))]) == set()
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[SqliteLog]:
-    log = SqliteLog(path)
-    yield log
-    log.close()
 
 
 def test_what_is_forgotten_gives_back_its_room(log: SqliteLog, path: Path) -> None:
@@ -316,7 +307,7 @@ def test_what_is_forgotten_gives_back_its_room(log: SqliteLog, path: Path) -> No
 def test_nothing_is_left_open(path: Path) -> None:
     before = descriptors(), threading.active_count()
     for _ in range(20):
-        with opened(path) as log:
+        with closing(SqliteLog(path)) as log:
             claim = begun(log, f"r{time.monotonic_ns()}")
             log.write([Write(claim, rows(1), ends=True)])
             log.wait({claim.id: 0}, 1)
