@@ -95,15 +95,27 @@ class Asked:
         self._page.evaluate("fetch('/recorder.js').then((response) => response.text())")
 
 
-def held_back(page: Page, held: list[Route]) -> Route:
-    """The request that `page.route` has held back, once there is one.
+class Held:
+    """A file that is held back from the page, until it is let go.
 
-    `page.expect_request` may miss it: on a busy machine, the page has asked before Playwright
-    knows that somebody waits for that.
+    `page.expect_request` may miss that the page asks for it: on a busy machine, the page has asked
+    before Playwright knows that somebody waits for that.
     """
-    end = time.monotonic() + DEADLINE
-    while not held:
-        assert time.monotonic() < end, "the page has asked for nothing"
-        page.wait_for_timeout(10)  # in which Playwright calls the handler
-    [route] = held
-    return route
+
+    def __init__(self, page: Page, url: str) -> None:
+        self._page = page
+        self._routes: list[Route] = []
+        page.route(url, lambda route: self._routes.append(route))
+
+    def wait(self) -> None:
+        """Until the page has asked for it."""
+        end = time.monotonic() + DEADLINE
+        while not self._routes:
+            assert time.monotonic() < end, "the page has asked for nothing"
+            self._page.wait_for_timeout(10)  # in which Playwright calls the handler
+
+    def let_go(self) -> None:
+        """Once the page has asked for it, which it does once."""
+        self.wait()
+        [route] = self._routes
+        route.continue_()

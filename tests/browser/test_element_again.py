@@ -6,11 +6,11 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.client_server import Site
 from tests.browser.on_page import element, expect_state, output, retry_button, seen
-from tests.browser.on_site import MARKDOWN, Asked, ask_form, begin, stop_button, streaming
+from tests.browser.on_site import MARKDOWN, Asked, Held, ask_form, begin, stop_button, streaming
 
 pytestmark = pytest.mark.browser
 
@@ -44,8 +44,7 @@ def test_the_reasoning_of_a_saved_page_goes_with_its_answer(page: Page, site: Si
 def test_what_an_old_answer_had_to_wait_with_is_neither_shown_nor_told(
     page: Page, site: Site
 ) -> None:
-    held: list[Route] = []
-    page.route(f"**{MARKDOWN}*", lambda route: held.append(route))
+    markdown = Held(page, f"**{MARKDOWN}*")
     page.goto(site.page(f"<flask-stream render=markdown>{SLOT}</flask-stream>"))
     element(page).evaluate("element => void element.start('/one')")
     streaming(site, "/one", "One").send("reasoning", text="Old.").send("progress", step=1)
@@ -53,8 +52,7 @@ def test_what_an_old_answer_had_to_wait_with_is_neither_shown_nor_told(
     element(page).evaluate("element => void element.start('/two')")
     second = streaming(site, "/two", "Two")
     expect_state(page, "streaming")
-    for route in held:
-        route.continue_()
+    markdown.let_go()
     expect(output(page)).to_have_text("Two")
     second.send("reasoning", text="New.").finish("Two")
     expect_state(page, "done")

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.client_server import CLIENT, Exchange, Site
 from tests.browser.on_page import element, expect_state, output, status, text_of
+from tests.browser.on_site import Held
 
 pytestmark = pytest.mark.browser
 
@@ -55,8 +56,7 @@ def test_another_origin_gets_cookies_only_with_credentials(
 
 def test_what_a_page_sets_before_the_client_is_loaded_counts(page: Page, site: Site) -> None:
     markup = f'{ASK}<flask-stream form="ask"></flask-stream>'
-    page.route("**/flask-stream.js", lambda route: held.append(route))
-    held: list[object] = []
+    client = Held(page, "**/flask-stream.js")
     page.goto(site.page(markup), wait_until="commit")
     page.wait_for_selector("flask-stream", state="attached")
     page.evaluate(
@@ -66,9 +66,7 @@ def test_what_a_page_sets_before_the_client_is_loaded_counts(page: Page, site: S
              document.querySelector("flask-stream").options = { headers };
            }"""
     )
-    while not held:
-        page.evaluate("1")
-    held[0].continue_()  # type: ignore[attr-defined]
+    client.let_go()
     expect_state(page, "idle")
     for number in "12":
         page.click("text=Ask")

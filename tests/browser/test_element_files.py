@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.client_server import Exchange, Site
 from tests.browser.on_page import expect_state, output, retry_button, seen, status, text_of
@@ -16,10 +16,10 @@ from tests.browser.on_site import (
     MORE,
     SRC,
     Asked,
+    Held,
     ask_form,
     begin,
     fail,
-    held_back,
     parts,
     streaming,
     texts,
@@ -190,21 +190,19 @@ def test_eventsource_that_cannot_be_loaded_says_so_and_offers_a_retry_that_can(
 def test_an_end_that_comes_while_a_file_is_being_loaded_loses_nothing(
     page: Page, site: Site
 ) -> None:
-    held: list[Route] = []
-    page.route(f"**{MORE}", lambda route: held.append(route))
+    more = Held(page, f"**{MORE}")
     page.goto(site.page('<flask-stream src="/answer" smooth></flask-stream>'))
     answer = begin(site).send("reasoning", text="hm").send("text", text="One")
     answer.send("source", url="https://example.org/", title="A page").finish("One")
     page.wait_for_function("() => seen.some(({ detail }) => detail?.type === 'text')")
     assert seen(page, "done") == []
-    held_back(page, held).continue_()
+    more.let_go()
     expect_state(page, "done")
     assert parts(page) == [("reasoning", "Reasoninghm"), ("text", "One"), ("sources", "A page")]
 
 
 def test_a_stop_while_a_file_is_being_loaded_keeps_what_has_arrived(page: Page, site: Site) -> None:
-    held: list[Route] = []
-    page.route(f"**{MORE}", lambda route: held.append(route))
+    more = Held(page, f"**{MORE}")
     page.goto(site.page('<flask-stream src="/answer" smooth></flask-stream>'))
     answer = begin(site).send("reasoning", text="hm").send("text", text="One ")
     answer.send("text", text="two")
@@ -212,7 +210,7 @@ def test_a_stop_while_a_file_is_being_loaded_keeps_what_has_arrived(page: Page, 
     page.keyboard.press("Escape")
     answer.wait_until_client_left()
     expect_state(page, "stopped")
-    held_back(page, held).continue_()
+    more.let_go()
     expect(page.locator("[data-part=text]")).to_have_text("One two")
     assert parts(page) == [("reasoning", "Reasoninghm"), ("text", "One two")]
 
@@ -223,12 +221,11 @@ def unavailable(site: Site) -> None:
 
 
 def test_retry_is_locked_before_its_countdown_is_loaded(page: Page, site: Site) -> None:
-    held: list[Route] = []
-    page.route(f"**{MORE}", lambda route: held.append(route))
+    more = Held(page, f"**{MORE}")
     page.goto(site.page(ask_form()))
     page.click("text=Ask")
     unavailable(site)
-    route = held_back(page, held)
+    more.wait()
     expect(retry_button(page)).to_be_disabled()
     assert retry_button(page).get_attribute("data-wait") is None
 
@@ -236,7 +233,7 @@ def test_retry_is_locked_before_its_countdown_is_loaded(page: Page, site: Site) 
     page.click("text=Ask")
     fail(streaming(site, "/chat"))
     expect(retry_button(page)).to_be_enabled()
-    route.continue_()
+    more.let_go()
     page.wait_for_load_state("networkidle")
     expect(retry_button(page)).to_be_enabled()
     assert retry_button(page).get_attribute("data-wait") is None

@@ -7,7 +7,7 @@ knows by itself what its run does, and when Retry may be used.
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.client_server import Site
 from tests.browser.on_page import element, expect_state, output, retry_button, seen, status
@@ -15,10 +15,10 @@ from tests.browser.on_site import (
     MORE,
     SRC,
     Asked,
+    Held,
     ask_form,
     begin,
     fail,
-    held_back,
     stop_button,
     streaming,
 )
@@ -173,22 +173,19 @@ MEDDLING = {
 def test_retry_is_not_early_whatever_the_page_makes_of_its_button(
     page: Page, site: Site, asked: Asked, meddle: str, when: str
 ) -> None:
-    held: list[Route] = []
-    is_held = when == "before its countdown"
-    if is_held:
-        page.route(f"**{MORE}", lambda route: held.append(route))
+    more = Held(page, f"**{MORE}") if when == "before its countdown" else None
     page.goto(site.page(ask_form()))
     page.clock.pause_at(page.evaluate("Date.now()") + 1000)
     page.click("text=Ask")
     refuse(site, Retry_After="3")
     button = retry_button(page)
     expect(button).to_be_disabled()
-    if not is_held:
+    if not more:
         expect(button).to_have_attribute("data-wait", "3")
     button.evaluate(f"retry => {{ {meddle} }}")
     button.click()
-    if is_held:
-        held_back(page, held).continue_()
+    if more:
+        more.let_go()
         expect(button).to_have_attribute("data-wait", "3")
     page.clock.run_for(1000)
     expect(button).to_have_attribute("data-wait", "2")
@@ -205,16 +202,15 @@ def test_retry_is_not_early_whatever_the_page_makes_of_its_button(
 def test_a_wait_is_counted_from_the_refusal_however_late_its_file_comes(
     page: Page, site: Site
 ) -> None:
-    held: list[Route] = []
-    page.route(f"**{MORE}", lambda route: held.append(route))
+    more = Held(page, f"**{MORE}")
     page.goto(site.page(ask_form()))
     page.clock.pause_at(page.evaluate("Date.now()") + 1000)
     page.click("text=Ask")
     refuse(site, Retry_After="5")
-    route = held_back(page, held)
+    more.wait()
     expect(retry_button(page)).to_be_disabled()
     page.clock.run_for(4000)
-    route.continue_()
+    more.let_go()
     expect(retry_button(page)).to_have_attribute("data-wait", "1")
     page.clock.run_for(1000)
     expect(retry_button(page)).to_be_enabled()
@@ -258,12 +254,11 @@ def test_a_wait_that_the_page_writes_stops_no_button_from_working(page: Page, si
 def test_a_wait_that_is_over_does_not_come_back_when_the_page_disables_retry(
     page: Page, site: Site
 ) -> None:
-    held: list[Route] = []
-    page.route(f"**{MORE}", lambda route: held.append(route))
+    more = Held(page, f"**{MORE}")
     page.goto(site.page(ask_form()))
     page.click("text=Ask")
     refuse(site, Retry_After="3600")
-    route = held_back(page, held)
+    more.wait()
     expect(retry_button(page)).to_be_disabled()
     page.click("text=Ask")
     fail(streaming(site, "/chat"))
@@ -271,7 +266,7 @@ def test_a_wait_that_is_over_does_not_come_back_when_the_page_disables_retry(
     expect(button).to_be_enabled()
     button.evaluate("retry => { retry.disabled = true }")
     with page.expect_response(f"**{MORE}"):
-        route.continue_()
+        more.let_go()
     page.wait_for_load_state("networkidle")
     assert button.get_attribute("data-wait") is None
     button.evaluate("retry => { retry.disabled = false }")
