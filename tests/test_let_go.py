@@ -38,7 +38,7 @@ def wsgi(site: Site, accept: str, **environ: Any) -> Iterable[bytes]:
 VIEWS: dict[str, Callable[[], Any]] = {
     "a generator": lambda: iter(["one", "two"]),
     "a generator that fails": lambda: failing(),
-    "no stream": lambda: ("text", 200),
+    "no stream": lambda: "text",
 }
 
 
@@ -47,6 +47,7 @@ def failing() -> Iterator[str]:
     raise StreamFailed("No more.")
 
 
+@pytest.mark.filterwarnings("ignore:The view of endpoint 'view' returned a str")
 @pytest.mark.parametrize("accept", ["text/event-stream", "application/json", "text/html"])
 @pytest.mark.parametrize("gives", VIEWS)
 def test_a_request_and_its_result_are_gone_when_its_response_is_closed(
