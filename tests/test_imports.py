@@ -98,6 +98,9 @@ ORDER = [
     "response",
     "web",
     "extension",  # its init_app registers web's blueprint
+    "testing.log_case",
+    "testing.log_runs",
+    "testing.log_rows",
     "testing.log_contract",
     "testing",
     "",  # the package itself

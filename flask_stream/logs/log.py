@@ -32,6 +32,10 @@ class OtherBody(FlaskStreamError):
     """A request has the `Idempotency-Key` of another one, and asks for something else."""
 
 
+class TooMany(FlaskStreamError):
+    """One owner has as many runs under way as one may have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One batch of a run's events.
@@ -86,8 +90,9 @@ class State:
     :ivar last: the number of its last event; 0 where there is none yet.
     :ivar created: seconds since 1970.
     :ivar ended: its last row is there.
-    :ivar leased: whoever writes it has renewed the lease in time.
+    :ivar lease: for how many seconds it is still claimed; below 0, whoever writes it is late.
     :ivar stopping: somebody has asked for its end.
+    :ivar readers: how many read it, in all processes that have told.
     """
 
     id: str
@@ -96,8 +101,14 @@ class State:
     last: int
     created: float
     ended: bool
-    leased: bool
+    lease: float
     stopping: bool
+    readers: int
+
+    @property
+    def leased(self) -> bool:
+        """Whoever writes it has renewed the lease in time."""
+        return self.lease > 0
 
 
 class Log(ABC):
@@ -108,14 +119,28 @@ class Log(ABC):
 
     @abstractmethod
     def create(
-        self, id: str, owner: str, lease: float, *, key: str | None = None, once: Once | None = None
+        self,
+        id: str,
+        owner: str,
+        lease: float,
+        *,
+        key: str | None = None,
+        once: Once | None = None,
+        most: int | None = None,
     ) -> Claim | str:
         """Begin a run.
 
         :param lease: for how many seconds it is claimed.
+        :param most: how many runs that have not ended, and whose lease has not run out, the owner
+            may have with this one.
         :returns: the claim; or the id of the run of that owner that has answered `once` already.
         :raises OtherBody: that one was asked for something else.
+        :raises TooMany: there are so many already.
         """
+
+    @abstractmethod
+    def forget(self, claim: Claim) -> None:
+        """It has come to nothing: there is no such run any more, unless the claim is an old one."""
 
     @abstractmethod
     def write(self, writes: Sequence[Write]) -> set[Claim]:
@@ -150,6 +175,15 @@ class Log(ABC):
     @abstractmethod
     def renew(self, claims: Sequence[Claim], lease: float) -> Mapping[Claim, State]:
         """Keep what is claimed for some seconds more; those that are fenced are left out."""
+
+    @abstractmethod
+    def attend(self, reader: str, counts: Mapping[str, int], seconds: float) -> None:
+        """Tell how many read each of these runs in one process, for the next seconds.
+
+        :param reader: names the process.
+        :param counts: in the place of what it has told of them before. Of a run that is not there,
+            nothing is kept.
+        """
 
     @abstractmethod
     def take_over(self, id: str, lease: float) -> Claim | None:

@@ -9,7 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
-from .log import Claim, Fenced, Log, Once, OtherBody, Row, State, Write, new_rows, some
+from .log import (
+    Claim,
+    Fenced,
+    Log,
+    Once,
+    OtherBody,
+    Row,
+    State,
+    TooMany,
+    Write,
+    new_rows,
+    some,
+)
 
 _last = attrgetter("last")
 
@@ -26,6 +38,7 @@ class _Run:
     rows: list[Row] = field(default_factory=list)
     ended_at: float | None = None
     stopping: bool = False
+    readers: dict[str, tuple[int, float]] = field(default_factory=dict)  # how many, until when
 
     @property
     def last(self) -> int:
@@ -33,6 +46,7 @@ class _Run:
 
     @property
     def state(self) -> State:
+        now = time.time()
         return State(
             id=self.id,
             owner=self.owner,
@@ -40,8 +54,9 @@ class _Run:
             last=self.last,
             created=self.created,
             ended=self.ended_at is not None,
-            leased=self.leased_until > time.time(),
+            lease=self.leased_until - now,
             stopping=self.stopping,
+            readers=sum(count for count, until in self.readers.values() if until > now),
         )
 
 
@@ -54,7 +69,14 @@ class MemoryLog(Log):
         self._is_woken = False
 
     def create(
-        self, id: str, owner: str, lease: float, *, key: str | None = None, once: Once | None = None
+        self,
+        id: str,
+        owner: str,
+        lease: float,
+        *,
+        key: str | None = None,
+        once: Once | None = None,
+        most: int | None = None,
     ) -> Claim | str:
         with self._changed:
             for run in self._runs.values() if once else ():
@@ -63,8 +85,20 @@ class MemoryLog(Log):
                         raise OtherBody(once.key)
                     return run.id
             now = time.time()
+            if most is not None and most <= sum(
+                run.owner == owner and run.ended_at is None and run.leased_until > now
+                for run in self._runs.values()
+            ):
+                raise TooMany(owner)
             self._runs[id] = _Run(id, owner, key, once, now, now + lease)
             return Claim(id, 1)
+
+    def forget(self, claim: Claim) -> None:
+        with self._changed:
+            run = self._runs.get(claim.id)
+            if run is not None and run.token == claim.token:
+                del self._runs[claim.id]
+            self._changed.notify_all()
 
     def write(self, writes: Sequence[Write]) -> set[Claim]:
         fenced = set()
@@ -119,6 +153,12 @@ class MemoryLog(Log):
                     run.leased_until = time.time() + lease
                     kept[claim] = run.state
         return kept
+
+    def attend(self, reader: str, counts: Mapping[str, int], seconds: float) -> None:
+        with self._changed:
+            for id, count in counts.items():
+                if id in self._runs:
+                    self._runs[id].readers[reader] = count, time.time() + seconds
 
     def take_over(self, id: str, lease: float) -> Claim | None:
         with self._changed:

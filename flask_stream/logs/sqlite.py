@@ -9,10 +9,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .log import Claim, Fenced, Log, Once, OtherBody, Row, State, Write, new_rows, some
+from .log import (
+    Claim,
+    Fenced,
+    Log,
+    Once,
+    OtherBody,
+    Row,
+    State,
+    TooMany,
+    Write,
+    new_rows,
+    some,
+)
 from .sqlite_file import SqliteFile
 
-_STATE = "id, owner, key, last, created, ended_at IS NOT NULL, leased_until > ?, stopping"
+_STATE = (
+    "id, owner, key, last, created, ended_at IS NOT NULL, leased_until - ?1, stopping,"
+    " (SELECT TOTAL(count) FROM readers WHERE run = runs.id AND until > ?1)"
+)
 
 # Seconds: between two looks for whether anybody has written, and for what, whatever the first says.
 _LOOKS, _LOOKS_ANYWAY = 0.01, 1.0
@@ -29,7 +44,14 @@ class SqliteLog(Log):
         self._woken = threading.Event()
 
     def create(
-        self, id: str, owner: str, lease: float, *, key: str | None = None, once: Once | None = None
+        self,
+        id: str,
+        owner: str,
+        lease: float,
+        *,
+        key: str | None = None,
+        once: Once | None = None,
+        most: int | None = None,
     ) -> Claim | str:
         def create(db: sqlite3.Connection) -> Claim | str:
             if once is not None:
@@ -40,6 +62,13 @@ class SqliteLog(Log):
                         raise OtherBody(once.key)
                     return str(found[0])
             now = time.time()
+            if most is not None:
+                sql = (
+                    "SELECT COUNT(*) FROM runs"
+                    " WHERE owner = ? AND ended_at IS NULL AND leased_until > ?"
+                )
+                if db.execute(sql, (owner, now)).fetchone()[0] >= most:
+                    raise TooMany(owner)
             db.execute(
                 "INSERT INTO runs (id, owner, key, once, body, created, leased_until)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -48,6 +77,13 @@ class SqliteLog(Log):
             return Claim(id, 1)
 
         return self._writer.change(create)
+
+    def forget(self, claim: Claim) -> None:
+        def forget(db: sqlite3.Connection) -> None:
+            sql = "SELECT id FROM runs WHERE id = ? AND token = ?"
+            _forget(db, db.execute(sql, (claim.id, claim.token)).fetchall())
+
+        self._writer.change(forget)
 
     def write(self, writes: Sequence[Write]) -> set[Claim]:
         def write_all(db: sqlite3.Connection) -> set[Claim]:
@@ -70,7 +106,7 @@ class SqliteLog(Log):
 
     def state(self, id: str) -> State | None:
         def look(db: sqlite3.Connection) -> State | None:
-            found = db.execute(f"SELECT {_STATE} FROM runs WHERE id = ?", (time.time(), id))
+            found = db.execute(f"SELECT {_STATE} FROM runs WHERE id = ?2", (time.time(), id))
             return next(map(_state, found), None)
 
         return self._reader.look(look)
@@ -104,11 +140,22 @@ class SqliteLog(Log):
                     (now + lease, claim.id, claim.token),
                 )
                 if done.rowcount:
-                    sql = f"SELECT {_STATE} FROM runs WHERE id = ?"
+                    sql = f"SELECT {_STATE} FROM runs WHERE id = ?2"
                     kept[claim] = _state(db.execute(sql, (now, claim.id)).fetchone())
             return kept
 
         return self._writer.change(renew)
+
+    def attend(self, reader: str, counts: Mapping[str, int], seconds: float) -> None:
+        def attend(db: sqlite3.Connection) -> None:
+            until = time.time() + seconds
+            db.executemany(
+                "INSERT OR REPLACE INTO readers (run, reader, count, until)"
+                " SELECT id, ?2, ?3, ?4 FROM runs WHERE id = ?1",
+                [(id, reader, count, until) for id, count in counts.items()],
+            )
+
+        self._writer.change(attend)
 
     def take_over(self, id: str, lease: float) -> Claim | None:
         def take_over(db: sqlite3.Connection) -> Claim | None:
@@ -161,8 +208,7 @@ class SqliteLog(Log):
                 " OR (ended_at IS NULL AND leased_until <= ?1) LIMIT ?2",
                 (before, _AT_ONCE),
             ).fetchall()
-            db.executemany("DELETE FROM rows WHERE run = ?", found)
-            db.executemany("DELETE FROM runs WHERE id = ?", found)
+            _forget(db, found)
             return len(found)
 
         forgotten = 0
@@ -196,9 +242,14 @@ def _write(db: sqlite3.Connection, write: Write) -> None:
     )
 
 
+def _forget(db: sqlite3.Connection, ids: Sequence[tuple[str]]) -> None:
+    for table, column in (("rows", "run"), ("readers", "run"), ("runs", "id")):
+        db.executemany(f"DELETE FROM {table} WHERE {column} = ?", ids)
+
+
 def _state(found: Sequence[Any]) -> State:
-    id, owner, key, last, created, ended, leased, stopping = found
-    return State(id, owner, key, last, created, bool(ended), bool(leased), bool(stopping))
+    id, owner, key, last, created, ended, lease, stopping, readers = found
+    return State(id, owner, key, last, created, bool(ended), lease, bool(stopping), int(readers))
 
 
 def _version(db: sqlite3.Connection) -> int:

@@ -31,6 +31,7 @@ CREATE TABLE runs (
     stopping INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX answered_once ON runs (owner, once) WHERE once IS NOT NULL;
+CREATE INDEX under_way ON runs (owner, leased_until) WHERE ended_at IS NULL;
 CREATE INDEX by_key ON runs (owner, key, created) WHERE key IS NOT NULL;
 CREATE INDEX by_end ON runs (ended_at, leased_until);
 CREATE TABLE rows (
@@ -39,6 +40,13 @@ CREATE TABLE rows (
     count INTEGER NOT NULL,
     data BLOB NOT NULL,
     PRIMARY KEY (run, last)
+) WITHOUT ROWID;
+CREATE TABLE readers (
+    run TEXT NOT NULL,
+    reader TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    until REAL NOT NULL,
+    PRIMARY KEY (run, reader)
 ) WITHOUT ROWID;
 """
 

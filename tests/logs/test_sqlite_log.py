@@ -21,7 +21,7 @@ from flask_stream.logs import sqlite_file
 from flask_stream.logs.log import Claim, Log, LogError, Row, Write
 from flask_stream.logs.sqlite import SqliteLog
 from flask_stream.testing import LogContract
-from flask_stream.testing.log_contract import LEASE, begun, eventually, known, rows
+from flask_stream.testing.log_case import LEASE, begun, eventually, known, rows
 from tests.conftest import ROOT
 
 DEADLINE = 60  # seconds
@@ -51,7 +51,7 @@ def another(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
         "import sys, json, time\n"
         "from flask_stream.logs.log import *\n"
         "from flask_stream.logs.sqlite import SqliteLog\n"
-        "from flask_stream.testing.log_contract import begun, rows\n"
+        "from flask_stream.testing.log_case import begun, rows\n"
         "args = json.loads(sys.argv[1])\n"
         "log = SqliteLog(args[0])\n"
     )
@@ -324,7 +324,7 @@ from gevent import monkey; monkey.patch_all()
 import gevent, sqlite3, sys, json, time
 from flask_stream.logs.log import *
 from flask_stream.logs.sqlite import SqliteLog
-from flask_stream.testing.log_contract import begun, rows
+from flask_stream.testing.log_case import begun, rows
 log = SqliteLog(sys.argv[1])
 claim = begun(log, "r")
 somebody = sqlite3.connect(sys.argv[1], isolation_level=None)
