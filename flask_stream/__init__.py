@@ -2,6 +2,7 @@
 
 from typing import Any as _Any
 
+from .dispatch import after_this_stream
 from .errors import (
     ConfigurationError,
     FlaskStreamError,
@@ -26,7 +27,7 @@ from .events import (
     ToolResult,
     Usage,
 )
-from .extension import FlaskStream, after_this_stream
+from .extension import FlaskStream
 from .providers.relay import relay
 from .result import Result
 from .signals import stream_finished, stream_first_text, stream_started

@@ -5,12 +5,28 @@ A read of more than 16 KB is several batches: see `providers.blocks.paced`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from .events import Event
 from .result import size_of
 
 Batch = list[Event]
+
+
+class Numbered(Batch):
+    """A batch of a run that is kept in a log.
+
+    :ivar run: the run's id.
+    :ivar numbers: that of each event: `RUN.NUMBER` is its id for `Last-Event-ID`.
+    """
+
+    __slots__ = ("numbers", "run")
+
+    def __init__(self, run: str, events: Iterable[Event], numbers: Sequence[int]) -> None:
+        super().__init__(events)
+        self.run = run
+        self.numbers = numbers
+
 
 _MOST_OF_A_PART = 65_536  # characters
 _OF_EACH_EVENT = 100  # what its frame has beside what it brings, in characters

@@ -86,10 +86,18 @@ class _Closing:
 class Body:
     """The body of a response, and what it takes of the server."""
 
-    def __init__(self, body: Iterator[bytes], delivery: Delivery, comment: bytes) -> None:
+    def __init__(
+        self,
+        body: Iterator[bytes],
+        delivery: Delivery,
+        comment: bytes,
+        *,
+        warns_of_session: bool,
+    ) -> None:
         self._body = body
         self._delivery = delivery
         self._comment = comment
+        self._warns_of_session = warns_of_session
 
     def __iter__(self) -> Iterator[bytes]:
         return self._body
@@ -99,9 +107,10 @@ class Body:
 
     def taking_write(self, start_response: Any) -> Any:
         """`start_response`, whose `write` (PEP 3333) the watcher may then use."""
-        with suppress(Exception):  # it is advice only, on an object that is not ours
-            sent = dict(session)  # its cookie is in the headers by now
-            self._delivery.at_end.append(lambda: advice.of_session(sent, session))
+        if self._warns_of_session:
+            with suppress(Exception):  # it is advice only, on an object that is not ours
+                sent = dict(session)  # its cookie is in the headers by now
+                self._delivery.at_end.append(lambda: advice.of_session(sent, session))
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
             write = start_response(status, headers, *exc_info)

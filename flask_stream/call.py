@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextvars import Context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,6 +17,7 @@ from .server import Environ
 if TYPE_CHECKING:
     from flask import Flask, Request
 
+    from .carried import Carried
     from .delivery import Delivery
     from .route import NoJs, Route
     from .run import Callback, Run
@@ -34,6 +36,9 @@ class RequestState:
     :ivar is_of_other_site: a page of another site has sent it, and it was refused for that.
     :ivar format: that of the route, where it has one whatever is asked for.
     :ivar response: the streamed response, weakly, until it is sent.
+    :ivar outer: the context variables from before the request, where `carried.carrying` keeps them.
+    :ivar carried: the request's context, where a producer goes on with it.
+    :ivar is_followed: its answer is a follower's, who needs no context.
     """
 
     call: Call | None = None
@@ -43,6 +48,9 @@ class RequestState:
     is_of_other_site: bool = False
     format: type[AnyFormat] | None = None
     response: Callable[[], Any] | None = None
+    outer: Context | None = None
+    carried: Carried | None = None
+    is_followed: bool = False
 
 
 def state_of(environ: Environ) -> RequestState:
@@ -92,10 +100,7 @@ class Call:
         self._runs = 0  # that go on; of the outermost one
         if caller is None:
             self.state.format = route.format
-        config = self.app.config
-        self.relays = Relays(
-            Bounds(config["STREAM_MAX_EVENT_BYTES"], config["STREAM_MAX_CHARACTERS"])
-        )
+        self.relays = Relays(bounds_of(self.app.config))
         self.last_error: Exception | None = None
         self.callbacks: list[Callback] = [] if caller is None else [*caller.callbacks]
         self.callbacks_of_run: list[Callback] | None = None
@@ -153,6 +158,11 @@ class Call:
         self.callbacks_of_run = self.callbacks
         outermost._runs += 1
         run.at_end.append(outermost._run_is_over)
+        self.lend(delivery)
+
+    def lend(self, delivery: Delivery) -> None:
+        """Its place among the process's streams is the delivery's now, until that is over."""
+        outermost = self._outermost
         slot, outermost._slot = outermost._slot, None
         if slot is not None:
             delivery.at_end.append(slot.release)
@@ -174,3 +184,8 @@ class Call:
 def current_call() -> Call | None:
     """The call that is under way, or whose run is."""
     return this_request().call if request else None
+
+
+def bounds_of(config: Mapping[str, Any]) -> Bounds:
+    """What a provider's streams are held to in an app with this configuration."""
+    return Bounds(config["STREAM_MAX_EVENT_BYTES"], config["STREAM_MAX_CHARACTERS"])

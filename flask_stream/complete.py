@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, current_app, request
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
     from .delivery import Delivery
     from .result import Result
     from .route import NoJs
-    from .run import Run
 
 
-def complete(run: Run, delivery: Delivery, format: Complete, call: Call) -> Response:
+def complete(
+    result_of: Callable[[], Result], delivery: Delivery, format: Complete, call: Call
+) -> Response:
     """The response for a run that is read to its end here.
 
+    :param result_of: gives what it came to.
     :param delivery: the run's.
     :param call: the view's, which may have a page of its own.
     :raises ClientLeft: the client has.
@@ -31,7 +34,7 @@ def complete(run: Run, delivery: Delivery, format: Complete, call: Call) -> Resp
     :raises Exception: what the route's own page raises.
     """
     delivery.read_to_end()
-    result = run.result
+    result = result_of()
     if call.no_js is not None and format.is_page:
         return _page(call.no_js, result, call)
     rendered, status = format.render(result)

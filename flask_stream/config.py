@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from .errors import ConfigurationError
+from .logs import EXPECTED_URL, is_log_url
 from .origins import are_origins
 from .providers.source import MOST_EVENT_BYTES
 from .result import MOST_CHARACTERS
@@ -35,7 +36,17 @@ def _is_prefix(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"(/[^/<>\s?#]+)+", value) is not None
 
 
+def is_linger(value: object) -> bool:
+    return value is None or (value == 0 and not isinstance(value, bool)) or is_seconds(value)
+
+
+def _is_lease(value: object) -> bool:
+    return is_seconds(value) and value >= _LEAST_LEASE  # type: ignore[operator]
+
+
 EXPECTED_SECONDS = "a number of seconds above 0"
+EXPECTED_LINGER = "a number of seconds, 0 included, or None (a run goes on to its end)"
+_LEAST_LEASE = 2  # seconds: it is renewed twice a second, and a machine may be busy
 _EXPECTED_COUNT = "a whole number above 0"
 
 SETTINGS: Mapping[str, _Setting] = {
@@ -53,6 +64,11 @@ SETTINGS: Mapping[str, _Setting] = {
         f'{_EXPECTED_COUNT}, None, or "auto"',
         lambda v: v in ("auto", None) or _is_count(v),
     ),
+    "STREAM_LOG_URL": _Setting(None, EXPECTED_URL, is_log_url),
+    "STREAM_TTL": _Setting(3600, EXPECTED_SECONDS, is_seconds),
+    "STREAM_LINGER": _Setting(30, EXPECTED_LINGER, is_linger),
+    "STREAM_LEASE_SECONDS": _Setting(10, "a number of seconds, 2 or more", _is_lease),
+    "STREAM_MAX_RUNS": _Setting(500, _EXPECTED_COUNT, _is_count),
     "STREAM_MAX_EVENT_BYTES": _Setting(MOST_EVENT_BYTES, _EXPECTED_COUNT, _is_count),
     "STREAM_MAX_CHARACTERS": _Setting(MOST_CHARACTERS, _EXPECTED_COUNT, _is_count),
     "STREAM_TRUSTED_ORIGINS": _Setting(

@@ -9,14 +9,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from copy import copy
 from dataclasses import replace
 from typing import Protocol
 
 from .batches import Batch
-from .errors import RunError
 from .events import Done, Failed, Start
 from .formats import Streamed, Unterminated
-from .run import ClientLeft
+from .run import ClientLeft, Ending
 from .server import Connection
 from .told import call_all
 
@@ -39,8 +39,12 @@ class Answer(Protocol):
         """Nothing of it will come any more."""
 
     @property
-    def ending(self) -> RunError | ClientLeft | None:
+    def ending(self) -> Ending | None:
         """Why it is to end, once it is."""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Another process produces it, and goes on without this one."""
 
     def batches(self) -> Generator[Batch, None, None]:
         """What is to be sent, in order; the last event of all is `done` or `failed`.
@@ -51,7 +55,7 @@ class Answer(Protocol):
         :raises ClientLeft: it was ended by that.
         """
 
-    def end(self, ending: RunError | ClientLeft) -> None:
+    def end(self, ending: Ending) -> None:
         """Have its batches end; from any thread."""
 
     def close(self) -> None:
@@ -166,10 +170,11 @@ class Delivery:
         """What an answer begins with; and how long this connection may be silent."""
         if self.connection.beat is None:
             return batch
-        return [
-            replace(event, heartbeat=self.heartbeat) if isinstance(event, Start) else event
-            for event in batch
-        ]
+        told = copy(batch)
+        for at, event in enumerate(batch):
+            if isinstance(event, Start):
+                told[at] = replace(event, heartbeat=self.heartbeat)
+        return told
 
     # -- for the watcher, who holds the lock ---------------------------------------------------
 

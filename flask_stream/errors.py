@@ -28,12 +28,13 @@ SAFE_MESSAGES: Mapping[str, str] = {
     "timeout": "The AI provider took too long to answer.",
     "truncated": "The answer was cut off before its end.",
     "shutdown": "The server is restarting. Please try again.",
+    "interrupted": "The answer was interrupted. Please try again.",
     "too_long": "The answer was longer than this site allows, and was cut off.",
     "internal": "Something went wrong on the server.",
 }
 
 # The codes of failures that may pass by themselves.
-RETRYABLE = {"overloaded", "rate_limited", "timeout", "truncated", "shutdown"}
+RETRYABLE = {"overloaded", "rate_limited", "timeout", "truncated", "shutdown", "interrupted"}
 
 # The HTTP status of a failure before the first byte, and of a JSON answer.
 _HTTP_STATUS = {
@@ -41,6 +42,7 @@ _HTTP_STATUS = {
     "overloaded": 503,
     "rate_limited": 503,
     "shutdown": 503,
+    "interrupted": 503,
     "internal": 500,
 }
 

@@ -57,6 +57,7 @@ class Start(Event):
     kind = "start"
     id: str
     heartbeat: float | None = None  # seconds; None where this server cannot send any
+    url: str | None = None  # where the run can be followed and stopped, if it is kept in a log
 
 
 @_event

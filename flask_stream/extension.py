@@ -2,68 +2,39 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from weakref import WeakSet
 
-from flask import (
-    Flask,
-    Response,
-    current_app,
-    got_request_exception,
-    request,
-    request_started,
-)
+from flask import Flask, got_request_exception, request_started
 from flask.typing import ResponseReturnValue
 
 from . import config, web
-from .caches import keep_refusals_from_caches
-from .call import Call, current_call, this_request
+from .app_state import AppState, readers
+from .carried import carrying
+from .dispatch import MARK, after_each_request, answered, followed, is_resumable
 from .errors import FlaskStreamError
-from .formats import choose
-from .prepared import prepared
-from .refusals import as_http_error, telling_in_debug_mode
-from .response import close_unsent, head_response, respond
-from .route import Route, check_view, wrong_order
+from .follow import LiveRun
+from .owners import Owner
+from .publishing import publish
+from .refusals import telling_in_debug_mode
+from .response import close_unsent
+from .route import Route, check_view
 from .run import Callback
-from .sites import refuse_other_sites
 
 if TYPE_CHECKING:
-    from .route import NoJs
+    from types import EllipsisType
+
+    from _typeshed.wsgi import WSGIEnvironment
+    from flask import Response
+
+    from .result import Result
+    from .route import NoJs, RunKey
 
 P = ParamSpec("P")
-C = TypeVar("C", bound=Callback)
+OwnerFunction = TypeVar("OwnerFunction", bound=Owner)
 Streaming = Callable[P, ResponseReturnValue]
-
-_MARK = "flask_stream"  # an attribute of decorated views, which functools.wraps hands on
-
-
-class _AppState:
-    """What one app has of this extension, under ``app.extensions["flask_stream"]``."""
-
-    def __init__(self, extension: FlaskStream, url_prefix: str) -> None:
-        self.extension = extension
-        self.url_prefix = url_prefix  # where the client's files are
-        self.misspelt: set[str] = set()  # settings of which the log was told
-
-    def check_setup(self, app: Flask) -> None:
-        """As the app's first request begins: what was set up behind :meth:`FlaskStream.init_app`.
-
-        A receiver of Flask's signal, since that can be taken out again: once all is well, no
-        request pays for it.
-
-        :raises FlaskStreamError: a blueprint has registered a view without its decorator.
-        :raises ConfigurationError: a value that was set since then cannot be used.
-        """
-        for view in app.view_functions.values():
-            if view in self.extension._views:
-                raise wrong_order(view)
-        config.check(app.config)
-        config.check_kept(app.config, "STREAM_URL_PREFIX", self.url_prefix)
-        config.warn_of_misspelt(app.config, self.misspelt)
-        request_started.disconnect(self.check_setup)
 
 
 class FlaskStream:
@@ -93,6 +64,18 @@ class FlaskStream:
         How many runs a process carries at once; one more is refused with 503 before its view
         is called. "auto": under gunicorn's gthread all but a fifth of its threads, elsewhere
         no limit. None: no limit.
+    ``STREAM_LOG_URL`` (None)
+        Where runs of resumable routes are kept. None: SQLite's file ``flask-stream.sqlite3`` in the
+        app's instance folder, which all processes of one machine share. ``"sqlite:///PATH"``;
+        ``"redis://HOST:PORT/NUMBER"``, for many machines; ``"memory:"``, for tests.
+    ``STREAM_TTL`` (3600)
+        Seconds for which a run that has ended is kept.
+    ``STREAM_LINGER`` (30)
+        How long a run goes on that nobody reads, before it is ended. None: to its end.
+    ``STREAM_LEASE_SECONDS`` (10)
+        Within which readers are told that a run's worker has died: ``failed: interrupted``.
+    ``STREAM_MAX_RUNS`` (500)
+        How many such runs a process produces at once; one more is refused with 503.
     ``STREAM_MAX_EVENT_BYTES`` (8388608)
         How many bytes one server-sent event of a provider's may have, and one line of its
         stream, before the run is ``failed: provider_error``. Where an SDK decodes the stream
@@ -108,6 +91,8 @@ class FlaskStream:
     def __init__(self, app: Flask | None = None) -> None:
         self._apps: WeakSet[Flask] = WeakSet()
         self._views: list[Callable[..., Any]] = []  # the undecorated ones
+        self._owner: Owner | None = None
+        self._has_resumable = False
         if app is not None:
             self.init_app(app)
 
@@ -125,11 +110,12 @@ class FlaskStream:
             )
         config.check(app.config)
         url_prefix = app.config["STREAM_URL_PREFIX"]
-        app.extensions["flask_stream"] = state = _AppState(self, url_prefix)
+        app.extensions["flask_stream"] = state = AppState(self, url_prefix)
         config.warn_of_misspelt(app.config, state.misspelt)
         self._apps.add(app)
         web.register(app, url_prefix)
-        app.after_request(_after_each_request)  # the last one, where the app has others
+        app.after_request(after_each_request)  # the last one, where the app has others
+        app.wsgi_app = carrying(app, self._may_carry)  # type: ignore[assignment]
         app.wsgi_app = telling_in_debug_mode(app)  # type: ignore[assignment]
         request_started.connect(state.check_setup, app)
         got_request_exception.connect(close_unsent, app)
@@ -149,6 +135,9 @@ class FlaskStream:
         max_seconds: float | None = None,
         no_js: NoJs | None = None,
         cross_site: bool = False,
+        resumable: bool = False,
+        linger: float | EllipsisType | None = ...,
+        key: RunKey | None = None,
     ) -> Callable[[Callable[P, Any]], Streaming[P]]: ...
 
     def response(
@@ -162,6 +151,9 @@ class FlaskStream:
         max_seconds: float | None = None,
         no_js: NoJs | None = None,
         cross_site: bool = False,
+        resumable: bool = False,
+        linger: float | EllipsisType | None = ...,
+        key: RunKey | None = None,
     ) -> Any:
         """Make a view's stream the response. Goes below the route decorator.
 
@@ -177,11 +169,19 @@ class FlaskStream:
             that has one.
         :param cross_site: whether pages of all other sites may ask, for a route that knows by a
             token of its own who does. (It is the browser that sends cookies, whoever asks.)
+        :param resumable: whether its runs outlive their request: a reader who reloads, comes back,
+            or opens a second tab goes on with the answer. Callbacks run in an app context of their
+            own then.
+        :param linger: seconds that such a run goes on which nobody reads, in the place of
+            ``STREAM_LINGER``; None: to its end.
+        :param key: the app's own name for such a run, by which :meth:`active` finds it: a string
+            with the route's arguments in braces (``"chat:{id}"``), or a function that gets them.
         :raises SourceError: the view is ``async def``.
         :raises FlaskStreamError: the view is a route already: the decorators are in the wrong
             order.
         :raises ValueError: `format` is unknown, a number of seconds is none, `no_js` cannot be
-            called, or `cross_site` is no bool.
+            called, `cross_site` or `resumable` is no bool, or `linger` or `key` cannot be used, or
+            is there without `resumable`.
         """
         route = Route.checked(
             format=format,
@@ -190,6 +190,9 @@ class FlaskStream:
             max_seconds=max_seconds,
             no_js=no_js,
             cross_site=cross_site,
+            resumable=resumable,
+            linger=linger,
+            key=key,
         )
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -198,72 +201,77 @@ class FlaskStream:
 
             @wraps(view)
             def streaming(*args: Any, **kwargs: Any) -> Any:
-                return _dispatch(view, args, kwargs, route)
+                return answered(view, args, kwargs, route)
 
-            vars(streaming)[_MARK] = True
+            vars(streaming)[MARK] = route
+            self._has_resumable = self._has_resumable or route.resumable
             return streaming
 
         return decorate if view is None else decorate(view)
 
+    def _may_carry(self, app: Flask, environ: WSGIEnvironment) -> bool:
+        return self._has_resumable and is_resumable(app, environ)
 
-def _after_each_request(response: Response) -> Response:
-    """Keep a streaming route's refusals from caches; those of a login or a limit before it, too."""
-    view = current_app.view_functions.get(request.endpoint or "")
-    state = this_request()
-    if state.called_streaming_view or hasattr(view, _MARK):
-        keep_refusals_from_caches(response, is_refused=state.is_refused)
-    return response
+    def owner(self, callback: OwnerFunction) -> OwnerFunction:
+        """Say whose a request's run is: only its owner can follow it, and stop it.
 
+        ``@stream.owner`` above a function that takes nothing, and returns what names the reader
+        (the user's id), or None: then the run belongs to the session, as it does without this.
 
-def _dispatch(
-    view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], route: Route
-) -> Any:
-    if "flask_stream" not in current_app.extensions:
-        raise FlaskStreamError(
-            f"The app {current_app.name!r} does not have Flask-Stream. Call stream.init_app(app) "
-            "in its factory."
-        )
-    began = time.monotonic()
-    with Call(route) as call:
-        asked = call.request
-        try:
-            if not call.cross_site:
-                refuse_other_sites(asked, call.app.config["STREAM_TRUSTED_ORIGINS"])
-            if "Last-Event-ID" in asked.headers:
-                # EventSource reconnects by itself; the prompt must not run twice. 204 ends it.
-                call.state.is_refused = True
-                return Response(status=204)
-            format = choose(asked.headers.get("Accept"), route.format)
-            if asked.method == "HEAD":
-                return head_response(format)
-            call.reserve()
-            if route.on_finish is not None:
-                call.add(route.on_finish)
-            timing = route.timing(call.app.config)
-            with prepared(format, call, timing, began) as (run, delivery):
-                value = view(*args, **kwargs)
-                return respond(value, format, call, run, delivery, timing)
-        except Exception as error:
-            raised = as_http_error(error, call)
-            if raised is error:
-                raise
-            raise raised from error
+        :raises FlaskStreamError: there is one already.
+        """
+        if self._owner is not None:
+            raise FlaskStreamError(
+                f"@stream.owner is on {self._owner!r} already. One function says whose runs are."
+            )
+        self._owner = callback
+        return callback
 
+    def current_owner(self) -> str:
+        """Whose a run is that this request begins; for a task that publishes one for its reader.
 
-def after_this_stream(callback: C) -> C:
-    """Call `callback` with the run's :class:`~flask_stream.Result` when this request's run ends.
+        :raises FlaskStreamError: the app has neither sessions nor ``@stream.owner``.
+        """
+        return readers().owner()
 
-    For use inside a view, beside Flask's ``after_this_request``. It is called exactly once,
-    however the run ends, in the request's context, and before the terminal event leaves: when
-    the page sees ``done``, what the callback saved is saved. If it raises, the run ends as
-    ``failed``.
+    def follow(self, run_id: str) -> Response:
+        """The response that follows a run of the reader's; for views of the app's own.
 
-    :raises FlaskStreamError: outside a view that has ``@stream.response``.
-    """
-    call = current_call()
-    if call is None:
-        raise FlaskStreamError(
-            "after_this_stream() works inside a view that has @stream.response below its route."
-        )
-    call.add(callback)
-    return callback
+        It goes on behind ``Last-Event-ID``, or else behind ``?after=``, and begins with the run's
+        beginning where the request has neither. A run that has ended, and has been read to its end:
+        204.
+
+        :raises StreamFailed: there is none, none any more, or it is somebody else's: 404.
+        """
+        return followed(run_id)
+
+    def active(self, key: str) -> LiveRun | None:
+        """The reader's newest run with this key, while it is being written; else None.
+
+        :param key: as `key` of :meth:`response` or :meth:`publish` has it.
+        """
+        return readers().live(key)
+
+    def publish(
+        self,
+        source: Any,
+        *,
+        owner: str,
+        key: str | None = None,
+        on_finish: Callback | None = None,
+    ) -> Result:
+        """Write a run that the web app's readers follow: in a task, a command, another process.
+
+        It reads `source` in this thread, to its end, or until somebody stops the run. Needs an app
+        context, and the web app's ``STREAM_LOG_URL``.
+
+        :param source: what a view may return.
+        :param owner: what ``@stream.owner`` says of the reader, or :meth:`current_owner` said.
+        :param key: by which :meth:`active` finds the run.
+        :param on_finish: called with the run's Result before its terminal event is told.
+        :returns: what it came to; `outcome` says how it ended.
+        :raises SourceError: `source` is no stream.
+        :raises StreamFailed: the owner has too many runs under way.
+        :raises RunError: the log cannot be used.
+        """
+        return publish(source, owner=owner, key=key, on_finish=on_finish)

@@ -16,6 +16,15 @@ from .told import logger
 # once in so many seconds.
 _BETWEEN_TELLING = 60.0
 
+_STREAMS = (
+    "Streams refused with 503: %d. This process carries %d at once (STREAM_MAX_CONCURRENT). More "
+    "threads or more workers carry more."
+)
+_RUNS = (
+    "Resumable runs refused with 503: %d. This process produces %d at once (STREAM_MAX_RUNS). More "
+    "workers, or a shorter STREAM_LINGER, make room."
+)
+
 
 class Full(StreamFailed):
     """One stream too many. The app knows it as what it stands for."""
@@ -24,7 +33,9 @@ class Full(StreamFailed):
 
 
 class Places:
-    """The places of one process: each run takes one, and each view that may give a run.
+    """The places of one process: each response that streams takes one, and each view that may.
+
+    Those of the runs that outlive their request are counted apart.
 
     :ivar taken: how many are.
     :ivar untold: how many streams were refused since that was last told.
@@ -50,22 +61,27 @@ class Places:
         with self._lock:
             self.taken -= 1
 
-    def tell_refused(self, now: float) -> None:
-        """Log how many were refused, if any were, and if it is time. Called by the watcher.
+    def refused(self, now: float) -> tuple[int, int] | None:
+        """How many were refused since that was last asked for, and by which limit; once a minute.
+
+        None where there is nothing to tell yet.
 
         :param now: on the monotonic clock.
         """
         if not self.untold or now - self._told_at < _BETWEEN_TELLING:
-            return
+            return None
         with self._lock:
             refused, self.untold = self.untold, 0
         self._told_at = now
-        logger.warning(
-            "Streams refused with 503: %d. This process carries %d at once "
-            "(STREAM_MAX_CONCURRENT). More threads or more workers carry more.",
-            refused,
-            self._limit,
-        )
+        return refused, self._limit
+
+
+def tell_refused(now: float) -> None:
+    """Log how many were refused, if any were, and if it is time. Called by the watcher."""
+    if (told := places().refused(now)) is not None:
+        logger.warning(_STREAMS, *told)
+    if (told := run_places().refused(now)) is not None:
+        logger.warning(_RUNS, *told)
 
 
 class Slot:
@@ -86,14 +102,26 @@ def take(environ: Environ, setting: int | Literal["auto"] | None) -> Slot:
     :param setting: STREAM_MAX_CONCURRENT.
     :raises StreamFailed: all are taken: 503, with Retry-After.
     """
-    limit = _auto(environ) if setting == "auto" else setting
-    if not places().take(limit):
+    return _take(places(), _auto(environ) if setting == "auto" else setting)
+
+
+def take_run(most: int) -> Slot:
+    """A place for one more run that may outlive its request.
+
+    :param most: STREAM_MAX_RUNS.
+    :raises StreamFailed: all are taken: 503, with Retry-After.
+    """
+    return _take(run_places(), most)
+
+
+def _take(places: Places, limit: int | None) -> Slot:
+    if not places.take(limit):
         raise Full(
             "Too many answers are being written right now. Please try again in a moment.",
             error_code="overloaded",
             retryable=True,
         )
-    return Slot(places())
+    return Slot(places)
 
 
 def _auto(environ: Environ) -> int | None:
@@ -107,9 +135,15 @@ def _auto(environ: Environ) -> int | None:
     return limit
 
 
-_by_process: dict[int, Places] = {}
+_streams: dict[int, Places] = {}
+_runs: dict[int, Places] = {}
 
 
 def places() -> Places:
     """This process's: a fork's child carries none of its parent's streams."""
-    return of_this_process(_by_process, Places)
+    return of_this_process(_streams, Places)
+
+
+def run_places() -> Places:
+    """The same, for runs."""
+    return of_this_process(_runs, Places)

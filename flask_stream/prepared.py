@@ -13,22 +13,30 @@ from werkzeug.exceptions import ClientDisconnected
 from .call import Call
 from .delivery import Delivery
 from .formats import AnyFormat
-from .run import ClientLeft, Run
+from .providers.under_way import outside_run
+from .run import Calling, ClientLeft, Run
 from .server import Connection
 from .watch import Timing, watcher
 
 
 @contextmanager
-def prepared(
-    format: AnyFormat, call: Call, timing: Timing, began: float
-) -> Iterator[tuple[Run, Delivery]]:
-    """The run that a view is about to give, and its delivery, watched until both are over.
+def prepared_run(
+    call: Call,
+    timing: Timing,
+    began: float,
+    *,
+    id: str | None = None,
+    calling: Calling = outside_run,
+) -> Iterator[Run]:
+    """The run that a view is about to give, watched until it is over.
 
     What the view reads itself, and a generator before its first item, ends as the run would.
 
     :param call: the view's; what it keeps is the run's once that has opened.
     :param timing: what the watcher holds the run to.
     :param began: when the view was called, on the monotonic clock.
+    :param id: the run's.
+    :param calling: calls the app's callbacks.
     :raises RunError: time was up, or the worker stops.
     :raises ClientDisconnected: the client has left.
     """
@@ -39,18 +47,12 @@ def prepared(
         name=call.request.endpoint or "-",
         began=began,
         debug=call.app.debug,
+        calling=calling,
+        id=id,
     )
-    connection = Connection(call.request.environ)
-    # In a format that has comments, one would tell whether it is more than half of a connection
-    # that a FIN has closed; before the headers there can be none.
-    connection.notices_fin = format.is_complete or not format.comment
-    delivery = Delivery(run, connection, call.app.config["STREAM_HEARTBEAT"])
-    watcher().watch_delivery(delivery, call.request.environ)
     watcher().watch_run(run, timing)
-    responded = False
     try:
-        yield run, delivery
-        responded = True
+        yield run
     except (ClientLeft, GeneratorExit) as error:  # GeneratorExit: of a relay that the view reads
         ending = error if isinstance(error, ClientLeft) else run.ending
         if isinstance(ending, ClientLeft):
@@ -60,6 +62,26 @@ def prepared(
         if not run.opened:
             # The run of a view that this one has called may read what this one has begun.
             run.give_up(closing=call.callbacks_of_run is None and not call.response_reads_relayed)
-            delivery.call_at_end()
-        elif not responded:  # as a response could not be made, or its thread is being ended
-            delivery.close()
+
+
+@contextmanager
+def prepared(
+    format: AnyFormat, call: Call, timing: Timing, began: float
+) -> Iterator[tuple[Run, Delivery]]:
+    """The same, with the delivery of a run that ends where its client leaves."""
+    with prepared_run(call, timing, began) as run:
+        connection = Connection(call.request.environ)
+        # In a format that has comments, one would tell whether it is more than half of a connection
+        # that a FIN has closed; before the headers there can be none.
+        connection.notices_fin = format.is_complete or not format.comment
+        delivery = Delivery(run, connection, call.app.config["STREAM_HEARTBEAT"])
+        watcher().watch_delivery(delivery, call.request.environ)
+        responded = False
+        try:
+            yield run, delivery
+            responded = True
+        finally:
+            if not run.opened:
+                delivery.call_at_end()
+            elif not responded:  # as a response could not be made, or its thread is being ended
+                delivery.close()

@@ -8,7 +8,7 @@ body that came of it is changed only where it is the one that Flask makes when t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from flask import Flask, Response, after_this_request, current_app, request
 from werkzeug.exceptions import HTTPException, InternalServerError, default_exceptions
@@ -18,6 +18,7 @@ from .call import Call, state_of, this_request
 from .errors import SAFE_MESSAGES, RunError, plain_class
 from .events import Failed
 from .failed import cause_of, failed_by, of_provider
+from .follow import Gone
 from .formats import AnyFormat, of_refusals
 from .limits import Full
 from .sites import OtherSite
@@ -36,7 +37,7 @@ def as_http_error(error: Exception, call: Call) -> Exception:
     if error is not call.last_error:  # or a view that this one called has had it
         error = of_provider(error)
         # Anybody can have those, as often as he likes: they are told once, or once a minute.
-        if isinstance(error, RunError) and not isinstance(error, Full | OtherSite):
+        if isinstance(error, RunError) and not isinstance(error, Full | Gone | OtherSite):
             detail, cause = error.detail or error.message, raised(cause_of(error))
             where = request.endpoint
             logger.warning("%s in %s: %s", error.error_code, where, detail, exc_info=cause)
@@ -51,6 +52,14 @@ def as_http_error(error: Exception, call: Call) -> Exception:
         state.last_error = error
         state.is_refused = True
     return error
+
+
+def raise_as_http_error(error: Exception, call: Call) -> NoReturn:
+    """Raise that."""
+    raised = as_http_error(error, call)
+    if raised is error:
+        raise error
+    raise raised from error
 
 
 _classes: dict[tuple[type[RunError], int], type[RunError]] = {}

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from typing import Any
-from weakref import ref
 
-from flask import Response, current_app, request, stream_with_context
+from flask import Response, current_app, request
 from werkzeug.wrappers import Response as WSGIResponse
 
 from . import advice
-from .body import Body, StreamedResponse, response_class
 from .caches import vary
 from .call import Call, this_request
 from .complete import complete
 from .delivery import Delivery
 from .errors import StreamFailed
-from .formats import AnyFormat, Streamed
+from .formats import AnyFormat
 from .providers.not_streams import discard
 from .returned import batches_of
 from .run import Run
+from .streamed import is_ours, streamed
 from .watch import Timing
 
 
@@ -50,14 +48,7 @@ def respond(
     """
     batches = batches_of(value)
     if batches is None:
-        _warn_of_what_is_no_stream(value)
-        given = value[0] if isinstance(value, tuple) and value else value
-        if isinstance(given, WSGIResponse) and given.is_streamed:  # it may read what the view began
-            if run.ending is not None:
-                raise run.ending
-            call.response_reads_relayed = True
-            given.call_on_close(lambda: run.relays.close(warn=False))
-        return value
+        return passed_on(value, call, run)
     try:
         call.reserve()  # again, where the run of a view that this one called has the first place
     except StreamFailed:
@@ -68,11 +59,26 @@ def respond(
     advice.of_server(call.request.environ, delivery.connection, delivery.heartbeat)
     advice.of_extensions(call.app.extensions)
     if format.is_complete:
-        response = complete(run, delivery, format, call)
+        response = complete(lambda: run.result, delivery, format, call)
     else:
-        response = _streamed(delivery, format, call, timing)
+        response = streamed(delivery, format, timing.idle, in_context=True)
     vary(response)
     return response
+
+
+def passed_on(value: Any, call: Call, run: Run) -> Any:
+    """What is no stream, as it is.
+
+    :raises RunError, ClientLeft: the run has had to end, and would be read by a response.
+    """
+    _warn_of_what_is_no_stream(value)
+    given = value[0] if isinstance(value, tuple) and value else value
+    if isinstance(given, WSGIResponse) and given.is_streamed:  # it may read what the view began
+        if run.ending is not None:
+            raise run.ending
+        call.response_reads_relayed = True
+        given.call_on_close(lambda: run.relays.close(warn=False))
+    return value
 
 
 def _warn_of_what_is_no_stream(value: Any) -> None:
@@ -82,27 +88,14 @@ def _warn_of_what_is_no_stream(value: Any) -> None:
             "to a client that asks for a stream. Return [text] where it is the answer.",
             stacklevel=2,
         )
-    is_ours = isinstance(value, StreamedResponse)
-    if isinstance(value, WSGIResponse) and value.mimetype == "text/event-stream" and not is_ours:
+    is_events = isinstance(value, WSGIResponse) and value.mimetype == "text/event-stream"
+    if is_events and not is_ours(value):
         warnings.warn(
             f"The view of endpoint {request.endpoint!r} returned a Response that is "
             "text/event-stream already. It goes out as it is, without Flask-Stream's events. "
             "Return the generator itself, yielding bare words, or take @stream.response off.",
             stacklevel=2,
         )
-
-
-def _streamed(delivery: Delivery, format: Streamed, call: Call, timing: Timing) -> Response:
-    delivery.connection.limit(timing.idle)
-    body: Iterator[bytes] = stream_with_context(delivery.stream(format))
-    # Flask 3.1.2 and later tear the request down twice unless the first item is taken here.
-    next(body)
-    stream_body = Body(body, delivery, format.comment)
-    response = response_class()(stream_body, mimetype=format.mimetype, headers=format.headers)
-    response.stream_body = stream_body  # type: ignore[attr-defined]
-    response.call_on_close(delivery.close)
-    call.state.response = ref(response)
-    return response
 
 
 def head_response(format: AnyFormat) -> Response:

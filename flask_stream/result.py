@@ -65,8 +65,9 @@ class Result:
         for a step.
     :ivar first_text_seconds: from the view's call to the first words of its text; None where
         there were none, and for a step.
-    :ivar outcome: ``complete``, ``disconnected`` (its reader left, or stopped it) or ``failed``;
-        None while it goes on.
+    :ivar outcome: ``complete``, ``stopped`` (a reader of a resumable run asked for its end),
+        ``disconnected`` (its reader left; nobody read a resumable one any more) or ``failed``; None
+        while it goes on.
     :ivar usage: the run's total; of a step, its own.
     :ivar error: the :class:`Failed` that ended it, or None.
     :ivar raw_usage: the provider's own usage object, as it came (Python only).

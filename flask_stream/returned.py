@@ -29,10 +29,26 @@ def batches_of(value: Any) -> Iterable[list[Event]] | None:
     source = adapt(value)
     if source is not None:
         return relay_batches(source, reads_rest=False)  # the run does, once it has sent `done`
-    return None if _is_for_flask(value) else _Opening(value)
+    return None if _is_for_flask(value) else Opening(value)
 
 
-class _Opening:
+def batches_of_source(value: Any) -> Iterable[list[Event]]:
+    """The same of what an app publishes, which nothing but its readers is for.
+
+    :raises SourceError: it is no stream.
+    """
+    source = adapt(value)
+    if source is not None:
+        return relay_batches(source, reads_rest=False)
+    if isinstance(value, str | bytes | bytearray | dict | Event) or not hasattr(value, "__iter__"):
+        raise SourceError(
+            f"publish() was given {value!r:.200}, which is no stream. Give it a provider's stream "
+            "(client.messages.create(…, stream=True)), or a generator or list of str and events."
+        )
+    return Opening(value)
+
+
+class Opening:
     """An iterable of the app's own, looked at when its first item is asked for."""
 
     def __init__(self, items: Iterable[Any]) -> None:

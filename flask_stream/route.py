@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from .config import EXPECTED_SECONDS, is_seconds
+from .config import EXPECTED_LINGER, EXPECTED_SECONDS, is_linger, is_seconds
 from .errors import FlaskStreamError, SourceError
 from .formats import FORMATS, AnyFormat
 from .watch import Timing
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .result import Result
     from .run import Callback
 
+    RunKey = str | Callable[..., str]
     NoJs = Callable[[Result], ResponseReturnValue]
 
 
@@ -30,17 +32,23 @@ class Route(NamedTuple):
     max_seconds: float | None
     no_js: NoJs | None
     cross_site: bool
+    resumable: bool = False
+    linger: float | EllipsisType | None = ...
+    key: RunKey | None = None
 
     @classmethod
     def checked(
         cls,
         *,
-        format: str | None,
-        on_finish: Callback | None,
-        idle_seconds: float | None,
-        max_seconds: float | None,
-        no_js: NoJs | None,
-        cross_site: bool,
+        format: str | None = None,
+        on_finish: Callback | None = None,
+        idle_seconds: float | None = None,
+        max_seconds: float | None = None,
+        no_js: NoJs | None = None,
+        cross_site: bool = False,
+        resumable: bool = False,
+        linger: float | EllipsisType | None = ...,
+        key: RunKey | None = None,
     ) -> Self:
         """The parameters are those of :meth:`FlaskStream.response`.
 
@@ -56,8 +64,18 @@ class Route(NamedTuple):
                 f"cross_site is {cross_site!r}, but it must be True or False. Single sites are "
                 "named in STREAM_TRUSTED_ORIGINS."
             )
-        fixed = FORMATS[format] if format is not None else None
-        return cls(fixed, on_finish, idle_seconds, max_seconds, no_js, cross_site)
+        _check_resumable(resumable, linger, key)
+        return cls(
+            format=FORMATS[format] if format is not None else None,
+            on_finish=on_finish,
+            idle_seconds=idle_seconds,
+            max_seconds=max_seconds,
+            no_js=no_js,
+            cross_site=cross_site,
+            resumable=resumable,
+            linger=linger,
+            key=key,
+        )
 
     def timing(self, config: Mapping[str, Any]) -> Timing:
         """What a run of this route is held to, in an app with this configuration."""
@@ -67,6 +85,20 @@ class Route(NamedTuple):
             max=self.max_seconds or config["STREAM_MAX_SECONDS"],
             shutdown=None if shutdown == "auto" else shutdown,
         )
+
+    def linger_of(self, config: Mapping[str, Any]) -> float | None:
+        """How long a run goes on that nobody reads; None: to its end."""
+        linger: float | None = config["STREAM_LINGER"] if self.linger is ... else self.linger
+        return linger
+
+    def key_of(self, arguments: Mapping[str, Any]) -> str | None:
+        """The app's own name for a run.
+
+        :param arguments: those of its route, by name.
+        """
+        if self.key is None:
+            return None
+        return self.key(**arguments) if callable(self.key) else self.key.format(**arguments)
 
 
 def _check_seconds(name: str, value: object) -> None:
@@ -84,6 +116,21 @@ def _check_no_js(no_js: object, format: str | None) -> None:
         )
     if format is not None:
         raise ValueError(f"no_js would never be called: this route is always {format!r}.")
+
+
+def _check_resumable(resumable: object, linger: object, key: object) -> None:
+    if not isinstance(resumable, bool):
+        raise ValueError(f"resumable is {resumable!r}, but it must be True or False.")
+    if not resumable and (linger is not ... or key is not None):
+        name = "key" if linger is ... else "linger"
+        raise ValueError(f"{name}= is for runs that outlive their request: add resumable=True.")
+    if linger is not ... and not is_linger(linger):
+        raise ValueError(f"linger is {linger!r}, but it must be {EXPECTED_LINGER}.")
+    if key is not None and not callable(key) and not (isinstance(key, str) and key):
+        raise ValueError(
+            f'key is {key!r}, but it must be a string, such as "chat:{{id}}" for a route with '
+            "<int:id>, or a function that gets the route's arguments and returns one."
+        )
 
 
 def check_view(view: Any, apps: Iterable[Flask]) -> None:

@@ -26,7 +26,19 @@ class ClientLeft(Exception):
     """Nobody reads the run any more."""
 
 
+class Stopped(Exception):
+    """Somebody who may has asked for the run's end."""
+
+
+Ending = RunError | ClientLeft | Stopped
+Calling = Callable[[Callable[[Result], object], Result], object]
+
 _TOTALLED = (Meta, Usage)
+
+
+def new_id() -> str:
+    """That of a run: nobody can guess it."""
+    return secrets.token_hex(16)
 
 
 class Run:
@@ -39,6 +51,8 @@ class Run:
     :param name: what the log calls it: the endpoint.
     :param began: when the view was called, on the monotonic clock.
     :param debug: whether `failed` may tell the exception's own text.
+    :param calling: calls a callback, or a signal's receivers, with the Result.
+    :param id: 128 random bits, unless told.
 
     For the watcher, whose thread is another:
 
@@ -47,6 +61,8 @@ class Run:
     :ivar relays: the providers' streams that are read.
     :ivar at_end: called when the run is over and gives nothing any more.
     """
+
+    is_elsewhere = False
 
     def __init__(
         self,
@@ -57,10 +73,12 @@ class Run:
         name: str,
         began: float,
         debug: bool,
+        calling: Calling = outside_run,
+        id: str | None = None,
     ) -> None:
-        self.id = secrets.token_hex(16)
+        self.id = id or new_id()
         self.result = Result(self.id)
-        self.ending: RunError | ClientLeft | None = None
+        self.ending: Ending | None = None
         self.relays = relays
         self.began = began
         self.at_end: list[Callable[[], None]] = []
@@ -69,6 +87,7 @@ class Run:
         self._iterator: Iterator[Batch] | None = None
         self._first: Batch | None = None
         self._callbacks = callbacks
+        self._calling = calling
         self._sender = sender
         self._name = name
         self._debug = debug
@@ -85,13 +104,13 @@ class Run:
         self.result.steps = self.relays.go_on(self.result)
         try:
             self._first = self._next_batch()
-        except ClientLeft:
+        except (ClientLeft, Stopped):
             pass  # there is a run, whose callbacks are to be told; `batches` ends it
         except BaseException:
             self.give_up(closing=True)
             raise
         self.opened = True
-        send(stream_started, self._sender, self.result)
+        send(stream_started, self._sender, self.result, self._calling)
 
     def give_up(self, *, closing: bool) -> None:
         """The view came to nothing that is a run.
@@ -118,7 +137,10 @@ class Run:
             if isinstance(self.ending, ClientLeft):
                 raise self.ending
             start: Batch = [Start(self.id)]  # still to be told
+            outcome = "complete"
             try:
+                if isinstance(self.ending, Stopped):  # as it opened
+                    raise self.ending
                 batch, self._first = self._first, None
                 while batch is not None:
                     for at, part in enumerate(parts(batch) or [batch]):  # `start` waits for none
@@ -136,9 +158,11 @@ class Run:
                     batch = self._next_batch()
             except ClientLeft:
                 raise
+            except Stopped:
+                outcome = "stopped"
             except Exception as error:
                 self._fail(of_provider(error, begun=True))
-            yield [*start, self._terminal()]
+            yield [*start, self._terminal(outcome)]
             self.relays.read_rest()
         finally:
             # Reached at the end, by ClientLeft, and by GeneratorExit where a write failed.
@@ -159,7 +183,7 @@ class Run:
         finally:
             self._call_at_end()
 
-    def end(self, ending: RunError | ClientLeft) -> None:
+    def end(self, ending: Ending) -> None:
         """Have the run end, for this reason if it is the first one; from any thread.
 
         It notices now where its source can be woken, else at its source's next batch. May be
@@ -172,7 +196,7 @@ class Run:
     def _next_batch(self) -> Batch | None:
         """What is to be told next; None behind the last of it.
 
-        :raises RunError, ClientLeft: the run is to end.
+        :raises RunError, ClientLeft, Stopped: the run is to end.
         """
         batch: Batch | None = []
         if self.ending is None:
@@ -221,17 +245,20 @@ class Run:
     def _notice_text(self, batch: Batch) -> None:
         if any(isinstance(event, Text) for event in batch):
             self.result.first_text_seconds = time.monotonic() - self.began
-            send(stream_first_text, self._sender, self.result)
+            send(stream_first_text, self._sender, self.result, self._calling)
 
     def _fail(self, error: Exception) -> None:
         self.result.error = failed_run(self.id, error, self._debug)
 
-    def _terminal(self) -> Event:
-        """What the run ends with, once everybody who asked has been told."""
+    def _terminal(self, outcome: str) -> Event:
+        """What the run ends with, once everybody who asked has been told.
+
+        :param outcome: unless it has failed.
+        """
         result = self.result
         if self.ending is not None or result.error is not None:
             self._close()  # before its callbacks, as where the client leaves
-        self._settle("failed" if result.error else "complete")
+        self._settle("failed" if result.error else outcome)
         if result.error is not None:
             return result.error
         return Done(
@@ -249,18 +276,20 @@ class Run:
         result = self.result
         result.seconds = time.monotonic() - self.began
         result.conclude(outcome, self._total())
+        if outcome == "stopped":
+            result.stop_reason = "stopped"
         # The list may grow while it is gone through: a callback may add another.
         for callback in self._callbacks:
             try:
-                outside_run(callback, result)
+                self._calling(callback, result)
             except Exception as error:
                 if result.error is None:
                     self._fail(error)
                 else:  # what ended the run tells the client more
                     logger.exception("Run %s: a callback failed too", self.id)
-                if outcome == "complete":
+                if outcome != "disconnected":
                     result.outcome = "failed"
-        send(stream_finished, self._sender, result)
+        send(stream_finished, self._sender, result, self._calling)
         log_end(self._name, result)
 
     def _close(self) -> None:

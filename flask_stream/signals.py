@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from blinker import NamedSignal, Namespace
 
 from .providers.under_way import outside_run
@@ -20,10 +22,17 @@ stream_finished = _signals.signal("stream-finished")
 """A run has ended, however it did: exactly once. Sender: the Flask app; `result`."""
 
 
-def send(signal: NamedSignal, sender: object, result: Result) -> None:
+def send(
+    signal: NamedSignal,
+    sender: object,
+    result: Result,
+    calling: Callable[[Callable[[Result], object], Result], object] = outside_run,
+) -> None:
     """Send a signal; a receiver that fails costs the answer nothing."""
+    if not signal.has_receivers_for(sender):  # what calls them may cost more than they do
+        return
     try:
-        outside_run(lambda result: signal.send(sender, result=result), result)
+        calling(lambda result: signal.send(sender, result=result), result)
     except Exception:
         logger.exception("Run %s: a receiver of %s failed", result.id, signal.name)
 

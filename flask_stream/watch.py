@@ -17,7 +17,7 @@ from typing import Any
 
 from .delivery import Delivery
 from .errors import SAFE_MESSAGES, ProviderError, RunError
-from .limits import places
+from .limits import places, run_places, tell_refused
 from .process import of_this_process
 from .run import ClientLeft, Run
 from .server import Environ, new_poll, serves_one_at_a_time, worker_of
@@ -79,7 +79,7 @@ class Watcher:
     @property
     def _is_idle(self) -> bool:
         """There is nothing to look after."""
-        return not (self._runs or self._deliveries or places().untold)
+        return not (self._runs or self._deliveries or places().untold or run_places().untold)
 
     def _start(self) -> None:
         if self._thread is None:
@@ -116,7 +116,7 @@ class Watcher:
         with self._lock:
             runs, deliveries = list(self._runs.items()), list(self._deliveries)
         now = time.monotonic()
-        places().tell_refused(now)
+        tell_refused(now)
         if self._worker is not None and not self._worker.alive and self._stopping_since is None:
             # Not «at once»: the request that trips max_requests finds it so from its start.
             self._stopping_since = now
@@ -170,6 +170,9 @@ class Watcher:
             return
         try:
             if delivery.is_over or (hinted and delivery.end_if_client_left()):
+                return
+            if self._stopping_since is not None and delivery.answer.is_elsewhere:
+                delivery.answer.end(ClientLeft())  # its client asks another worker
                 return
             delivery.beat(now)
         except OSError:  # of a write: the connection is lost

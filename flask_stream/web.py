@@ -13,6 +13,7 @@ from flask import Blueprint, Flask, Response, current_app, request, url_for
 from markupsafe import Markup
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
+from .dispatch import followed, stopped
 from .formats import COMPLETE_HEADERS
 
 _STATIC = Path(__file__).parent / "static"
@@ -71,7 +72,19 @@ def register(app: Flask, url_prefix: str) -> None:
 def _blueprint() -> Blueprint:
     blueprint = Blueprint("flask_stream", __name__)
     blueprint.add_url_rule("/static/<version>/<filename>", "client", _client_file)
+    blueprint.add_url_rule("/<run>", "follow", follow)
+    blueprint.add_url_rule("/<run>/stop", "stop", stop, methods=["POST"])
     return blueprint
+
+
+def follow(run: str) -> Response:
+    """`GET /_stream/RUN?after=NUMBER`: what comes behind that event of a run."""
+    return followed(run)
+
+
+def stop(run: str) -> Response:
+    """`POST /_stream/RUN/stop`: end it, for all who follow it."""
+    return stopped(run)
 
 
 def _client_file(version: str, filename: str) -> Response:

@@ -123,7 +123,7 @@ def own_watcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As in a process that carries no stream; and no other test hears of those refused here."""
     own: dict[int, limits.Places] = {}
     monkeypatch.setattr(watch, "_watchers", {})
-    monkeypatch.setattr(limits, "_by_process", own)
+    monkeypatch.setattr(limits, "_streams", own)
     yield
     for places in own.values():
         places.untold = 0

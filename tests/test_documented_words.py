@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from flask_stream import Data, Result
+from flask_stream import Data, Result, Text
 from flask_stream.config import SETTINGS
 from flask_stream.errors import SAFE_MESSAGES
 from flask_stream.event_checks import OF_EVENTSOURCE
 from flask_stream.events import RESERVED
 from flask_stream.providers import stop_reasons
+from flask_stream.providers.under_way import Relays
+from flask_stream.run import Run, Stopped
 from tests.conftest import ROOT, Site
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -40,6 +42,17 @@ def test_the_outcomes_that_are_documented_are_those_that_runs_have(site: Site) -
     site.ask().get_data()
     with site.ask(buffered=False) as left:
         next(iter(left.response))
+    stopped = Run(
+        callbacks=[results.append],
+        relays=Relays(),
+        sender=site.app,
+        name="stopped",
+        began=0,
+        debug=False,
+    )
+    stopped.open(iter([[Text("one")], [Text("two")]]))
+    stopped.end(Stopped())
+    assert [batch[-1].kind for batch in stopped.batches()] == ["done"]
     outcomes = {str(result.outcome) for result in results}
     assert words_behind(README, r"`outcome` \(", r"\)") == outcomes
     told = re.search(r":ivar outcome:(.*?):ivar", Result.__doc__ or "", re.DOTALL)
@@ -48,7 +61,7 @@ def test_the_outcomes_that_are_documented_are_those_that_runs_have(site: Site) -
 
 
 def test_the_stop_reasons_that_are_documented_are_those_that_runs_have() -> None:
-    reasons = {*stop_reasons._OURS.values(), "other"}
+    reasons = {*stop_reasons._OURS.values(), "stopped", "other"}
     assert words_behind(README, r"^\| `done` \| `[^`]*`; ", r" \|$") == reasons
     assert words_behind(DOCS["client.md"], r"`data-stop-reason` says why it ended: ") == reasons
 

@@ -19,6 +19,7 @@ from flask_stream import (
     after_this_stream,
 )
 from flask_stream.config import SETTINGS
+from flask_stream.logs.memory import MemoryLog
 from flask_stream.sse import decode
 from tests.conftest import ROOT, Site
 
@@ -130,6 +131,8 @@ def test_a_value_that_cannot_be_used_fails_at_start_up_by_name(key: str, value: 
     app = Flask(__name__)
     if (key, value) == ("STREAM_TRUSTED_ORIGINS", []):
         value = [""]  # of this one, [] is the default
+    if (key, value) == ("STREAM_LINGER", 0) and value is not False:
+        value = -0.5  # and of this one, 0 has a meaning
     app.config[key] = value
     with pytest.raises(ConfigurationError, match=f"^{key} is .* must be ") as caught:
         FlaskStream(app)
@@ -171,7 +174,8 @@ def test_a_value_that_is_set_later_counts(site: Site) -> None:
         ("STREAM_IDLE", "STREAM_IDLE_SECONDS"),
         ("STREAM_HEARTBEAT_SECONDS", "STREAM_HEARTBEAT"),
         ("STREAM_MIN_SECONDS", None),
-        ("STREAM_TTL_SECONDS", None),
+        ("STREAM_TTL_SECONDS", "STREAM_TTL"),
+        ("STREAM_FONT", None),
         ("STREAM_HEARTBEAT", None),
     ],
 )
@@ -208,6 +212,8 @@ def test_a_prefix_that_is_no_path_fails_at_start_up(prefix: Any) -> None:
         *(("STREAM_MAX_CONCURRENT", None), ("STREAM_MAX_CONCURRENT", "auto")),
         *(("STREAM_URL_PREFIX", "/a/b"), ("STREAM_MAX_EVENT_BYTES", 1)),
         ("STREAM_MAX_CHARACTERS", 10**9),
+        *(("STREAM_LINGER", 0), ("STREAM_LINGER", None), ("STREAM_LOG_URL", "memory:")),
+        *(("STREAM_LOG_URL", "sqlite:///a.db"), ("STREAM_LOG_URL", MemoryLog())),
         ("STREAM_TRUSTED_ORIGINS", ["https://app.example"]),
     ],
 )
@@ -228,6 +234,11 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         "STREAM_MAX_SECONDS": None,
         "STREAM_SHUTDOWN_SECONDS": "auto",
         "STREAM_MAX_CONCURRENT": "auto",
+        "STREAM_LOG_URL": None,
+        "STREAM_TTL": 3600,
+        "STREAM_LINGER": 30,
+        "STREAM_LEASE_SECONDS": 10,
+        "STREAM_MAX_RUNS": 500,
         "STREAM_MAX_EVENT_BYTES": 8 * 2**20,
         "STREAM_MAX_CHARACTERS": 4_000_000,
         "STREAM_TRUSTED_ORIGINS": (),

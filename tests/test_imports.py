@@ -81,6 +81,14 @@ ORDER = [
     "logs.sqlite_file",
     "logs.sqlite",
     "logs",
+    "detached.stored",
+    "detached.feed",
+    "detached.reading",
+    "detached.writing",
+    "detached.producing",
+    "detached.following",
+    "detached.keeper",
+    "detached",
     "process",
     "limits",
     "watch",
@@ -90,12 +98,22 @@ ORDER = [
     "route",
     "call",
     "sites",
+    "owners",
+    "once",
     "complete",
     "returned",
-    "refusals",
     "prepared",
     "body",
+    "streamed",
+    "beginning",
+    "carried",
+    "follow",
+    "refusals",
     "response",
+    "resumable",
+    "app_state",
+    "publishing",
+    "dispatch",
     "web",
     "extension",  # its init_app registers web's blueprint
     "testing.log_case",
@@ -107,8 +125,9 @@ ORDER = [
 ]
 # They make requests' answers; the others are given what they need of Flask's.
 THE_ONES_THAT_IMPORT_FLASK = {
-    *("call", "complete", "returned", "refusals", "body", "response"),
-    *("web", "extension"),
+    *("call", "complete", "returned", "refusals", "body", "streamed", "response"),
+    *("owners", "carried", "follow", "resumable", "publishing"),  # runs that outlive their request
+    *("app_state", "dispatch", "web", "extension"),
 }
 NEVER_AT_IMPORT = {
     *("anthropic", "openai", "requests", "sseclient", "redis", "urllib3"),

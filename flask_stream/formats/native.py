@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import sse
+from ..batches import Numbered
 from ..events import Event, Start, Step, Words
 from .base import Streamed
 
@@ -15,7 +16,16 @@ class Native(Streamed):
     comment = b": \n\n"
 
     def encode(self, events: list[Event]) -> bytes:
+        if isinstance(events, Numbered):
+            ids = [f"{events.run}.{number}" for number in events.numbers]
+            return sse.to_bytes("".join(map(_numbered, events, ids)))
         return sse.to_bytes("".join(map(_frame, events)))
+
+
+def _numbered(event: Event, id: str) -> str:
+    if isinstance(event, Words) and type(event).payload is Words.payload:
+        return f'id: {id}\nevent: {event.kind}\ndata: {{"text":{sse.to_json(event.text)}}}\n\n'
+    return "" if isinstance(event, Step) else sse.frame(event.kind, event.payload(), id)
 
 
 def _frame(event: Event) -> str:

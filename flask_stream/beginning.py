@@ -1,0 +1,140 @@
+"""`Beginning`: a run from before its view is called, until a producer goes on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self
+
+from .detached.keeper import Keeper
+from .errors import RunError, StreamFailed
+from .limits import Slot
+from .logs.log import LogError, Once, OtherBody, TooMany
+from .run import Run, new_id
+
+if TYPE_CHECKING:
+    from .carried import Carried
+    from .detached.producing import Producer
+
+
+class Beginning:
+    """Has what the run needs; as context manager, it comes to nothing where an exception leaves.
+
+    :param linger: seconds that the run goes on which nobody reads; None: to its end.
+    :param key: the app's own name for it.
+    :param once: what it answers once, or None.
+    :ivar place: its place among the process's runs.
+    """
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        owner: str,
+        *,
+        linger: float | None,
+        key: str | None,
+        once: Once | None = None,
+    ) -> None:
+        self.id = new_id()
+        self.place: Slot | None = None
+        self.producer: Producer | None = None
+        self._keeper = keeper
+        self._owner = owner
+        self._linger = linger
+        self._key = key
+        self._once = once
+        self._run: Run | None = None
+        self._within: Callable[[Callable[[], None]], None] | None = None
+        self._carried: Carried | None = None
+        self._is_over = False  # it is produced, or never will be
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self.give_up()
+
+    def claim(self) -> str | None:
+        """Have the right to produce it, if that is not there yet.
+
+        :returns: the id of the run that has answered the same request already.
+        :raises StreamFailed: the request has the key of another one; or the owner has too many.
+        :raises RunError: the log cannot be used.
+        """
+        if self.producer is not None:
+            return None
+        try:
+            claimed = self._keeper.begin(
+                self.id, self._owner, linger=self._linger, key=self._key, once=self._once
+            )
+        except OtherBody:
+            raise StreamFailed(
+                "This Idempotency-Key was used for another request. Send each request with a key "
+                "of its own.",
+                error_code="bad_request",
+                status=422,
+            ) from None
+        except TooMany:
+            raise StreamFailed(
+                "Too many answers are being written for you right now. Please try again once one "
+                "of them has ended.",
+                error_code="rate_limited",
+                retryable=True,
+            ) from None
+        except LogError as error:
+            raise unavailable(error) from error
+        if isinstance(claimed, str):
+            return claimed
+        self.producer = claimed
+        return None
+
+    def opened(
+        self,
+        run: Run,
+        within: Callable[[Callable[[], None]], None],
+        carried: Carried | None,
+    ) -> None:
+        """There is a run, to be produced within that."""
+        self._run, self._within, self._carried = run, within, carried
+        if self.place is not None:
+            run.at_end.append(self.place.release)
+
+    def start(self) -> None:
+        """Have it produced; or do nothing, where it never will be."""
+        if self._is_over or self.producer is None or self._run is None or self._within is None:
+            return
+        self.producer.start(self._run, self._within)
+        self._is_over = True
+
+    def produce_here(self, run: Run) -> None:
+        """Have it produced in this thread, to its end."""
+        if self.producer is not None:
+            self._run, self._is_over = run, True
+            self.producer.produce(run)
+
+    def give_up(self) -> None:
+        """Nobody produces it, unless somebody does already. May be called again."""
+        if self._is_over:
+            return
+        self._is_over = True
+        try:
+            if self._run is not None:
+                self._run.close()
+            elif self.place is not None:
+                self.place.release()
+        finally:
+            if self._carried is not None:
+                self._carried.let_go()
+            if self.producer is not None:
+                self._keeper.give_up(self.producer)
+
+
+def unavailable(error: LogError) -> RunError:
+    """What is answered where the log cannot be used."""
+    return RunError(
+        "The server cannot keep this answer right now. Please try again in a moment.",
+        error_code="internal",
+        retryable=True,
+        status=503,
+        detail=str(error),
+    )

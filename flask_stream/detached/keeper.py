@@ -1,0 +1,90 @@
+"""`Keeper`: all that one process has to do with the runs of one log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..logs.log import Log, Once
+from .following import Follower
+from .producing import Producer
+from .reading import Reader
+from .writing import Writer
+
+
+class Keeper:
+    """Begins runs, follows them, and asks for their end.
+
+    :param lease: seconds after which a run is ended whose producer has died.
+    :param ttl: seconds for which a run is kept that has ended.
+    :param most: how many runs one owner may have under way.
+    """
+
+    def __init__(self, log: Log, *, lease: float, ttl: float, most: int) -> None:
+        self.log = log
+        self._lease = lease
+        self._most = most
+        self._reader = Reader(log, lease)
+        self._writer = Writer(log, lease, ttl, self._reader.counts)
+
+    def begin(
+        self,
+        id: str,
+        owner: str,
+        *,
+        linger: float | None,
+        key: str | None = None,
+        once: Once | None = None,
+    ) -> Producer | str:
+        """Claim a new run.
+
+        :returns: who is to produce it; or the id of the run that has answered `once` already.
+        :raises OtherBody, TooMany, LogError: see `logs.log.Log.create`.
+        """
+        claim = self.log.create(id, owner, self._lease, key=key, once=once, most=self._most)
+        if isinstance(claim, str):
+            return claim
+        return Producer(claim, self._writer, self._reader, linger)
+
+    def give_up(self, producer: Producer) -> None:
+        """It has come to nothing that is a run."""
+        self._writer.drop(producer)
+        try:
+            self.log.forget(producer.claim)
+        finally:
+            producer.feed.lose()
+            self._reader.elsewhere(producer.feed)
+
+    def follow(
+        self,
+        id: str,
+        last: int,
+        *,
+        after: int = 0,
+        url: str | None = None,
+        begin: Callable[[], None] | None = None,
+        sums: bool = False,
+    ) -> Follower:
+        """One more who reads it.
+
+        :param last: the number of the last event that is known to be in the log.
+
+        For the others see `Follower`.
+        """
+        follower = Follower(
+            id,
+            self.log,
+            self._reader,
+            last=last,
+            after=after,
+            url=url,
+            begin=begin,
+            sums=sums,
+        )
+        self._writer.start()  # which tells the log how many read here
+        return follower
+
+    def stop(self, id: str) -> bool:
+        """Ask for a run's end. False where it has ended, or there is none."""
+        asked = self.log.request_stop(id)
+        self._writer.renew_now()
+        return asked

@@ -1,0 +1,161 @@
+"""`Reader`: one thread a process, which reads what is followed here and produced elsewhere.
+
+It also ends what nobody produces any more: a run whose lease has run out, since its worker is
+dead, is `failed: interrupted`, for all who follow it and once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+
+from .. import advice
+from ..batches import Batch
+from ..errors import SAFE_MESSAGES
+from ..events import Failed, Start
+from ..logs.log import Log, LogError, Row, State, Write
+from ..told import logger
+from .feed import Feed, Piece
+from .stored import from_bytes, to_bytes
+
+AT_ONCE = 262_144  # bytes read of a run
+_LOOKS = 0.5  # seconds between two looks for leases that have run out
+
+# Numbers that the end of an interrupted run skips. Its producer may have told its own followers of
+# events that never came to the log: who has seen those has not seen the end, either.
+_SKIPPED = 1_000_000
+
+
+class Reader:
+    """Reads one log.
+
+    :param lease: seconds for which a run is claimed that is ended here.
+    """
+
+    def __init__(self, log: Log, lease: float) -> None:
+        self._log = log
+        self._lease = lease
+        # Looked up now: gevent may have put its own in its place since this was imported.
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._feeds: dict[str, Feed] = {}
+        self._looked_at = 0.0
+
+    def counts(self) -> Mapping[str, int]:
+        """Of each run that is followed in this process, by how many."""
+        with self._lock:
+            return {id: feed.followers for id, feed in self._feeds.items() if feed.followers}
+
+    def local(self, feed: Feed) -> None:
+        """It is produced here, and who follows it has it at once, until `elsewhere`."""
+        with self._lock:
+            feed.is_local = True
+            self._feeds[feed.id] = feed
+
+    def elsewhere(self, feed: Feed) -> None:
+        """It was produced here, and is no more."""
+        with self._lock:
+            feed.is_local = False
+            self._forget(feed)
+            self._start()
+
+    def enter(self, id: str, last: int) -> Feed:
+        """Its feed, for one more who follows it.
+
+        :param last: the number of an event that is in the log.
+        """
+        with self._lock:
+            feed = self._feeds.get(id)
+            if feed is None:
+                feed = self._feeds[id] = Feed(id, last)
+            feed.followers += 1
+            self._start()
+            return feed
+
+    def leave(self, feed: Feed) -> None:
+        """One who followed it does so no more."""
+        with self._lock:
+            feed.followers -= 1
+            self._forget(feed)
+
+    def _forget(self, feed: Feed) -> None:
+        if not feed.followers and not feed.is_local and self._feeds.get(feed.id) is feed:
+            del self._feeds[feed.id]
+
+    def _start(self) -> None:
+        if self._remote():
+            if self._thread is None:
+                thread = threading.Thread(
+                    target=self._work, name="flask-stream-reader", daemon=True
+                )
+                thread.start()
+                self._thread = thread
+            else:
+                self._log.wake()
+
+    def _remote(self) -> list[Feed]:
+        return [feed for feed in self._feeds.values() if not feed.is_local and not feed.over]
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                feeds = {feed.id: feed for feed in self._remote()}
+                if not feeds:
+                    self._thread = None
+                    return
+            try:
+                more = self._log.wait({id: feed.last for id, feed in feeds.items()}, _LOOKS)
+                for id in more:
+                    self._read(feeds[id])
+                now = time.monotonic()
+                if now - self._looked_at >= min(_LOOKS, self._lease / 4):
+                    self._looked_at = now
+                    for feed in feeds.values():
+                        self._look_after(feed)
+            except Exception as error:
+                if isinstance(error, LogError):
+                    advice.each_minute("log", "Flask-Stream's log fails: %s", error)
+                else:
+                    logger.exception("Flask-Stream's reader failed")
+                for feed in feeds.values():  # who follows it asks anew, perhaps another worker
+                    feed.lose()
+
+    def _read(self, feed: Feed) -> None:
+        """What has come to the log."""
+        state = self._log.state(feed.id)
+        if state is None:
+            feed.lose()
+            return
+        for row in self._log.read(feed.id, feed.last, AT_ONCE):
+            feed.note_in_log(row.last)
+            feed.add(piece_of(row), over=state.ended and row.last >= state.last)
+
+    def _look_after(self, feed: Feed) -> None:
+        if feed.over or feed.is_local:
+            return
+        state = self._log.state(feed.id)
+        if state is None:
+            feed.lose()
+        elif state.ended and state.last <= feed.last:
+            feed.lose()  # its producer has told more than it could write
+        elif not state.ended and not state.leased:
+            end_interrupted(self._log, state, self._lease)
+
+
+def piece_of(row: Row) -> Piece:
+    """:raises TypeError, ValueError: it is none of ours."""
+    return Piece(row.last, row.count, tuple(from_bytes(row.data)), len(row.data))
+
+
+def end_interrupted(log: Log, state: State, lease: float) -> None:
+    """End a run that nobody produces any more, unless somebody else has been faster."""
+    claim = log.take_over(state.id, lease)
+    if claim is None:
+        return
+    end: Batch = [Failed("interrupted", SAFE_MESSAGES["interrupted"], retryable=True)]
+    if not state.last:
+        end = [Start(state.id), *end]
+    row = Row(state.last + _SKIPPED, _SKIPPED, to_bytes(end))
+    log.write([Write(claim, [row], ends=True)])
+    logger.warning("Run %s ended: failed: interrupted, since its lease had run out.", state.id)

@@ -1,0 +1,215 @@
+"""`Writer`: one thread a process, which writes what its producers have, and keeps their leases.
+
+A commit costs the same for one row as for forty, so all of a process's rows go together, at most
+every 20 ms. The watcher (see `watch`) does none of this: a log may make who asks it wait.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+from weakref import WeakValueDictionary
+
+from .. import advice
+from ..errors import FlaskStreamError
+from ..logs.log import Claim, Fenced, Log, LogError, Row, State, Write
+from ..told import logger
+
+_TOGETHER = 0.02  # seconds from one write to the next
+_RENEWALS = 0.5  # seconds: within 1 s a stop reaches who produces the run
+_ATTENDANCE = 10.0  # seconds for which it is told how many read here
+_EXPIRIES = 60.0  # seconds
+
+
+class Leased(Protocol):
+    """Who has the claim of a run. The writer's thread calls these, so none may take long."""
+
+    claim: Claim
+
+    def written(self, last: int, *, ends: bool) -> None:
+        """All up to this number is in the log."""
+
+    def lost(self, error: FlaskStreamError) -> None:
+        """Nothing more will be written: `Fenced`, or the log cannot be used."""
+
+    def told(self, state: State) -> None:
+        """What the log knows of the run by now."""
+
+
+class _Waiting:
+    """What is to be written of one run."""
+
+    def __init__(self, leased: Leased) -> None:
+        self.leased = leased
+        self.rows: list[Row] = []
+        self.ends = False
+
+
+class Writer:
+    """Writes to one log.
+
+    :param lease: seconds that a claim is worth.
+    :param ttl: seconds from a run's end until it is forgotten.
+    :param counts: of each run that is followed in this process, by how many.
+    """
+
+    def __init__(
+        self, log: Log, lease: float, ttl: float, counts: Callable[[], Mapping[str, int]]
+    ) -> None:
+        self._log = log
+        self._lease = lease
+        self._ttl = ttl
+        self._counts = counts
+        self._name = secrets.token_hex(8)
+        # Looked up now: gevent may have put its own in its place since this was imported.
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        # Weakly: a run that nobody will produce any more is not kept for ever.
+        self._leased: WeakValueDictionary[Claim, Leased] = WeakValueDictionary()
+        self._waiting: dict[Claim, _Waiting] = {}
+        self._is_urgent = False  # one of them ends
+        self._written_at = self._renew_at = self._attend_at = self._expire_at = 0.0
+        self._needed_until = 0.0  # what has ended here is forgotten by then
+        self._attending: Mapping[str, int] = {}
+
+    def keep(self, leased: Leased) -> None:
+        """Renew its claim from now on, as long as somebody has it."""
+        with self._changed:
+            self._leased[leased.claim] = leased
+            self._needed_until = time.monotonic() + self._ttl + 2 * self._expiries
+        self.start()
+
+    def drop(self, leased: Leased) -> None:
+        """Renew it no more."""
+        with self._changed:
+            self._leased.pop(leased.claim, None)
+
+    def add(self, leased: Leased, row: Row, *, ends: bool) -> None:
+        """Have a row written, and the run ended where it is the last one."""
+        with self._changed:
+            waiting = self._waiting.get(leased.claim)
+            if waiting is None:
+                waiting = self._waiting[leased.claim] = _Waiting(leased)
+                self._changed.notify_all()
+            waiting.rows.append(row)
+            if ends:
+                waiting.ends = self._is_urgent = True
+                self._changed.notify_all()
+
+    def start(self) -> None:
+        """There is something to do: see that the thread does it."""
+        with self._changed:
+            if self._thread is None:
+                thread = threading.Thread(
+                    target=self._work, name="flask-stream-writer", daemon=True
+                )
+                thread.start()
+                self._thread = thread
+            self._changed.notify_all()
+
+    def renew_now(self) -> None:
+        """Something is known of a run that its producer here should be told."""
+        with self._changed:
+            self._renew_at = 0.0
+            self._changed.notify_all()
+
+    @property
+    def _expiries(self) -> float:
+        return min(_EXPIRIES, self._ttl / 2)
+
+    def _work(self) -> None:
+        while self._wait():
+            try:
+                with self._changed:
+                    waiting, self._waiting = list(self._waiting.values()), {}
+                    self._is_urgent = False
+                if waiting:
+                    self._write(waiting)
+                self._do_what_is_due(time.monotonic())
+            except LogError as error:
+                advice.each_minute("log", "Flask-Stream's log fails: %s", error)
+            except Exception:  # the next time may go better, and without it nothing is written
+                logger.exception("Flask-Stream's writer failed")
+        self._log.close()
+
+    def _wait(self) -> bool:
+        """Wait for what is to be done. False where nothing will be: then the thread has ended."""
+        with self._changed:
+            while not self._waiting:
+                due = self._due()
+                if due is None:
+                    self._thread = None
+                    return False
+                left = due - time.monotonic()
+                if left <= 0:
+                    return True
+                self._changed.wait(left)
+            while not self._is_urgent:
+                left = self._written_at + _TOGETHER - time.monotonic()
+                if left <= 0:
+                    break
+                self._changed.wait(left)
+            return True
+
+    def _due(self) -> float | None:
+        """When something is to be done, on the monotonic clock; None: never."""
+        if self._leased or self._attending or self._counts():
+            return self._renew_at
+        if time.monotonic() < self._needed_until:
+            return self._expire_at
+        return None
+
+    def _write(self, waiting: list[_Waiting]) -> None:
+        writes = [Write(each.leased.claim, each.rows, each.ends) for each in waiting]
+        self._written_at = time.monotonic()
+        try:
+            fenced = self._log.write(writes)
+        except Exception as error:
+            if not isinstance(error, LogError):
+                logger.exception("Flask-Stream's log failed")
+            for each in waiting:
+                self.drop(each.leased)
+                told = LogError(f"The run could not be written: {error}")
+                each.leased.lost(told)
+            return
+        for each in waiting:
+            claim = each.leased.claim
+            if each.ends or claim in fenced:
+                self.drop(each.leased)
+            if claim in fenced:
+                each.leased.lost(Fenced(claim.id))
+            else:
+                each.leased.written(each.rows[-1].last, ends=each.ends)
+
+    def _do_what_is_due(self, now: float) -> None:
+        if now >= self._renew_at:
+            self._renew_at = now + min(_RENEWALS, self._lease / 4)
+            self._attend(now)
+            self._renew()
+        if now >= self._expire_at:
+            self._expire_at = now + self._expiries
+            self._log.expire(self._ttl)
+
+    def _attend(self, now: float) -> None:
+        counts = dict(self._counts())
+        if counts == self._attending and (not counts or now < self._attend_at):
+            return
+        self._log.attend(self._name, dict.fromkeys(self._attending, 0) | counts, _ATTENDANCE)
+        self._attending, self._attend_at = counts, now + _ATTENDANCE / 3
+
+    def _renew(self) -> None:
+        with self._changed:
+            leased = dict(self._leased)
+        if not leased:
+            return
+        states = self._log.renew([*leased], self._lease)
+        for claim, each in leased.items():
+            state = states.get(claim)
+            if state is not None:
+                each.told(state)
+            elif claim in self._leased:
+                self.drop(each)
+                each.lost(Fenced(claim.id))

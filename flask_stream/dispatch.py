@@ -1,0 +1,138 @@
+"""One request of a route that streams: refused, continued, or answered by its view."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flask import Flask, Response, current_app, request
+
+from .app_state import readers, this_app
+from .caches import keep_refusals_from_caches
+from .call import Call, current_call, this_request
+from .errors import FlaskStreamError
+from .follow import after_of, number_of
+from .formats import choose
+from .prepared import prepared
+from .refusals import raise_as_http_error
+from .response import head_response, respond
+from .resumable import resumable
+from .route import Route
+from .run import Callback
+from .sites import refuse_other_sites
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+C = TypeVar("C", bound=Callback)
+
+MARK = "flask_stream"  # an attribute of decorated views, which functools.wraps hands on
+
+
+def after_each_request(response: Response) -> Response:
+    """Keep a streaming route's refusals from caches; those of a login or a limit before it, too."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    state = this_request()
+    if state.called_streaming_view or hasattr(view, MARK):
+        keep_refusals_from_caches(response, is_refused=state.is_refused)
+    return response
+
+
+def is_resumable(app: Flask, environ: WSGIEnvironment) -> bool:
+    """Whether a request asks for a route whose runs may outlive it. Asked before it is one."""
+    try:
+        adapter = app.create_url_adapter(app.request_class(environ))
+        rule: Any = adapter.match(return_rule=True)[0] if adapter is not None else None
+        view: Any = app.view_functions[rule.endpoint]
+    except Exception:  # there is no such page, or it is a redirect: the app says so itself
+        return False
+    marked = getattr(view, MARK, None)
+    if marked is None:  # flask.views.MethodView: its methods are what is decorated
+        method = getattr(view, "view_class", None)
+        marked = getattr(getattr(method, environ["REQUEST_METHOD"].lower(), None), MARK, None)
+    return isinstance(marked, Route) and marked.resumable
+
+
+def answered(
+    view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], route: Route
+) -> Any:
+    """What a decorated view gives."""
+    this_app()
+    began = time.monotonic()
+    with Call(route) as call:
+        asked = call.request
+        try:
+            if not call.cross_site:
+                refuse_other_sites(asked, call.app.config["STREAM_TRUSTED_ORIGINS"])
+            if "Last-Event-ID" in asked.headers and not route.resumable:
+                # EventSource reconnects by itself; the prompt must not run twice. 204 ends it.
+                call.state.is_refused = True
+                return Response(status=204)
+            format = choose(asked.headers.get("Accept"), route.format)
+            if asked.method == "HEAD":
+                return head_response(format)
+            known = number_of(asked)
+            if known is not None:
+                return readers().followed(*known, call, format)
+            call.reserve()
+            if route.on_finish is not None:
+                call.add(route.on_finish)
+            if route.resumable:
+                call_view = partial(view, *args, **kwargs)
+                return resumable(call_view, kwargs, readers(), call, route, format, began)
+            timing = route.timing(call.app.config)
+            with prepared(format, call, timing, began) as (run, delivery):
+                value = view(*args, **kwargs)
+                return respond(value, format, call, run, delivery, timing)
+        except Exception as error:
+            raise_as_http_error(error, call)
+
+
+# What a follower is asked by, whose route is not known: it brings none of its own.
+_OF_FOLLOWERS = Route.checked(cross_site=True)
+
+
+def followed(id: str) -> Response:
+    """The response of one more who reads a run; from `Last-Event-ID`, or else `?after=`, on."""
+    with Call(_OF_FOLLOWERS) as call:
+        try:
+            known = number_of(call.request)
+            after = after_of(call.request.args) if known is None or known[0] != id else known[1]
+            format = choose(call.request.headers.get("Accept"))
+            if call.request.method == "HEAD":
+                readers().found(id)
+                return head_response(format)
+            return readers().followed(id, after, call, format)
+        except Exception as error:
+            raise_as_http_error(error, call)
+
+
+def stopped(id: str) -> Response:
+    """The response for who asks for a run's end."""
+    with Call(_OF_FOLLOWERS) as call:
+        try:
+            readers().stop(id)
+        except Exception as error:
+            raise_as_http_error(error, call)
+    return Response(status=204)
+
+
+def after_this_stream(callback: C) -> C:
+    """Call `callback` with the run's :class:`~flask_stream.Result` when this request's run ends.
+
+    For use inside a view, beside Flask's ``after_this_request``. It is called exactly once,
+    however the run ends, in the request's context, and before the terminal event leaves: when
+    the page sees ``done``, what the callback saved is saved. If it raises, the run ends as
+    ``failed``.
+
+    :raises FlaskStreamError: outside a view that has ``@stream.response``.
+    """
+    call = current_call()
+    if call is None:
+        raise FlaskStreamError(
+            "after_this_stream() works inside a view that has @stream.response below its route."
+        )
+    call.add(callback)
+    return callback

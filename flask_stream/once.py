@@ -1,0 +1,78 @@
+"""`Idempotency-Key`: what a request has that asks for the same answer as another one.
+
+The header is that of the IETF's draft, draft-ietf-httpapi-idempotency-key-header-07.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from .errors import StreamFailed
+from .logs.log import Once
+
+if TYPE_CHECKING:
+    from flask import Request
+
+_HEADER = "Idempotency-Key"
+_MOST = 255  # characters
+_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+_READ = 65_536  # bytes
+
+
+def once_of(request: Request) -> Once | None:
+    """What the request is to be answered once for; None where it does not ask for that.
+
+    :raises StreamFailed: its key is none.
+    """
+    key = request.headers.get(_HEADER)
+    if key is None:
+        return None
+    if not key.strip() or len(key) > _MOST:
+        raise StreamFailed(
+            f"{_HEADER} must have between 1 and {_MOST} characters, such as a UUID. It has "
+            f"{len(key)}.",
+            error_code="bad_request",
+        )
+    return Once(
+        _digest([request.method.encode(), request.path.encode(), key.strip().encode()]),
+        _digest(_asked(request)),
+    )
+
+
+def keep_body(request: Request) -> None:
+    """Read what the request has sent, since its connection will be another request's."""
+    for _ in _asked(request):
+        pass
+
+
+def _asked(request: Request) -> Iterator[bytes]:
+    """What the request asks for, in pieces that stand for nothing else.
+
+    A form by its fields: a browser that sends it again may put other boundaries between them.
+    """
+    yield request.query_string
+    if request.mimetype not in _FORMS:
+        yield (data := request.get_data())
+        request.stream = BytesIO(data)  # for a view that reads it by itself
+        return
+    for name, value in request.form.items(multi=True):
+        yield name.encode()
+        yield value.encode("utf-8", "surrogatepass")
+    for name, file in request.files.items(multi=True):
+        yield name.encode()
+        yield (file.filename or "").encode("utf-8", "surrogatepass")
+        content = hashlib.sha256()
+        while piece := file.stream.read(_READ):
+            content.update(piece)
+        file.stream.seek(0)
+        yield content.digest()
+
+
+def _digest(pieces: list[bytes] | Iterator[bytes]) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(len(piece).to_bytes(8, "big") + piece)
+    return digest.hexdigest()
