@@ -14,7 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from flask_stream import FlaskStream, sse
+from flask_stream import FlaskStream, sse, watch
 
 DEADLINE = 30.0  # seconds, for what takes a moment
 
@@ -85,6 +85,11 @@ def eventually(look: Callable[[], Any]) -> Any:
         assert time.monotonic() < end, "It has not come to that."
         time.sleep(0.005)
     return found
+
+
+def is_ending(site: ResumableSite) -> bool:
+    """Whether the run that is under way has been told to end."""
+    return any(run.ending is not None for run in watch.watcher()._runs)
 
 
 class Paced:

@@ -6,8 +6,17 @@ import threading
 
 import pytest
 
-from flask_stream import Data, Reasoning, StreamFailed, watch
-from tests.resume.conftest import Paced, ResumableSite, events_of, eventually, said, some_of
+from flask_stream import Data, Reasoning, StreamFailed, sse
+from tests.resume.conftest import (
+    Paced,
+    ResumableSite,
+    events_of,
+    eventually,
+    is_ending,
+    numbered,
+    said,
+    some_of,
+)
 
 WORDS = ["Three ", "short ", "words."]
 
@@ -72,17 +81,10 @@ def test_what_comes_behind_a_replay_comes_as_it_came(site: ResumableSite) -> Non
     words.let(2)
     reader = site.reader()
     [start, *_] = some_of(reader.post("/"), 3)
-    replay = iter(events_of_open(reader, start.data["url"]))
+    replay = map(numbered, sse.decode(reader.get(start.data["url"]).response))
     assert [next(replay).kind, next(replay).data] == ["start", {"text": "one two "}]
     words.let(2)
     assert [event.data.get("text") for event in replay] == ["three ", "four", None]
-
-
-def events_of_open(reader, url):  # type: ignore[no-untyped-def]
-    from flask_stream import sse
-    from tests.resume.conftest import numbered
-
-    return (numbered(event) for event in sse.decode(reader.get(url).response))
 
 
 def test_who_has_read_all_of_it_is_told_so(site: ResumableSite) -> None:
@@ -209,11 +211,6 @@ def test_a_run_that_is_read_again_goes_on(site: ResumableSite) -> None:
     words.let(2)
     assert said(events_of(response)) == "short words."
     assert site.outcome() == "complete"
-
-
-def is_ending(site: ResumableSite) -> bool:
-    """Whether the run that is under way has been told to end."""
-    return any(run.ending is not None for run in watch.watcher()._runs)
 
 
 def test_without_an_end_a_run_that_nobody_reads_goes_on(site: ResumableSite) -> None:

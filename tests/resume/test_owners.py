@@ -16,6 +16,7 @@ from tests.resume.conftest import (
     ResumableSite,
     events_of,
     eventually,
+    is_ending,
     said,
     some_of,
 )
@@ -116,7 +117,8 @@ def test_stop_ends_it_for_all_and_is_harmless_again(site: ResumableSite) -> None
     following = reader.get(f"{url}?after=2")
     assert reader.post(f"{url}/stop").status_code == 204
     assert reader.post(f"{url}/stop").status_code == 204
-    eventually(lambda: words.let(1) or site.finished)
+    eventually(lambda: is_ending(site))
+    words.let(1)  # which has come too late
     [end] = events_of(following)
     assert (end.kind, end.data["stop_reason"]) == ("done", "stopped")
     assert end.data["text_length"] == len(WORDS[0])

@@ -1,0 +1,93 @@
+"""The app that the servers of these tests run: words with pauses, and a provider's stream.
+
+`SETTINGS` is JSON for its configuration. `ASKED` and `FINISHED` name files: a line for each time
+that a view was called, and for each time that a run ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import openai
+from flask import Flask, Response, g, request
+
+from flask_stream import FlaskStream, Result, after_this_stream
+from flask_stream.limits import places, run_places
+
+app = Flask(__name__)
+app.secret_key = "the same in all workers"
+app.config.update(json.loads(os.environ["SETTINGS"]))
+stream = FlaskStream(app)
+stream.owner(lambda: request.headers.get("Reader", "reader"))
+METHODS = ["GET", "POST"]
+
+
+def write_down(name: str, *what: Any) -> None:
+    """In one write, so that no two lines run together."""
+    with open(os.environ[name], "ab", buffering=0) as file:
+        file.write(json.dumps(what).encode() + b"\n")
+
+
+def words_of(prompt: str, count: int) -> list[str]:
+    return [f"{prompt}-{number} 🔦 " for number in range(count)]
+
+
+@app.after_request
+def name_worker(response: Response) -> Response:
+    response.headers["Worker"] = str(os.getpid())
+    return response
+
+
+@app.get("/hello")
+def hello() -> str:
+    return "hello"
+
+
+@app.route("/say/<prompt>/<int:count>/<int:pause>", methods=METHODS)
+@stream.response(resumable=True, key="prompt:{prompt}")
+def say(prompt: str, count: int, pause: int) -> Iterator[str]:
+    """So many words, with so many milliseconds between them."""
+    write_down("ASKED", prompt, os.getpid())
+    g.prompt = prompt
+
+    def finish(result: Result) -> None:
+        write_down("FINISHED", prompt, result.outcome, result.text)
+
+    after_this_stream(finish)
+    for word in words_of(g.prompt, count):
+        yield word
+        time.sleep(pause / 1000)
+
+
+@app.route("/ask/<prompt>", methods=METHODS)
+@stream.response(resumable=True)
+def ask(prompt: str) -> Any:
+    """What a provider says, by its SDK."""
+    client = openai.OpenAI(base_url=os.environ["PROVIDER"], api_key="none", max_retries=0)
+    after_this_stream(lambda result: write_down("FINISHED", prompt, result.outcome, result.text))
+    return client.chat.completions.create(
+        model="m", messages=[{"role": "user", "content": prompt}], stream=True
+    )
+
+
+@app.get("/active/<prompt>")
+def active(prompt: str) -> dict[str, str]:
+    run = stream.active(f"prompt:{prompt}")
+    return run._asdict() if run is not None else {}
+
+
+@app.get("/state")
+def state() -> dict[str, Any]:
+    """What this worker holds."""
+    return {
+        "pid": os.getpid(),
+        "threads": sorted(thread.name for thread in threading.enumerate()),
+        "files": len(os.listdir("/proc/self/fd")),
+        "places": places().taken,
+        "runs": run_places().taken,
+    }

@@ -1,0 +1,114 @@
+"""Four workers, and readers who are cut off: nothing is lost, nothing twice, nothing paid twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.resume.conftest import eventually, said
+from tests.resume.serving import Reader, Server, all_at_once, serving, worker_of
+from tests.resume.site import words_of
+
+pytestmark = pytest.mark.slow
+
+# So many in each run of the tests; the figures in the documentation are of 1000.
+RUNS = int(os.environ.get("FLASK_STREAM_RUNS", "60"))
+AT_ONCE = 24
+
+
+@pytest.fixture(params=["gthread", "gevent"])
+def server(request: pytest.FixtureRequest, tmp_path: Path):  # type: ignore[no-untyped-def]
+    url = f"sqlite:///{tmp_path / 'runs.sqlite3'}"
+    with serving(tmp_path / "site", url, worker=request.param) as server:
+        yield server
+
+
+def test_readers_that_are_cut_off_lose_nothing(server: Server) -> None:
+    readers = {f"p{n}": Reader(server, f"/say/p{n}/12/5", n) for n in range(RUNS)}
+    all_at_once([partial(reader.read, 4) for reader in readers.values()], AT_ONCE)
+    for prompt, reader in readers.items():
+        assert said(reader.events) == "".join(words_of(prompt, 12))
+        assert reader.events[-1].kind == "done"
+    assert sorted(prompt for prompt, _ in server.asked()) == sorted(readers)
+    assert {prompt: ended for prompt, ended in server.finished().items()} == {
+        prompt: [["complete", "".join(words_of(prompt, 12))]] for prompt in readers
+    }
+    assert len(set().union(*(reader.workers for reader in readers.values()))) > 1
+
+
+def test_a_post_that_is_sent_twice_is_one_run(server: Server) -> None:
+    def ask(prompt: str, delay: float) -> None:
+        time.sleep(delay)  # what is tested is any distance between the two
+        reader = Reader(server, f"/say/{prompt}/4/5", 0)
+        reader.read(0)
+        texts.append((prompt, said(reader.events), reader.events[0].run))
+
+    texts: list[tuple[str, str, str]] = []
+    calls = []
+    for number in range(RUNS):
+        delay = (number % 10) * 0.004
+        calls += [partial(ask, f"p{number}", 0), partial(ask, f"p{number}", delay)]
+    all_at_once(calls, AT_ONCE)
+    assert len(texts) == 2 * RUNS
+    assert len(set(texts)) == RUNS
+    assert all(text == "".join(words_of(prompt, 4)) for prompt, text, _ in texts)
+    assert len(server.asked()) == RUNS
+
+
+def test_a_worker_that_is_killed_is_told_once_to_all(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'runs.sqlite3'}"
+    with serving(tmp_path / "site", url, STREAM_LEASE_SECONDS=3) as server:
+        readers = [Reader(server, "/say/long/2000/5", 0) for _ in range(6)]
+        # They have one key, so they read one run, and some of them at other workers.
+        import threading
+
+        threads = [threading.Thread(target=reader.read, args=(0,)) for reader in readers]
+        for thread in threads:
+            thread.start()
+        eventually(lambda: all(len(reader.events) > 5 for reader in readers))
+        os.kill(worker_of(server, "long"), signal.SIGKILL)
+        killed_at = time.monotonic()
+        for thread in threads:
+            thread.join(60)
+        took = time.monotonic() - killed_at
+        ends = {reader.events[-1] for reader in map(_with_hashable_end, readers)}
+    assert len({reader.events[-1].number for reader in readers}) == 1, ends
+    assert {reader.events[-1].kind for reader in readers} == {"failed"}
+    assert {reader.events[-1].data["code"] for reader in readers} == {"interrupted"}
+    assert took < 3 * 10
+    whole = "".join(words_of("long", 2000))
+    assert all(whole.startswith(said(reader.events)) for reader in readers)
+
+
+def _with_hashable_end(reader: Reader) -> Reader:
+    last = reader.events[-1]
+    reader.events[-1] = last._replace(data=type("D", (dict,), {"__hash__": lambda s: 0})(last.data))
+    return reader
+
+
+def test_a_worker_that_stops_lets_its_runs_end(server: Server) -> None:
+    """Nobody reads them: they end within the shutdown's time, and are saved."""
+    prompts = [f"p{n}" for n in range(8)]
+    for prompt in prompts:
+        reader = Reader(server, f"/say/{prompt}/30/30", 0)
+        reader.read_first()
+    os.kill(server.process.pid, signal.SIGTERM)
+    assert server.process.wait(30) == 0
+    assert {prompt: [o for o, _ in ended] for prompt, ended in server.finished().items()} == {
+        prompt: ["complete"] for prompt in prompts
+    }
+
+
+def test_a_worker_that_stops_ends_what_takes_too_long(server: Server) -> None:
+    reader = Reader(server, "/say/long/2000/30", 0)
+    reader.read_first()
+    os.kill(server.process.pid, signal.SIGTERM)
+    assert server.process.wait(30) == 0
+    [[outcome, text]] = server.finished()["long"]
+    assert outcome == "failed"
+    assert "".join(words_of("long", 2000)).startswith(text)
