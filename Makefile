@@ -9,6 +9,7 @@ VENV_PYTHON := .venv/bin/python
 BENCH_PYTHON := .venv-bench/bin/python
 # Playwright's own node needs a library (libatomic) that a small system lacks; Node's does not.
 TOOLS = CHROMIUM=$$(.ci/get-chromium) FIREFOX=$$(.ci/get-firefox 2>/dev/null) \
+	REDIS=$$(.ci/get-redis 2>/dev/null) VALKEY=$$(.ci/get-valkey 2>/dev/null) \
 	NGINX=$$(.ci/get-nginx) PLAYWRIGHT_NODEJS_PATH=$$(command -v node)
 
 # More processes than a small machine has cores, since most of the time is spent waiting. How the
@@ -35,6 +36,8 @@ test-tools: interpreters js/node_modules/.ready ## fetch what the tests need
 	@chromium=$$(.ci/get-chromium) && echo "Chromium: $$chromium"
 	@firefox=$$(.ci/get-firefox) && [ -z "$$firefox" ] || echo "Firefox: $$firefox"
 	@nginx=$$(.ci/get-nginx) && echo "nginx: $$nginx"
+	@redis=$$(.ci/get-redis) && [ -z "$$redis" ] || echo "Redis: $$redis"
+	@valkey=$$(.ci/get-valkey) && [ -z "$$valkey" ] || echo "Valkey: $$valkey"
 
 interpreters:
 	@.ci/get-venv $(PYTHON) .venv test

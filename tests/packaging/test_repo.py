@@ -163,7 +163,7 @@ def test_the_pins_are_of_what_the_project_asks_for(extra, python):
         assert asked.specifier.contains(found), (str(asked), found)
 
 
-@pytest.mark.parametrize("script", ["get-venv", "get-node", "get-nginx"])
+@pytest.mark.parametrize("script", ["get-venv", "get-node", "get-nginx", "get-valkey"])
 def test_what_the_tests_install_is_checked_by_its_hashes(script):
     text = (REPO / ".ci" / script).read_text("utf-8")
 
