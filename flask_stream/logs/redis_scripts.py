@@ -19,8 +19,8 @@ has one when its memory is full, and that could be a run's rows without the rest
 forgotten stays until the next call of `expire`, by whichever process.
 
 Times are Redis's own, in microseconds: the clocks of the machines that share it do not matter.
-Scripts find most of their keys by themselves, so none is declared, and a Redis Cluster, which has
-to know them beforehand, refuses them. No command is newer than Redis 6.0.
+Scripts find their keys by themselves, and none is declared: a node of a Redis Cluster refuses them
+what is on another node. No command is newer than Redis 6.0.
 """
 
 from __future__ import annotations

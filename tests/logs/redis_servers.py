@@ -56,7 +56,7 @@ class Server:
         self._command = [
             *(binary, "--unixsocket", str(self.socket), "--dir", str(folder)),
             *("--port", str(self.port), "--bind", "127.0.0.1", "--save", ""),
-            *("--logfile", str(folder / "log"), *options),
+            *("--logfile", str(folder / "log"), "--repl-diskless-sync-delay", "0", *options),
         ]
         self.client = redis.Redis.from_url(self.url, protocol=2)
 

@@ -1,4 +1,4 @@
-"""The log in Redis keeps what each log has to, in Valkey as well; and several processes share it."""
+"""The log in Redis keeps what each log has to, in Valkey too; and several processes share it."""
 
 from __future__ import annotations
 

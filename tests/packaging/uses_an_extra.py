@@ -84,6 +84,20 @@ def requests(base):
     streams(lambda: requests.post(f"{base}/v1/chat/completions", json=body, stream=True))
 
 
+def redis(base):
+    from flask_stream.logs import redis_server
+    from flask_stream.logs.log import LogError
+    from flask_stream.logs.redis import RedisLog
+
+    redis_server._PATIENCE = 0.1
+    told = ""
+    try:
+        RedisLog("redis://127.0.0.1:1").state("run")
+    except LogError as error:
+        told = str(error)
+    assert "refused" in told, told  # as redis-py says where no Redis is
+
+
 def gunicorn(base):
     (FOLDER / "served.py").write_text(
         "from flask import Flask\n"
