@@ -39,9 +39,9 @@ class RedisLog(Log):
     """Keeps runs in the database of a Redis 6.0 or later, or of a Valkey.
 
     What is written is as safe as that Redis keeps it: with `appendonly yes` and `appendfsync
-    always` it survives a crash of the machine, with its default, nothing since the last snapshot.
-    A replica that takes over lacks what had not reached it. What a full memory has evicted is not
-    to be had again, so its `maxmemory-policy` must be `noeviction`, or a `volatile-…` one.
+    always` a crash loses nothing of it, and with what Redis does unless told, all that has come
+    since the last snapshot. A replica that takes over lacks what had not reached it. What a full
+    memory evicts is gone, so the `maxmemory-policy` must be `noeviction`, or a `volatile-…` one.
 
     A Redis Cluster is not supported.
 
