@@ -54,8 +54,10 @@ class Feed:
         self._changed = threading.Condition()
 
     def add(self, piece: Piece, *, over: bool = False) -> None:
-        """It goes on, and ends with that where it is over."""
+        """It goes on, and ends with that where it is over. What is known already is passed over."""
         with self._changed:
+            if piece.last <= self.last:
+                return
             self._pieces.append(piece)
             self._size += piece.size
             self.last, self.over = piece.last, over

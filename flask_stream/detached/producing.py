@@ -12,7 +12,7 @@ from ..events import Done, Failed, Start
 from ..logs.log import Claim, Fenced, Row, State
 from ..run import ClientLeft, Run, Stopped
 from ..told import logger
-from .feed import Feed, Piece
+from .feed import Piece
 from .reading import Reader
 from .stored import to_bytes
 from .writing import Writer
@@ -43,7 +43,7 @@ class Producer:
 
     def __init__(self, claim: Claim, writer: Writer, reader: Reader, linger: float | None) -> None:
         self.claim = claim
-        self.feed = Feed(claim.id)
+        self.feed = reader.local(claim.id)
         self._writer = writer
         self._reader = reader
         self._linger = linger
@@ -53,7 +53,6 @@ class Producer:
         self._lost: FlaskStreamError | None = None
         # Looked up now: gevent may have put its own in its place since this was imported.
         self._is_settled = threading.Event()  # its end is in the log, or will never be
-        reader.local(self.feed)
         writer.keep(self)
 
     def start(self, run: Run, within: Callable[[Callable[[], None]], None]) -> None:

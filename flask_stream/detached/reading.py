@@ -47,11 +47,12 @@ class Reader:
         with self._lock:
             return {id: feed.followers for id, feed in self._feeds.items() if feed.followers}
 
-    def local(self, feed: Feed) -> None:
-        """It is produced here, and who follows it has it at once, until `elsewhere`."""
-        with self._lock:
+    def local(self, id: str) -> Feed:
+        """The feed of one that is produced here, until `elsewhere`: who follows has it at once."""
+        with self._lock:  # somebody may follow it already, who has asked for the same
+            feed = self._feeds.setdefault(id, Feed(id))
             feed.is_local = True
-            self._feeds[feed.id] = feed
+            return feed
 
     def elsewhere(self, feed: Feed) -> None:
         """It was produced here, and is no more."""

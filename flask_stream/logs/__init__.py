@@ -36,4 +36,8 @@ def open_log(url: str | Log | None, folder: Path) -> Log:
         return url
     if url == "memory:":
         return MemoryLog()
+    if url is not None and url.startswith(_REDIS):
+        from .redis import RedisLog  # which needs redis-py
+
+        return RedisLog(url)
     return SqliteLog(folder / (url or _FILE).removeprefix(_SQLITE))

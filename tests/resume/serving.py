@@ -104,8 +104,10 @@ def serving(
         socket.create_server(("127.0.0.1", 0), backlog=512) as listener,
     ):
         process = subprocess.Popen(
-            [*COMMAND, *WORKERS[worker], f"--workers={workers}", *arguments]
-            + [f"--bind=fd://{listener.fileno()}"],
+            [
+                *(*COMMAND, *WORKERS[worker], f"--workers={workers}", *arguments),
+                f"--bind=fd://{listener.fileno()}",
+            ],
             cwd=ROOT,
             env=environment,
             pass_fds=[listener.fileno()],

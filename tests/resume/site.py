@@ -18,10 +18,11 @@ from flask import Flask, Response, g, request
 
 from flask_stream import FlaskStream, Result, after_this_stream
 from flask_stream.limits import places, run_places
+from tests.resume.words import words_of
 
 app = Flask(__name__)
 app.secret_key = "the same in all workers"
-app.config.update(json.loads(os.environ["SETTINGS"]))
+app.config.update(json.loads(os.environ.get("SETTINGS", "{}")))
 stream = FlaskStream(app)
 stream.owner(lambda: request.headers.get("Reader", "reader"))
 METHODS = ["GET", "POST"]
@@ -31,10 +32,6 @@ def write_down(name: str, *what: Any) -> None:
     """In one write, so that no two lines run together."""
     with open(os.environ[name], "ab", buffering=0) as file:
         file.write(json.dumps(what).encode() + b"\n")
-
-
-def words_of(prompt: str, count: int) -> list[str]:
-    return [f"{prompt}-{number} 🔦 " for number in range(count)]
 
 
 @app.after_request

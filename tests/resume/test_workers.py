@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from tests.resume.conftest import eventually, said
 from tests.resume.serving import Reader, Server, all_at_once, serving, worker_of
-from tests.resume.site import words_of
+from tests.resume.words import words_of
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +36,7 @@ def test_readers_that_are_cut_off_lose_nothing(server: Server) -> None:
         assert said(reader.events) == "".join(words_of(prompt, 12))
         assert reader.events[-1].kind == "done"
     assert sorted(prompt for prompt, _ in server.asked()) == sorted(readers)
-    assert {prompt: ended for prompt, ended in server.finished().items()} == {
+    assert server.finished() == {
         prompt: [["complete", "".join(words_of(prompt, 12))]] for prompt in readers
     }
     assert len(set().union(*(reader.workers for reader in readers.values()))) > 1
@@ -65,8 +66,6 @@ def test_a_worker_that_is_killed_is_told_once_to_all(tmp_path: Path) -> None:
     with serving(tmp_path / "site", url, STREAM_LEASE_SECONDS=3) as server:
         readers = [Reader(server, "/say/long/2000/5", 0) for _ in range(6)]
         # They have one key, so they read one run, and some of them at other workers.
-        import threading
-
         threads = [threading.Thread(target=reader.read, args=(0,)) for reader in readers]
         for thread in threads:
             thread.start()
@@ -76,19 +75,12 @@ def test_a_worker_that_is_killed_is_told_once_to_all(tmp_path: Path) -> None:
         for thread in threads:
             thread.join(60)
         took = time.monotonic() - killed_at
-        ends = {reader.events[-1] for reader in map(_with_hashable_end, readers)}
-    assert len({reader.events[-1].number for reader in readers}) == 1, ends
+    assert len({reader.events[-1].number for reader in readers}) == 1
     assert {reader.events[-1].kind for reader in readers} == {"failed"}
     assert {reader.events[-1].data["code"] for reader in readers} == {"interrupted"}
     assert took < 3 * 10
     whole = "".join(words_of("long", 2000))
     assert all(whole.startswith(said(reader.events)) for reader in readers)
-
-
-def _with_hashable_end(reader: Reader) -> Reader:
-    last = reader.events[-1]
-    reader.events[-1] = last._replace(data=type("D", (dict,), {"__hash__": lambda s: 0})(last.data))
-    return reader
 
 
 def test_a_worker_that_stops_lets_its_runs_end(server: Server) -> None:
