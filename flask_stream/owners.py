@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from flask import session
@@ -41,6 +42,15 @@ def owner_of_request(owner: Owner | None) -> str:
     except RuntimeError as error:  # Flask's null session
         raise FlaskStreamError(_NO_SECRET) from error
     return _of_session(key)
+
+
+def give_key(owner: Owner | None) -> None:
+    """See that the reader of a page has a key before he asks for a run.
+
+    A first request that is sent twice would be two strangers' otherwise.
+    """
+    with suppress(FlaskStreamError):  # that there are no sessions is told to who begins a run
+        owner_of_request(owner)
 
 
 def known_owner(owner: Owner | None) -> str | None:

@@ -81,6 +81,13 @@ class Watcher:
         """There is nothing to look after."""
         return not (self._runs or self._deliveries or places().untold or run_places().untold)
 
+    @property
+    def _is_stopping(self) -> bool:
+        if self._worker is not None:
+            return not self._worker.alive
+        # Of other servers: the process ends once its runs have, which are in threads of their own.
+        return not threading.main_thread().is_alive()
+
     def _start(self) -> None:
         if self._thread is None:
             thread = threading.Thread(
@@ -117,7 +124,7 @@ class Watcher:
             runs, deliveries = list(self._runs.items()), list(self._deliveries)
         now = time.monotonic()
         tell_refused(now)
-        if self._worker is not None and not self._worker.alive and self._stopping_since is None:
+        if self._stopping_since is None and self._is_stopping:
             # Not «at once»: the request that trips max_requests finds it so from its start.
             self._stopping_since = now
         for run, timing in runs:
@@ -153,7 +160,9 @@ class Watcher:
             return RunError(message, error_code="timeout", retryable=True, detail=detail)
         if self._stopping_since is not None:
             seconds = timing.shutdown
-            if seconds is None:
+            if seconds is None and self._worker is None:
+                seconds = 0.0
+            elif seconds is None:
                 graceful = float(self._worker.cfg.graceful_timeout)
                 seconds = max(graceful - 2, graceful / 2)
             if now - self._stopping_since >= seconds:

@@ -9,12 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from flask import Blueprint, Flask, Response, current_app, request, url_for
+from flask import Blueprint, Flask, Response, current_app, has_request_context, request, url_for
 from markupsafe import Markup
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
+from .app_state import this_app
 from .dispatch import followed, stopped
 from .formats import COMPLETE_HEADERS
+from .owners import give_key
 
 _STATIC = Path(__file__).parent / "static"
 _YEAR = 365 * 24 * 3600  # seconds
@@ -121,9 +123,15 @@ def stream_url(filename: str = "flask-stream.js") -> str:
 def stream_script(nonce: Nonce = None) -> Markup:
     """The tag that loads the client and defines `<flask-stream>`.
 
+    In an app with resumable routes it also sees that the session has a key, which says whose the
+    reader's runs are.
+
     :param nonce: of a Content-Security-Policy that needs one; Flask-Talisman's
         ``csp_nonce`` may be given as it is.
     """
+    state = this_app()
+    if has_request_context() and state.extension._has_resumable:
+        give_key(state.extension._owner)
     tag = Markup('<script type="module" src="{}"{}></script>')
     return tag.format(stream_url(), _nonce_attribute(nonce))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from flask import Flask, request
+from flask import Flask, render_template_string, request
 
 from flask_stream import FlaskStream, FlaskStreamError, StreamFailed
 from tests.resume.conftest import (
@@ -196,3 +196,24 @@ def test_options_that_cannot_be_used_are_told_where_they_are_written(
 ) -> None:
     with pytest.raises(ValueError, match=says):
         site.stream.response(**options)
+
+
+def test_the_script_tag_gives_its_reader_a_key_before_the_first_request(
+    site: ResumableSite,
+) -> None:
+    site.view(lambda: iter(WORDS))
+    site.app.add_url_rule("/page", "page", lambda: render_template_string("{{ stream_script() }}"))
+    cookie = site.reader().get("/page").headers["Set-Cookie"].partition(";")[0]
+    key = {"Idempotency-Key": "k", "Cookie": cookie}
+    for _ in range(2):  # two taps, of which neither has the other's answer
+        reader = site.app.test_client(use_cookies=False)
+        assert said(events_of(reader.post("/", headers=key))) == "".join(WORDS)
+    assert site.asked == 1
+
+
+def test_an_app_without_resumable_routes_gives_no_keys() -> None:
+    app = Flask(__name__)
+    app.secret_key = "s"
+    FlaskStream(app)
+    app.add_url_rule("/", "page", lambda: render_template_string("{{ stream_script() }}"))
+    assert "Set-Cookie" not in app.test_client().get("/").headers
