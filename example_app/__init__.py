@@ -19,6 +19,10 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.config.from_prefixed_env("EXAMPLE")
     app.config.from_mapping(config or {})
 
+    # Answers that are being written, beside those that are saved.
+    runs = Path(app.config["DATABASE"]).with_name("runs.sqlite3").absolute()
+    app.config.setdefault("STREAM_LOG_URL", f"sqlite:///{runs}")
+
     database.init_app(app)
     provider.init_app(app)
     security.init_app(app)

@@ -1,14 +1,16 @@
-"""The chat: a view that returns the provider's stream, and saves what it said."""
+"""The chat: a view that returns the provider's stream, and saves what it said.
+
+Its runs outlive their request: whoever reloads the page goes on with the answer.
+"""
 
 from __future__ import annotations
 
 from sqlite3 import Row
-from time import monotonic
 from typing import Any
 
-from flask import Blueprint, g, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, url_for
 
-from flask_stream import Result, after_this_stream, stream_first_text
+from flask_stream import Result, after_this_stream
 
 from . import conversation
 from .extensions import stream
@@ -39,6 +41,7 @@ def page() -> str:
         "chat.html",
         provider=provider,
         turns=conversation.turns(),
+        run=stream.active(conversation.current()),
         suggestions=SUGGESTIONS + (CANNED_SUGGESTIONS if provider.canned else []),
     )
 
@@ -49,26 +52,19 @@ def show_saved(_: Result) -> Any:
 
 
 @bp.post("/chat")
-@stream.response(no_js=show_saved)
+@stream.response(resumable=True, key=conversation.current, no_js=show_saved)
 def answer() -> Any:
     question = asked()
     conversation.forget_failed(question)
-    g.asked_at = monotonic()
     # A question that the provider refuses raises here, and leaves no turn behind.
     answer = get_provider().ask(conversation.messages(question))
     turn = conversation.ask(question)
 
     @after_this_stream
     def save(result: Result) -> None:
-        conversation.answer(turn, result, g.get("first_word_ms"))
+        conversation.answer(turn, result)
 
     return answer
-
-
-@stream_first_text.connect
-def remember_first_word(*_: Any, **__: Any) -> None:
-    if "asked_at" in g:
-        g.first_word_ms = round(1000 * (monotonic() - g.asked_at))
 
 
 @bp.post("/new")
@@ -91,6 +87,8 @@ def note(turn: Row) -> str:
             parts.append("no answer")
         case "failed":
             parts.append(turn["error"])
-        case "disconnected":
+        case "stopped":
             parts.append("stopped")
+        case "disconnected":
+            parts.append("ended, as nobody was reading")
     return " · ".join(parts)

@@ -18,6 +18,13 @@ def begin() -> None:
     session["conversation"] = uuid4().hex
 
 
+def current() -> str:
+    """Give the conversation's id; there is one from the first question on."""
+    if "conversation" not in session:
+        begin()
+    return str(session["conversation"])
+
+
 def turns() -> list[sqlite3.Row]:
     """Give what was said so far."""
     with connect() as db:
@@ -38,20 +45,17 @@ def forget_failed(question: str) -> None:
 
 def ask(question: str) -> int:
     """Save a question, and give its turn's id."""
-    if "conversation" not in session:
-        begin()
     with connect() as db:
         cursor = db.execute(
-            "INSERT INTO turn (conversation, question) VALUES (?, ?)",
-            [session["conversation"], question],
+            "INSERT INTO turn (conversation, question) VALUES (?, ?)", [current(), question]
         )
     assert cursor.lastrowid is not None
     return cursor.lastrowid
 
 
-def answer(turn: int, result: Result, first_word_ms: int | None) -> None:
+def answer(turn: int, result: Result) -> None:
     """Save an answer as far as it came, and how it ended."""
-    usage = result.usage
+    usage, first_word = result.usage, result.first_text_seconds
     with connect() as db:
         db.execute(
             "UPDATE turn SET answer = ?, outcome = ?, error = ?, first_word_ms = ?,"
@@ -60,7 +64,7 @@ def answer(turn: int, result: Result, first_word_ms: int | None) -> None:
                 result.text,
                 result.outcome,
                 result.error and result.error.message,
-                first_word_ms,
+                None if first_word is None else round(1000 * first_word),
                 usage and usage.input_tokens,
                 usage and usage.output_tokens,
                 turn,

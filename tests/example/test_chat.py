@@ -90,17 +90,38 @@ def test_an_answer_that_fails_is_kept_as_far_as_it_came(
     assert notes(client)[0].endswith(message)
 
 
-def test_an_answer_whose_reader_leaves_is_kept_as_far_as_it_came(
-    canned: CannedProvider, client: FlaskClient
-) -> None:
-    response = post(client, "/chat", "a long hold")
+def begun(client: FlaskClient, question: str) -> str:
+    """Ask, read the first words and leave; give the run's address."""
+    response = post(client, "/chat", question)
     received = b""
     for chunk in response.iter_encoded():
         received += chunk
         if b"event: text" in received:
             break
     response.close()
+    found = re.search(rb'"url":"([^"]+)"', received)
+    assert found is not None
+    return found[1].decode()
 
+
+def test_an_answer_whose_reader_reloads_the_page_goes_on(client: FlaskClient) -> None:
+    url = begun(client, "a long hold")
+    page = client.get("/").text
+    assert f'resume="{url}"' in page
+    assert questions(client) == ["a long hold"]
+    assert notes(client) == []
+    client.post(f"{url}/stop", data={"csrf_token": token(client)})
+    assert words(client.get(url)).startswith(first_half("a long hold").split()[0])
+    assert 'resume="server"' in client.get("/").text
+
+
+def test_an_answer_that_is_stopped_is_kept_as_far_as_it_came(
+    canned: CannedProvider, client: FlaskClient
+) -> None:
+    url = begun(client, "a long hold")
+    assert client.post(f"{url}/stop", data={}).status_code == 400  # without its CSRF token
+    client.post(f"{url}/stop", data={"csrf_token": token(client)})
+    assert events(client.get(url))[-1][1]["stop_reason"] == "stopped"
     assert notes(client)[0].endswith("stopped")
     first = first_half("a long hold").split()[0]
     assert re.search(rf"data-saved>{first}", client.get("/").text)
