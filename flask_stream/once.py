@@ -20,6 +20,7 @@ _HEADER = "Idempotency-Key"
 _MOST = 255  # characters
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _READ = 65_536  # bytes
+_MOST_RAW = 16 * 1024 * 1024  # bytes of a body that is no form
 
 
 def once_of(request: Request) -> Once | None:
@@ -55,8 +56,7 @@ def _asked(request: Request) -> Iterator[bytes]:
     """
     yield request.query_string
     if request.mimetype not in _FORMS:
-        yield (data := request.get_data())
-        request.stream = BytesIO(data)  # for a view that reads it by itself
+        yield _raw(request)
         return
     for name, value in request.form.items(multi=True):
         yield name.encode()
@@ -69,6 +69,27 @@ def _asked(request: Request) -> Iterator[bytes]:
             content.update(piece)
         file.stream.seek(0)
         yield content.digest()
+
+
+def _raw(request: Request) -> bytes:
+    """The body, for whoever reads it again; a form's files would be on the disk."""
+    read = bytearray()
+    while piece := request.stream.read(_READ):
+        read += piece
+        if len(read) > _MOST_RAW:
+            raise StreamFailed(
+                f"The request's body has more than {_MOST_RAW} bytes, which is more than can be "
+                "kept for an answer that outlives its request. Send files as a form's.",
+                error_code="too_large",
+                status=413,
+            )
+    if not read:  # or something has read it before us, and kept it
+        return request.get_data()
+    body = bytes(read)
+    request.stream = BytesIO(body)
+    request.get_data()  # which keeps it, for get_json() and others
+    request.stream = BytesIO(body)  # and for a view that reads it by itself
+    return body
 
 
 def _digest(pieces: list[bytes] | Iterator[bytes]) -> str:

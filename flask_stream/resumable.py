@@ -60,7 +60,8 @@ def resumable(
                 beginning.give_up()
                 return passed_on(value, call, run)
             run.open(batches)
-            keep_body(call.request)
+            if isinstance(batches, Opening):  # the app's own code goes on, and may ask for it
+                keep_body(call.request)
             beginning.opened(run, *_context_of(batches, call, outer))
             return _first_response(beginning, run, readers, call, format, timing.idle)
 

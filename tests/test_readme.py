@@ -97,7 +97,9 @@ def ask(app: Flask, path: str) -> Any:
     )
 
 
-@pytest.mark.parametrize("path", ["/chat", "/gpt", "/local", "/careful", "/saved", "/lasting", "/on-a-page"])
+@pytest.mark.parametrize(
+    "path", ["/chat", "/gpt", "/local", "/careful", "/saved", "/lasting", "/on-a-page"]
+)
 def test_the_readmes_views_answer(namespace: dict[str, Any], path: str) -> None:
     response = ask(namespace["app"], path)
     assert response.status_code == 200

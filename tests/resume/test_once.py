@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flask_stream import StreamFailed
+from flask_stream import StreamFailed, once
 from tests.resume.conftest import DEADLINE, Paced, ResumableSite, events_of, eventually, said
 
 KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
@@ -196,3 +196,43 @@ def test_the_body_can_be_read_after_the_request(site: ResumableSite) -> None:
     site.view(view)
     answer = site.reader().post("/", data={"prompt": "Hello ", "f": (BytesIO(b"there"), "f.txt")})
     assert said(events_of(answer)) == "begins Hello there"
+
+
+@pytest.mark.parametrize("headers", [KEY, {}])
+def test_a_body_that_is_too_large_to_be_kept_is_told(
+    site: ResumableSite, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(once, "_MOST_RAW", 100_000)
+    site.view(lambda: iter(WORDS))
+    reader = site.reader()
+    fits = {"data": b"x" * 100_000, "content_type": "application/octet-stream"}
+    assert said(events_of(reader.post("/", headers={"Idempotency-Key": "a"}, **fits))) == "".join(
+        WORDS
+    )
+    fits["data"] += b"x"
+    answer = reader.post("/", headers=headers, **fits)
+    assert answer.status_code == 413
+    assert "100000 bytes" in answer.get_json()["message"]
+
+
+def test_a_body_that_was_read_before_the_view_counts(site: ResumableSite) -> None:
+    from flask import request
+
+    site.app.before_request(lambda: request.get_data() and None)
+    site.view(lambda: iter(WORDS))
+    reader = site.reader()
+    assert reader.post("/", headers=KEY, json={"a": 1}).status_code == 200
+    assert reader.post("/", headers=KEY, json={"a": 2}).status_code == 422
+
+
+def test_a_body_of_json_can_be_read_as_ever(site: ResumableSite) -> None:
+    from flask import request
+
+    def view() -> Any:
+        yield request.get_json()["a"]
+        yield request.get_data(as_text=True)
+
+    site.view(view)
+    for headers in (KEY, {}):
+        answer = site.reader().post("/", headers=headers, json={"a": "b"})
+        assert said(events_of(answer)) == 'b{"a": "b"}'
