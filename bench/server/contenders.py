@@ -20,7 +20,7 @@ PATHS = {CHAT: "/chat", RESPONSES: "/responses", ANTHROPIC: "/anthropic", PLAIN:
 OF_PROVIDERS = (CHAT, RESPONSES, ANTHROPIC)
 AI_SDK = ROOT / "bench" / "server" / "ai_sdk"
 
-OURS, BY_HAND, BEFORE = "ours", "by hand", "ours before"
+OURS, BY_HAND, BEFORE, RESUMABLE = "ours", "by hand", "ours before", "ours, resumable"
 GTHREAD, GEVENT = "gthread", "gevent"
 
 # One worker each. So many threads that 400 streams have one each, with ours keeping some free.
@@ -77,6 +77,8 @@ def on_gunicorn(
 def contenders(against: Path | None, folder: Path) -> list[Contender]:
     """:param against: a checkout of another commit, whose `flask_stream` takes part too."""
     ours = [on_gunicorn(OURS, worker, "ours") for worker in (GTHREAD, GEVENT)]
+    log = {"LOG_URL": f"sqlite:///{folder / 'runs.sqlite3'}"}
+    ours += [on_gunicorn(RESUMABLE, worker, "resumable", log) for worker in (GTHREAD, GEVENT)]
     if against:
         ours += _before(against, folder)
     by_hand = [on_gunicorn(BY_HAND, worker, "by_hand") for worker in (GTHREAD, GEVENT)]
