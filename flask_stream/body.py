@@ -121,7 +121,7 @@ class Body:
             if encoding != "identity":
                 advice.of_encoding(encoding)
             elif self._comment and callable(write) and connection.socket is not None:
-                connection.beat = lambda: write(self._comment)
+                connection.write, connection.beat = write, lambda: write(self._comment)
             return write
 
         return start

@@ -42,6 +42,8 @@ class Answer(Protocol):
     def ending(self) -> Ending | None:
         """Why it is to end, once it is."""
 
+    deliver: Callable[[Callable[[], Batch]], bool] | None  # see `Delivery.deliver`
+
     @property
     def is_elsewhere(self) -> bool:
         """Another process produces it, and goes on without this one."""
@@ -79,6 +81,7 @@ class Delivery:
         self.at_end: list[Callable[[], None]] = []
         # Looked up now: gevent may have put its own in its place since this was imported.
         self.lock = threading.Lock()
+        self._format: Streamed
         self._has_begun = False  # bytes have left
         # When they last did, on the monotonic clock; None while a write is under way.
         self._sent_at: float | None = time.monotonic()
@@ -98,6 +101,7 @@ class Delivery:
         batches = self.answer.batches()
         has_lock = has_start = False
         try:
+            self._format = format
             yield b""
             batch = next(batches, None)
             while batch is not None:
@@ -118,6 +122,7 @@ class Delivery:
                     yield data
                     self._sent_at = time.monotonic()
                     if not self._has_begun:
+                        self.answer.deliver = self.deliver
                         # From here on a comment can ask a client that has closed its half, if
                         # any can be sent.
                         self._has_begun = self.connection.notices_fin = True
@@ -175,6 +180,29 @@ class Delivery:
             if isinstance(event, Start):
                 told[at] = replace(event, heartbeat=self.heartbeat)
         return told
+
+    # -- for a thread that has a batch while the request's own waits for it -------------------
+
+    def deliver(self, batch: Callable[[], Batch]) -> bool:
+        """Send a batch if that takes no waiting: no other thread need be woken for it.
+
+        :param batch: makes it, once it is to be sent.
+        :returns: whether it was; else nothing was done.
+        """
+        write = self.connection.write
+        if write is None or not self.lock.acquire(blocking=False):
+            return False
+        try:
+            if not self.connection.can_take():
+                return False
+            write(self._format.encode(batch()))
+            self._sent_at = time.monotonic()
+            return True
+        except OSError:
+            self.answer.end(ClientLeft())
+            return True
+        finally:
+            self.lock.release()
 
     # -- for the watcher, who holds the lock ---------------------------------------------------
 

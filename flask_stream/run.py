@@ -62,7 +62,9 @@ class Run:
     :ivar at_end: called when the run is over and gives nothing any more.
     """
 
+    # As an `Answer`: it is read by the thread of its one delivery, in whose process it is.
     is_elsewhere = False
+    deliver: Callable[[Callable[[], Batch]], bool] | None = None
 
     def __init__(
         self,

@@ -38,6 +38,8 @@ class Connection:
     :ivar socket: None where the environ names none, and for HTTP/2, whose connections carry
         other requests too.
     :ivar notices_fin: whether a FIN may tell that the client has left; else only a RST does.
+    :ivar write: sends bytes to the client (PEP 3333); None where that is not possible. Only for who
+        holds the delivery's lock.
     :ivar beat: sends a comment to the client; None where that is not possible, or where the
         format has none. Only for who holds the delivery's lock.
     """
@@ -46,6 +48,7 @@ class Connection:
         sock = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
         self.is_http2 = environ.get("SERVER_PROTOCOL", "").startswith("HTTP/2")
         self.socket: Any = sock if hasattr(select, "poll") and not self.is_http2 else None
+        self.write: Callable[[bytes], object] | None = None
         self.beat: Callable[[], object] | None = None
         self.notices_fin = True
         self._user_timeout: int | None = None
@@ -97,8 +100,8 @@ class Connection:
                 self.socket.setsockopt(*option, min(max(1, round(seconds * 1000)), 2**31 - 1))
 
     def release(self) -> None:
-        """Undo `limit`, and forget `beat`: the connection may live on for other requests."""
-        self.beat = None
+        """Undo `limit`, and forget who writes: the connection may live on for other requests."""
+        self.write = self.beat = None
         if self._user_timeout is not None:
             with suppress(OSError):
                 self.socket.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, self._user_timeout)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..events import Event
 
@@ -31,6 +31,22 @@ class Piece:
     size: int
 
 
+class Waiting(Protocol):
+    """Who waits for more of a run.
+
+    :ivar number: of the last event that it knows.
+    """
+
+    number: int
+
+    @property
+    def is_to_end(self) -> bool:
+        """It waits no more; see `Feed.wake`."""
+
+    def push(self, piece: Piece) -> bool:
+        """Take a piece in the thread that has it, without waiting. False: it is to be woken."""
+
+
 class Feed:
     """One run's latest pieces.
 
@@ -50,6 +66,7 @@ class Feed:
         self._pieces: deque[Piece] = deque()
         self._size = 0
         self._in_log = last
+        self._waiting: list[Waiting] = []
         # Looked up now: gevent may have put its own in its place since this was imported.
         self._changed = threading.Condition()
 
@@ -62,7 +79,9 @@ class Feed:
             self._size += piece.size
             self.last, self.over = piece.last, over
             self._trim()
-            self._changed.notify_all()
+            # To wake a thread costs more than what it does with a word, so most are not woken.
+            if over or [each for each in self._waiting if not each.push(piece)]:
+                self._changed.notify_all()
 
     def note_in_log(self, last: int) -> None:
         """All up to this number can be read in the log."""
@@ -81,16 +100,18 @@ class Feed:
         with self._changed:
             self._changed.notify_all()
 
-    def after(self, number: int, is_to_end: Callable[[], bool]) -> list[Piece] | None:
-        """What comes behind event `number`, once there is more.
+    def more_for(self, waiting: Waiting) -> list[Piece] | None:
+        """What comes behind the last event that it knows, once there is more.
 
-        :param is_to_end: whether nobody waits any more; see `wake`.
-        :returns: nothing where it is over, or nobody waits; None where it is in the log alone.
+        :returns: nothing where it is over, or is to end; None where it is in the log alone.
         """
         with self._changed:
-            while self.last <= number and not self.over and not is_to_end():
+            self._waiting.append(waiting)
+            while self.last <= waiting.number and not self.over and not waiting.is_to_end:
                 self._changed.wait()
-            if self.last <= number or is_to_end():
+            self._waiting.remove(waiting)
+            number = waiting.number
+            if self.last <= number or waiting.is_to_end:
                 return []
             if not self._pieces or self._pieces[0].last - self._pieces[0].count > number:
                 return None

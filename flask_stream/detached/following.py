@@ -17,6 +17,7 @@ from .reading import AT_ONCE, Reader, piece_of
 
 _TERMINAL = (Done, Failed)
 _JOINED = (Text, Reasoning, Refusal)
+_PUSHED = 4096  # bytes of a piece: a socket that can take more at all can take so much
 
 
 class Lost(ClientLeft):
@@ -31,6 +32,8 @@ class Follower:
     :param begin: called as the first batch is asked for.
     :param sums: have `result` be what the events add up to.
 
+    :ivar number: that of the last event that was given.
+    :ivar deliver: takes a batch from another thread's, if it can at once; see `Delivery.deliver`.
     :ivar result: what is known of it by its events alone.
     """
 
@@ -48,13 +51,14 @@ class Follower:
     ) -> None:
         self.id = id
         self.ending: Ending | None = None
+        self.deliver: Callable[[Callable[[], Batch]], bool] | None = None
         self.result = Result(id)
         self._log = log
         self._reader = reader
         self._url = url
         self._begin = begin
         self._sums = sums
-        self._number = after
+        self.number = after
         self._feed: Feed | None = (feed := reader.enter(id, last))
         # A replay is one paint: what is there already is sent together.
         self._joined_until = 0 if after else feed.last
@@ -78,7 +82,7 @@ class Follower:
         if begin is not None:
             begin()
         try:
-            if self._feed is not None and self._feed.last <= self._number:
+            if self._feed is not None and self._feed.last <= self.number:
                 yield []  # the headers: that it goes on is known before there is more
             while True:
                 batch = self._numbered(self._more())
@@ -95,7 +99,22 @@ class Follower:
     def has_begun(self) -> bool:
         """Wait for its first event. False: there will be none, or this reader has left."""
         feed = self._feed
-        return feed is not None and feed.after(0, lambda: self.ending is not None) != []
+        return feed is not None and feed.more_for(self) != []
+
+    @property
+    def is_to_end(self) -> bool:
+        return self.ending is not None
+
+    def push(self, piece: Piece) -> bool:
+        follows = piece.last - piece.count == self.number
+        if self.deliver is None or not follows or piece.size > _PUSHED:
+            return False
+        before = self.number
+        try:
+            return self.deliver(lambda: self._numbered([piece]))
+        except Exception:  # of an event that cannot be sent: its own thread tells of that
+            self.number = before
+            return False
 
     def end(self, ending: Ending) -> None:
         if self.ending is None:
@@ -113,12 +132,12 @@ class Follower:
         feed = self._feed
         pieces: Sequence[Piece] | None = []
         if feed is not None:
-            pieces = feed.after(self._number, lambda: self.ending is not None)
+            pieces = feed.more_for(self)
         if self.ending is not None:
             raise self.ending
         if pieces is None:
             try:
-                pieces = [*map(piece_of, self._log.read(self.id, self._number, AT_ONCE))]
+                pieces = [*map(piece_of, self._log.read(self.id, self.number, AT_ONCE))]
             except LogError as error:
                 logger.warning("Run %s cannot be followed: %s", self.id, error)
                 pieces = []
@@ -134,7 +153,7 @@ class Follower:
         for piece in pieces:
             first = piece.last - len(piece.events) + 1
             for number, event in enumerate(piece.events, first):
-                if number <= self._number:
+                if number <= self.number:
                     continue
                 is_words = number <= self._joined_until and type(event) in _JOINED
                 if is_words and words and type(events[-1]) is type(event):
@@ -148,7 +167,7 @@ class Follower:
                 numbers.append(number)
                 events.append(event)
         _join(events, words)
-        self._number = pieces[-1].last
+        self.number = pieces[-1].last
         if self._sums:
             self._sum(events)
         return Numbered(self.id, events, numbers)
