@@ -1,6 +1,6 @@
 /** What the element shows beside the answer: its status, and its Stop and Retry buttons. */
 
-import { Lock } from "./lock.js";
+import { lock } from "./lock.js";
 import { slots } from "./slots.js";
 
 /**
@@ -9,7 +9,7 @@ import { slots } from "./slots.js";
  * @param {string | null} [words] for the status; while running, one text for all states: a screen reader reads
  *   each change
  * @param {number} [wait] seconds before Retry may be used, where it is offered
- * @returns {Lock} of Retry
+ * @returns {import("./lock.js").Lock} of Retry
  */
 export function showControls(element, isRunning, words = "Generating…", wait) {
   const { output, status, stop, retry } = slots(element);
@@ -22,5 +22,5 @@ export function showControls(element, isRunning, words = "Generating…", wait) 
   stop.hidden = !isRunning;
   retry.hidden = wait === undefined;
   if (status.textContent !== words) status.textContent = words;
-  return new Lock(retry, wait);
+  return lock(retry, wait);
 }

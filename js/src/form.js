@@ -44,12 +44,6 @@ export function submission(form, submitter, method) {
  * @param {FormData} data
  */
 function urlencoded(data) {
-  const pairs = new URLSearchParams();
-  for (const [name, value] of data) pairs.append(crlf(name), crlf(typeof value === "string" ? value : value.name));
-  return pairs;
-}
-
-/** @param {string} text */
-function crlf(text) {
-  return text.replace(/\r\n?|\n/g, "\r\n");
+  const text = (/** @type {any} */ item) => (item.name ?? item).replace(/\r\n?|\n/g, "\r\n");
+  return new URLSearchParams([...data].map((pair) => pair.map(text)));
 }

@@ -9,10 +9,6 @@ export const more = () => import("./more.js").catch(reportError);
 
 /** @returns {Promise<MakeRenderer>} */
 export async function markdown() {
-  try {
-    return (await import("./markdown.js")).markdown();
-  } catch (error) {
-    reportError(error);
-    return plainText;
-  }
+  const module = await import("./markdown.js").catch(reportError);
+  return module ? module.markdown() : plainText;
 }

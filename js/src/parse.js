@@ -45,26 +45,13 @@ export async function* parse(chunks, options) {
 /**
  * The same, a chunk at a time: to wait for each event takes longer than to read it.
  *
+ * A line is over at its CR: waiting to see whether an LF follows would hold back the event.
+ * Only new text is searched for line ends, so that a long line in many pieces stays linear.
+ *
  * @param {ParseOptions} [options]
  */
 export function parser({ onRetry, onId } = {}) {
-  const splitLines = lineSplitter();
   const interpret = lineInterpreter(onRetry, onId);
-
-  /** @param {Uint8Array} chunk */
-  return function* eventsOf(chunk) {
-    for (const line of splitLines(chunk)) {
-      const event = interpret(line);
-      if (event) yield event;
-    }
-  };
-}
-
-/**
- * A line is over at its CR: waiting to see whether an LF follows would hold back the event.
- * Only new text is searched for line ends, so that a long line in many pieces stays linear.
- */
-function lineSplitter() {
   // The standard takes one byte order mark off. Node 24's decoder takes two where a chunk ends inside the first.
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let begun = false;
@@ -72,7 +59,7 @@ function lineSplitter() {
   let afterCR = false;
 
   /** @param {Uint8Array} chunk */
-  return function* splitLines(chunk) {
+  return function* eventsOf(chunk) {
     let text = decoder.decode(chunk, { stream: true });
     if (text === "") return;
     if (!begun && text[0] === "\ufeff") text = text.slice(1);
@@ -81,10 +68,10 @@ function lineSplitter() {
     afterCR = text.endsWith("\r");
     let start = 0;
     for (const end of text.matchAll(/\r\n?|\n/g)) {
-      const line = unfinished + text.slice(start, end.index);
+      const event = interpret(unfinished + text.slice(start, end.index));
       unfinished = "";
       start = end.index + end[0].length;
-      yield line;
+      if (event) yield event;
     }
     unfinished += text.slice(start);
     check(unfinished.length);

@@ -3,114 +3,109 @@
 import { plainText } from "./text.js";
 
 /** @typedef {import("./turn.js").TurnToPaint} TurnToPaint */
-/** @typedef {{ name: string, state: string, shown?: string, line?: HTMLElement }} Tool */
+/** @typedef {{ name: string, state: string, line?: HTMLElement }} Tool */
 
 /** With more tools than this, none moves while it runs: a browser looks at each at each frame. */
 const MANY = 100;
 
-export class Parts {
-  #turn;
-  #slot;
+/**
+ * @param {TurnToPaint} turn
+ * @param {Element | null} slot the page's place for the reasoning
+ */
+export function partsOf(turn, slot) {
   /** @type {HTMLElement[]} */
-  #inSlot = [];
+  const inSlot = [];
   /** @type {Map<string, Tool>} */
-  #tools = new Map();
+  const tools = new Map();
   /** Addresses and words. @type {Map<string, [string | undefined, string]>} */
-  #sources = new Map();
-
-  /**
-   * @param {TurnToPaint} turn
-   * @param {Element | null} slot the page's place for the reasoning
-   */
-  constructor(turn, slot) {
-    this.#turn = turn;
-    this.#slot = slot;
-  }
-
-  /**
-   * @param {string} type
-   * @param {any} data
-   */
-  show(type, data) {
-    if (!data) return;
-    if (type === "reasoning") this.#think(data.text);
-    else if (type === "source") this.#cite(data);
-    else this.#tool(type, data);
-  }
-
-  /** @param {string} state how the run ended */
-  finish(state) {
-    for (const tool of this.#tools.values()) {
-      // A call that has no result by then is one for the page, or for the next request.
-      if (tool.state === "running") this.#tell(tool, state === "done" ? "done" : "stopped");
-    }
-    /** @type {HTMLElement} */
-    let list;
-    for (const source of this.#sources.values()) {
-      this.#turn.add(() => (list ??= this.#turn.part("ul", "sources")).append(item(...source)));
-    }
-  }
-
-  remove() {
-    this.#slot = null;
-    for (const part of this.#inSlot) part.remove();
-  }
+  const sources = new Map();
 
   /** @param {string} [text] */
-  #think(text) {
-    const words = this.#turn.opening("reasoning", text ?? "");
+  function think(text) {
+    const words = turn.opening("reasoning", text ?? "");
     if (!words) return;
-    this.#turn.begin("reasoning", () => {
-      if (this.#slot) {
-        const part = this.#turn.part("div", "reasoning", this.#slot);
-        this.#inSlot.push(part);
+    turn.begin("reasoning", () => {
+      if (slot) {
+        const part = turn.part("div", "reasoning", slot);
+        inSlot.push(part);
         return plainText(part);
       }
-      const details = this.#turn.part("details", "reasoning");
+      const details = turn.part("details", "reasoning");
       const summary = document.createElement("summary");
       summary.textContent = "Reasoning";
       const content = document.createElement("div");
       details.append(summary, content);
       return plainText(content);
     });
-    this.#turn.write(words);
+    turn.write(words);
   }
 
   /**
    * @param {string} type
    * @param {any} data
    */
-  #tool(type, { id, name, is_error: failed }) {
-    let tool = this.#tools.get(id);
+  function use(type, { id, name, is_error: failed }) {
+    let tool = tools.get(id);
     if (!tool) {
-      this.#turn.begin("tool");
+      turn.begin("tool");
       tool = { name: name ?? "a tool", state: "" };
-      this.#tools.set(id, tool);
+      tools.set(id, tool);
     }
     const ended = failed ? "failed" : "done";
-    this.#tell(tool, type === "tool_result" ? ended : "running");
+    tell(tool, type === "tool_result" ? ended : "running");
   }
 
   /**
    * @param {Tool} tool
    * @param {string} state
    */
-  #tell(tool, state) {
+  function tell(tool, state) {
     if (tool.state === state) return;
     tool.state = state;
-    this.#turn.add(() => {
-      if (this.#tools.size > MANY) this.#turn.element.dataset.many = "";
-      tool.line ??= this.#turn.part("p", "tool");
+    turn.add(() => {
+      if (tools.size > MANY) turn.element.dataset.many = "";
+      tool.line ??= turn.part("p", "tool");
       showTool(tool.line, tool);
     });
   }
 
   /** @param {any} data */
-  #cite({ url, title, document: name }) {
+  function cite({ url, title, document: name }) {
     const words = title || name || url;
     const key = url || words;
-    if (key && !this.#sources.has(key)) this.#sources.set(key, [url, words]);
+    if (key && !sources.has(key)) sources.set(key, [url, words]);
   }
+
+  return {
+    /**
+     * @param {string} type
+     * @param {any} data
+     */
+    show(type, data) {
+      if (!data) return;
+      if (type === "reasoning") think(data.text);
+      else if (type === "source") cite(data);
+      else use(type, data);
+    },
+
+    /** @param {string} state how the run ended */
+    finish(state) {
+      for (const tool of tools.values()) {
+        // A call that has no result by then is one for the page, or for the next request.
+        if (tool.state === "running") tell(tool, state === "done" ? "done" : "stopped");
+      }
+      /** @type {HTMLElement} */
+      let list;
+      for (const source of sources.values()) {
+        turn.add(() => (list ??= turn.part("ul", "sources")).append(item(...source)));
+      }
+    },
+
+    remove() {
+      slot = null;
+      for (const part of inSlot) part.remove();
+    },
+  };
 }
 
 /** What stands around a tool's name. @type {Record<string, [string, string]>} */
@@ -128,8 +123,7 @@ const WORDS = {
  * @param {Tool} tool
  */
 function showTool(line, tool) {
-  if (tool.shown === tool.state) return;
-  tool.shown = line.dataset.state = tool.state;
+  line.dataset.state = tool.state;
   const [before, after] = WORDS[tool.state];
   line.replaceChildren(before, isolated(tool.name), after);
 }

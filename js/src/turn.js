@@ -1,7 +1,7 @@
 /** One answer in the page: its parts, in the order of their arrival. */
 
 import { more } from "./load.js";
-import { Parts } from "./parts.js";
+import { partsOf } from "./parts.js";
 import { painter, pause } from "./render.js";
 import { follower } from "./scroll.js";
 
@@ -135,7 +135,7 @@ export function beginTurn(output, looks) {
     others.finish(state);
   }
 
-  const others = new Parts({ element, opening, begin, write, add, part }, looks.reasoning);
+  const others = partsOf({ element, opening, begin, write, add, part }, looks.reasoning);
 
   return {
     flush,
