@@ -11,7 +11,8 @@ export interface Usage {
 
 /** The data of the `done` event. */
 export interface Done {
-  stop_reason: "stop" | "length" | "tool_calls" | "refusal" | "pause" | "other";
+  /** "stopped": by a reader of it, here or elsewhere. */
+  stop_reason: "stop" | "length" | "tool_calls" | "refusal" | "pause" | "stopped" | "other";
   /** In UTF-16 code units, as JavaScript counts. */
   text_length: number;
   provider_stop_reason?: string;
@@ -67,7 +68,7 @@ export type StreamEvent = {
   };
 }[keyof StreamEvents];
 
-export type State = "idle" | "connecting" | "waiting" | "streaming" | "done" | "stopped" | "failed";
+export type State = "idle" | "connecting" | "waiting" | "streaming" | "reconnecting" | "done" | "stopped" | "failed";
 
 /** What a run fails with. Known by its `name`, since the class itself is not exported. */
 export interface StreamError extends Error {
@@ -75,7 +76,7 @@ export interface StreamError extends Error {
   /**
    * "cut": the connection ended before the answer did; "network": the server could not be reached;
    * "bad_response": it sent something else, or an event of more than 8 MiB; "no_content": it does not run this
-   * request again; "auth": nobody is signed in, or so a redirect looks; "http": another HTTP error. Or the
+   * request again; "gone": it does not keep this run any longer; "auth": nobody is signed in, or so a redirect looks; "http": another HTTP error. Or the
    * server's own, as "cross_site", where it takes this page for another site's.
    */
   readonly code: string;
@@ -105,25 +106,35 @@ export interface StreamOptions extends Omit<RequestInit, "headers"> {
    * of yours, and hears no events of the app's own.
    */
   transport?: "fetch" | "eventsource" | null | undefined;
+  /**
+   * true: the route is known to be resumable, so that a request whose connection is lost before the answer begins
+   * is repeated. Or the `url` of a run, which is followed from its beginning: nothing is asked then.
+   */
+  resume?: boolean | string;
   /** Called at each change of state. */
   onState?: (state: State) => void;
 }
 
 /**
- * One answer on its way. It goes on by itself: to iterate it (once) is optional and may begin late; to leave
- * that loop early stops it. The loop ends at the end of the run, and throws what `done` rejects with.
+ * One answer on its way. It goes on by itself, over as many connections as that takes where the server keeps it: to
+ * iterate it (once) is optional and may begin late; to leave that loop early stops it. The loop ends at the end of
+ * the run, and throws what `done` rejects with.
  */
 export interface Run extends AsyncIterable<StreamEvent> {
   readonly state: State;
   /** The `text` events so far. */
   readonly text: string;
+  /** Where a run that the server keeps can be followed; empty where it keeps none, and once that has ended. */
+  readonly url: string;
   /**
-   * Resolves with the data of the `done` event, or with nothing when stopped; rejects with a StreamError.
-   * Never an unhandled rejection: nobody has to look.
+   * Resolves with the data of the `done` event, or with nothing when stopped before one came; rejects with a
+   * StreamError. Never an unhandled rejection: nobody has to look.
    */
   readonly done: Promise<Done | undefined>;
-  /** Ends the run here and closes its connection; what has arrived is kept. */
+  /** Ends the run, for all who read it; what has arrived is kept. */
   stop(): void;
+  /** Closes the connection and no more: a run that the server keeps goes on without this reader. */
+  leave(): void;
 }
 
 /** Begins a run. A mistake in the arguments throws here; whatever goes wrong later rejects `done`. */
@@ -181,7 +192,7 @@ export class FlaskStreamElement extends HTMLElement {
   /** Streams the answer of a URL into the output; a run that is still going on is stopped. */
   start(url: string | URL, options?: ElementOptions): Run;
   stop(): void;
-  /** Sends the last request again; its answer takes the place of the one that failed. */
+  /** Goes on with what the server has of it, or sends the last request again, in place of the answer that failed. */
   retry(): void;
 }
 

@@ -1,15 +1,17 @@
 /** One run of a stream: from a request to its events and its one ending. */
 
-import { badResponse, cutOff, failure, missing, StreamError, unreachable } from "./errors.js";
+import { badResponse, cutOff, failure, missing, unreachable } from "./errors.js";
 import { guarded } from "./guard.js";
+import { more } from "./load.js";
 import { prepare } from "./request.js";
 import { overFetch, TERMINAL } from "./transport.js";
 
+/** @typedef {import("./errors.js").StreamError} StreamError */
 /** @typedef {import("./parse.js").ParsedEvent} ParsedEvent */
 
 /** @typedef {{ type: string, data: any, id: string }} StreamEvent */
 
-/** @typedef {"idle" | "connecting" | "waiting" | "streaming" | "done" | "stopped" | "failed"} State */
+/** @typedef {"idle" | "connecting" | "waiting" | "streaming" | "reconnecting" | "done" | "stopped" | "failed"} State */
 
 /**
  * All of fetch's own options, and:
@@ -21,22 +23,55 @@ import { overFetch, TERMINAL } from "./transport.js";
  * @property {string | null} [transport] "eventsource" reads a GET through EventSource, which cannot tell an
  *   HTTP error's status, sends no header of yours, and hears only of events whose names it knows: those
  *   of Flask-Stream's vocabulary and "message". Anything else is fetch.
+ * @property {boolean | string} [resume] true: the route is known to be resumable, so that a request whose connection
+ *   is lost before the answer begins is repeated. Or the `url` of a run, which is followed from its beginning:
+ *   nothing is asked then.
  * @property {(state: State) => void} [onState] called at each change of state
  */
 /** @typedef {Omit<RequestInit, "headers"> & OwnOptions} StreamOptions */
 
 /**
- * The run goes on by itself. To iterate it (once) is optional and may begin late; to leave that loop early
- * stops it. The loop ends at the end of the run, and throws what `done` rejects with.
+ * The run goes on by itself, over as many connections as that takes where the server keeps it. To iterate it (once)
+ * is optional and may begin late; to leave that loop early stops it. The loop ends at the end of the run, and throws
+ * what `done` rejects with.
  *
  * @typedef {object} OwnRun
  * @property {State} state
  * @property {string} text the `text` events so far
- * @property {Promise<any>} done resolves with the data of the `done` event, or with nothing when stopped;
- *   rejects with a StreamError
- * @property {() => void} stop ends the run here and closes its connection; what has arrived is kept
+ * @property {string} url where a run that the server keeps can be followed; empty once it is known to have ended
+ * @property {Promise<any>} done resolves with the data of the `done` event, or with nothing when stopped before one
+ *   came; rejects with a StreamError
+ * @property {() => void} stop ends the run; what has arrived is kept
+ * @property {() => void} leave closes the connection and no more: a run that the server keeps goes on without us
  */
 /** @typedef {Readonly<OwnRun> & AsyncIterable<StreamEvent>} Run */
+
+/**
+ * What the client itself adds to the options.
+ *
+ * @typedef {object} OfOurs
+ * @property {string} [key]
+ * @property {HTMLElement} [element] that shows the run
+ * @property {boolean} [isStored] whether that has been found in the page's memory
+ */
+
+/**
+ * A run, to what goes on with it or stops it: that is loaded later, and so is handed what it needs.
+ *
+ * @typedef {object} OwnLine
+ * @property {State} state
+ * @property {string} url
+ * @property {string} id of the last event
+ * @property {Request} request that begins the run
+ * @property {StreamOptions & OfOurs} init it was prepared from
+ * @property {AbortSignal} signal aborted once nothing is to be read any more
+ * @property {import("./transport.js").Transport} connect
+ * @property {(state: State) => void} enter
+ * @property {() => void} leave
+ * @property {State} [before] its connection was lost
+ * @property {boolean} [isStopping] whether its reader has stopped it, and waits for its end
+ */
+/** @typedef {OwnLine & import("./transport.js").Listener} Line */
 
 /** A connection is given up after two heartbeats that have not come, and what one may be late by. */
 const LATE_MS = 5000;
@@ -48,45 +83,54 @@ const LINGER_MS = 1000;
  * Begins a run. A mistake in the arguments throws here; whatever goes wrong later rejects `done`.
  *
  * @param {string | URL} url
- * @param {StreamOptions} [options]
+ * @param {StreamOptions & OfOurs} [options]
  * @returns {Run}
  */
-export function stream(url, { transport, onState, signal: outer, ...init } = {}) {
+export function stream(url, { onState, signal: outer, ...init } = {}) {
+  // With the same key a server that keeps the run asks its model once, however often the request reaches it.
+  init.key = crypto.getRandomValues(new Uint32Array(4)).join("-");
   const request = prepare(url, init);
   const connection = new AbortController();
   const { signal } = connection;
-  /** @type {State} */
-  let state = "connecting";
   let text = "";
   let over = false;
-  /** In seconds, as the server says it: after so much silence there is a comment. */
-  let heartbeat = 0;
+  /** What goes on with the run, loaded while there is a connection. @type {ReturnType<typeof more> | undefined} */
+  let keeper;
   /** @type {StreamEvent[]} */
   const unread = [];
   /** @type {(value?: any) => void} */
   let wake = () => {};
-  /** @type {(value?: any) => void} */
-  let resolve;
-  /** @type {(error: StreamError) => void} */
-  let reject;
-  const done = new Promise((...settle) => ([resolve, reject] = settle));
+  /** @type {(value: any) => void} */
+  let settle;
+  const done = new Promise((resolve) => (settle = resolve));
   done.catch(() => {}); // nobody has to look: the iteration and the state tell of it too
 
-  /**
-   * One connection is one run: a second request would run the prompt again. To go on from the last
-   * event ID, on a server that keeps a log of the run, would be a loop around `connect`.
-   */
+  /** @type {Line} */
+  const line = {
+    state: "connecting",
+    url: "",
+    id: "",
+    silence: 0,
+    request,
+    init,
+    signal,
+    connect: overFetch,
+    enter,
+    leave,
+    onOpen: () => over || enter("waiting"),
+    onEvent: receive,
+  };
+
   async function run() {
     try {
-      const connect = transport === "eventsource" ? (await import("./more.js").catch(missing)).overEventSource : overFetch;
-      const why = await connect(request, signal, {
-        silence: () => heartbeat && 2000 * heartbeat + LATE_MS,
-        onOpen: () => over || enter("waiting"),
-        onEvent: receive,
-      });
-      fail(state === "connecting" ? unreachable(why) : cutOff());
-    } catch (error) {
-      fail(error instanceof StreamError ? error : badResponse(/** @type {Error} */ (error).message));
+      const isPlain = !init.resume && init.transport !== "eventsource";
+      const connect = isPlain ? overFetch : (await import("./more.js").catch(missing)).connect;
+      const why = await connect(request, signal, line);
+      await (await keeper)?.goOn(line);
+      fail(line.state === "connecting" ? unreachable(why) : cutOff());
+    } catch (thrown) {
+      const error = /** @type {StreamError} */ (thrown);
+      fail(error.name === "StreamError" ? error : badResponse(error.message));
     }
   }
 
@@ -99,9 +143,15 @@ export function stream(url, { transport, onState, signal: outer, ...init } = {})
     } catch {
       return fail(badResponse("The server sent no JSON."));
     }
-    if (type === "start" && data?.heartbeat > 0) heartbeat = Number(data.heartbeat);
+    line.id = id;
+    if (type === "start") {
+      // In seconds, as the server says it: after so much silence there is a comment.
+      if (data?.heartbeat > 0) line.silence = 2000 * data.heartbeat + LATE_MS;
+      line.url = data?.url ?? "";
+      if (line.url) keeper ??= more();
+    }
     if (type === "text") text += data?.text ?? "";
-    if (state === "waiting" && (type === "text" || type === "refusal")) enter("streaming");
+    if (line.state === "waiting" && (type === "text" || type === "refusal")) enter("streaming");
     unread.push({ type, data, id });
     if (TERMINAL.test(type)) finish(type, data);
     wake();
@@ -112,42 +162,48 @@ export function stream(url, { transport, onState, signal: outer, ...init } = {})
    * @param {any} data
    */
   function finish(type, data) {
-    if (type === "failed") end("failed", failure(data));
-    else if ((data?.text_length ?? text.length) !== text.length) end("failed", cutOff());
-    else end("done", null, data);
-    setTimeout(() => connection.abort(), LINGER_MS);
+    line.url = "";
+    if (type === "failed") end("failed", failure(data), LINGER_MS);
+    else if ((data?.text_length ?? text.length) !== text.length) end("failed", cutOff(), LINGER_MS);
+    else end(data?.stop_reason === "stopped" ? "stopped" : "done", data, LINGER_MS);
   }
 
   /** @param {StreamError} error */
   function fail(error) {
     end("failed", error);
-    connection.abort();
+  }
+
+  function leave() {
+    end("stopped");
   }
 
   function stop() {
-    end("stopped");
-    connection.abort();
+    if (over) return;
+    if (line.url) (keeper ??= more()).then((module) => (module ? module.stop(line) : leave()));
+    else leave();
   }
 
   /**
    * The first ending counts.
    *
    * @param {State} ending
-   * @param {StreamError | null} [error]
-   * @param {any} [value]
+   * @param {any} [value] the error, where it failed
+   * @param {number} [linger] how long its connection may still be read, in milliseconds
    */
-  function end(ending, error, value) {
+  function end(ending, value, linger) {
     if (over) return;
     over = true;
-    if (error) reject(error);
-    else resolve(value);
+    settle(ending === "failed" ? Promise.reject(value) : value);
     enter(ending);
     wake();
+    const close = () => connection.abort();
+    if (linger) setTimeout(close, linger);
+    else close();
   }
 
   /** @param {State} next */
   function enter(next) {
-    state = next;
+    line.state = next;
     guarded(() => onState?.(next)); // an ending has yet to be cleaned up after
   }
 
@@ -159,25 +215,29 @@ export function stream(url, { transport, onState, signal: outer, ...init } = {})
       }
       await done;
     } finally {
-      if (!over) stop(); // the loop was left
+      stop(); // the loop was left
     }
   }
 
   if (outer?.aborted) {
-    stop();
+    leave();
   } else {
-    outer?.addEventListener("abort", stop, { signal });
+    outer?.addEventListener("abort", leave, { signal });
     run();
   }
   return {
     get state() {
-      return state;
+      return line.state;
     },
     get text() {
       return text;
     },
+    get url() {
+      return line.url;
+    },
     done,
     stop,
+    leave,
     [Symbol.asyncIterator]: events,
   };
 }

@@ -20,6 +20,7 @@ export function showControls(element, isRunning, words = "Generating…", wait) 
     output.focus({ preventScroll: true });
   }
   stop.hidden = !isRunning;
+  stop.removeAttribute("aria-disabled");
   retry.hidden = wait === undefined;
   if (status.textContent !== words) status.textContent = words;
   return lock(retry, wait);

@@ -5,7 +5,7 @@ import { showControls } from "./controls.js";
 import { ending } from "./ending.js";
 import { badResponse } from "./errors.js";
 import { methodOf, submission } from "./form.js";
-import { markdown } from "./load.js";
+import { markdown, more } from "./load.js";
 import { play } from "./play.js";
 import { slots } from "./slots.js";
 import { plainText } from "./text.js";
@@ -24,15 +24,18 @@ import { beginTurn } from "./turn.js";
 /** A worker, which imports this file for `stream`, has no elements. */
 const Base = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (/** @type {unknown} */ (Object));
 
-/** The states in which nothing runs. @type {Set<string>} */
-const RESTING = new Set(["idle", "done", "stopped", "failed"]);
+/** @typedef {{ attempt?: number, asked?: boolean, resume?: string }} How `asked`: by the reader; `resume`: which run */
+
+/** The states in which nothing runs. */
+const RESTING = /^(idle|done|stopped|failed)$/;
 
 /**
  * Attributes: `src` (streamed with GET as soon as it is in the page) or `form` (the id of a form whose
  * submit is streamed), `method` (in place of GET or the form's own), `render` ("markdown", or text), `append`
- * (each answer after the last one, not in its place), `transport` ("eventsource", or fetch), `csrf` (the token),
- * `with-credentials`, `smooth` (bursts are spread over up to 400 ms), `autoscroll` ("off": the end is not kept in
- * view), `announce` ("answer": screen readers read the answer too, once it is whole; "off": nothing).
+ * (each answer after the last one, not in its place), `resume` (a page that is loaded anew goes on with the run; or
+ * the URL of one, which is followed), `transport` ("eventsource", or fetch), `csrf` (the token), `with-credentials`,
+ * `smooth` (bursts are spread over up to 400 ms), `autoscroll` ("off": the end is not kept in view), `announce`
+ * ("answer": screen readers read the answer too, once it is whole; "off": nothing).
  * For CSS alone it sets `data-state` and, after a `done`, `data-stop-reason` and, where there was no answer,
  * `data-empty`.
  *
@@ -93,11 +96,15 @@ export class FlaskStreamElement extends Base {
     this.#connection.abort();
     this.#connection = new AbortController();
     // An element that is only moved is back in the page by then.
-    queueMicrotask(() => this.isConnected || this.stop());
+    queueMicrotask(() => {
+      if (this.isConnected) return;
+      this.#run?.leave(); // who goes away does not stop what the server keeps
+      this.stop();
+    });
   }
 
   attributeChangedCallback() {
-    if (this.#hasBegun && this.isConnected) this.#runSrc();
+    if (this.#hasBegun) this.#runSrc();
   }
 
   /**
@@ -114,10 +121,11 @@ export class FlaskStreamElement extends Base {
     this.#run?.stop();
     // At once: a file that the answer needs may still be on its way, and much of what has come be still to be drawn.
     if (this.#run?.state === "stopped") this.#show("stopped", "Stopped");
+    else if (this.#isRunning) slots(this).stop.setAttribute("aria-disabled", "true"); // its end has yet to come
     this.#turn?.hurry();
   }
 
-  /** Sends the last request again; its answer takes the place of the one that failed. */
+  /** Goes on with what the server has of it, or sends the last request again, in place of the answer that failed. */
   retry() {
     this.#retry(false);
   }
@@ -128,7 +136,7 @@ export class FlaskStreamElement extends Base {
     const attempt = this.#attempt + 1;
     this.#emit("stream:retry", { attempt });
     // The page may have started another one.
-    if (!this.#isRunning) this.#tryToStart(this.#request, { attempt, asked });
+    if (!this.#isRunning) this.#tryToStart(this.#request, { attempt, asked, resume: this.#run?.url });
   }
 
   #makeRenderer() {
@@ -136,28 +144,35 @@ export class FlaskStreamElement extends Base {
   }
 
   get #isRunning() {
-    return !RESTING.has(this.#state);
+    return !RESTING.test(this.#state);
   }
 
   /**
    * @param {[url: string | URL, options: ElementOptions]} request
-   * @param {{ attempt?: number, asked?: boolean }} [how] `asked`: the reader has, just now
+   * @param {How} [how]
    */
-  #start(request, { attempt = 1, asked = false } = {}) {
+  #start(request, { attempt = 1, asked = false, resume } = {}) {
     this.#run?.stop();
+    this.#run?.leave(); // another takes its place now
     this.#isAsked = false;
+    this.#ran = this.getAttribute("src");
     delete this.dataset.stopReason;
     delete this.dataset.empty;
     const [url, given] = request;
     const { renderer, ...options } = { ...this.options, ...given };
+    let isOpen = false;
     const run = stream(url, {
       transport: this.getAttribute("transport"),
       csrf: this.getAttribute("csrf"),
       credentials: this.hasAttribute("with-credentials") ? "include" : undefined,
+      resume: this.hasAttribute("resume"),
+      element: this,
       ...options,
+      ...(resume && { resume }),
       onState: (state) => {
-        if (!RESTING.has(state)) this.#show(state);
-        if (state === "waiting") {
+        if (!RESTING.test(state)) this.#show(state, state === "reconnecting" ? "Reconnecting…" : undefined);
+        if (state === "waiting" && !isOpen) {
+          isOpen = true;
           for (const turn of this.#earlier.splice(0)) turn.remove();
           this.#emit("stream:open");
         }
@@ -180,6 +195,7 @@ export class FlaskStreamElement extends Base {
     this.#attempt = attempt;
     this.#turn = beginTurn(output, {
       smooth: this.hasAttribute("smooth"),
+      resume: resume || options.resume,
       follow: this.getAttribute("autoscroll") !== "off",
       asked,
       renderer: renderer ?? this.#makeRenderer(),
@@ -191,26 +207,26 @@ export class FlaskStreamElement extends Base {
     return run;
   }
 
-  #begin() {
+  async #begin() {
     // Loads Markdown's file, if it is that: a server that does one thing at a time would send it behind the answer.
     this.#makeRenderer();
     if (!this.#hasBegun && !this.#run) this.#showSaved();
     this.#hasBegun = true;
-    this.#runSrc();
+    const module = this.hasAttribute("resume") && (await more());
+    if (!module || this.#isRunning || !module.recall(this)) this.#runSrc();
   }
 
   /** One that has a state in its markup, in a saved page for instance, has had its run. */
   #showSaved() {
     const { state = "idle" } = this.dataset;
     if (state !== "idle") this.#ran = this.getAttribute("src");
-    if (RESTING.has(state)) this.#show(/** @type {State} */ (state), slots(this).status.textContent);
+    if (RESTING.test(state)) this.#show(/** @type {State} */ (state), slots(this).status.textContent);
     else this.#show("stopped", "Stopped");
   }
 
   #runSrc() {
     const src = this.getAttribute("src");
-    if (!src || src === this.#ran) return;
-    this.#ran = src;
+    if (!src || src === this.#ran || !this.isConnected) return;
     this.#tryToStart([src, { method: this.getAttribute("method") ?? "GET" }]);
   }
 
@@ -262,7 +278,7 @@ export class FlaskStreamElement extends Base {
    * A mistake of the page's is shown: there is no caller to throw it to.
    *
    * @param {[url: string | URL, options: StreamOptions]} request
-   * @param {{ attempt?: number, asked?: boolean }} [how]
+   * @param {How} [how]
    */
   #tryToStart(request, how) {
     try {
@@ -298,6 +314,11 @@ export class FlaskStreamElement extends Base {
 
   /** @param {StreamError} error */
   #fail({ status, code, message, retryable, retryAfter }) {
+    if (!code) {
+      // A run that the page had when it was left, long ago.
+      this.#turn?.remove();
+      return this.#show("idle", null);
+    }
     this.#show("failed", message, retryable ? retryAfter : undefined);
     this.#emit("stream:error", { status, code, message, retryable, attempt: this.#attempt });
   }

@@ -30,6 +30,11 @@ export function cutOff() {
   return new StreamError("cut", "The connection was lost: this answer was cut off.", true);
 }
 
+/** @param {boolean} retryable whether there is something that can be asked anew */
+export function gone(retryable) {
+  return new StreamError("gone", "This answer is not kept any longer.", retryable, 404);
+}
+
 /** @param {string | void} message */
 export function unreachable(message) {
   return new StreamError("network", message || "The server could not be reached.", true);

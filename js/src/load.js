@@ -4,8 +4,8 @@ import { plainText } from "./text.js";
 
 /** @typedef {import("./text.js").MakeRenderer} MakeRenderer */
 
-/** What few pages need: EventSource, smooth words, the countdown of Retry. */
-export const more = () => import("./more.js").catch(reportError);
+/** What few pages need: to go on with a run, EventSource, smooth words, the countdown. Node reports no errors. */
+export const more = () => import("./more.js").catch(globalThis.reportError);
 
 /** @returns {Promise<MakeRenderer>} */
 export async function markdown() {

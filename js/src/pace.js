@@ -5,6 +5,9 @@
 /** How far a text may fall behind what has arrived, less what a late frame takes. */
 const BEHIND_MS = 400 - 50;
 
+/** What the server has of an answer that goes on comes within this time of the first of it. */
+const REPLAY_MS = 500;
+
 /** In each stretch of this length, about two thirds of what is waiting are painted. */
 const EASE_MS = 120;
 
@@ -16,6 +19,7 @@ const EASE_MS = 120;
 export class Pace {
   #renderer;
   #around;
+  #looks;
   #pending = "";
   #frame = 0;
   #paintedAt = 0;
@@ -30,10 +34,13 @@ export class Pace {
   /**
    * @param {Renderer} renderer
    * @param {import("./text.js").Around} around
+   * @param {import("./turn.js").Looks} looks
    */
-  constructor(renderer, around) {
+  constructor(renderer, around, looks) {
     this.#renderer = renderer;
     this.#around = around;
+    this.#looks = looks;
+    looks.replayedUntil ??= typeof looks.resume === "string" ? performance.now() + REPLAY_MS : 0;
   }
 
   /** @param {string} text */
@@ -42,7 +49,8 @@ export class Pace {
     if (!this.#pending) this.#paintedAt = time;
     this.#pending += text;
     this.#waiting.push({ time, count: text.length });
-    if (document.hidden) this.#paint(this.#pending.length); // there are no frames now
+    const isReplayed = time < (this.#looks.replayedUntil ?? 0);
+    if (isReplayed || document.hidden) this.#paint(this.#pending.length); // hidden, there are no frames
     else this.#frame ||= requestAnimationFrame(this.#onFrame);
   }
 

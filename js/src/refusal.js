@@ -30,7 +30,7 @@ export async function refusal(response) {
 }
 
 /** @param {Response} response */
-function mimeType({ headers }) {
+export function mimeType({ headers }) {
   return headers.get("Content-Type")?.split(";")[0].trim().toLowerCase();
 }
 

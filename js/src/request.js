@@ -2,42 +2,41 @@
 
 /** @typedef {import("./connect.js").StreamOptions} StreamOptions */
 
-const SAFE_METHODS = /^(GET|HEAD|OPTIONS)$/;
-
 /**
  * What may change something carries the question and the token, and headers that the page gave may have a key.
  * fetch would take all of it along to wherever a redirect leads, so none is followed then, unless the page says
  * so: `redirect: "follow"`.
  *
  * @param {string | URL} url
- * @param {StreamOptions} options
+ * @param {StreamOptions & { key?: string }} options `key`: of what is to be done once, however often it is sent
  */
-export function prepare(url, { headers: given, csrf, ...init }) {
+export function prepare(url, { headers: given, csrf, key, ...init }) {
   const method = init.method?.toUpperCase() ?? "GET";
+  const isSafe = /^(GET|HEAD|OPTIONS)$/.test(method);
   const request = new Request(url, {
     cache: "no-store",
     ...init,
     headers: typeof given === "function" ? given() : given,
     method,
-    redirect: init.redirect ?? (SAFE_METHODS.test(method) && !given ? "follow" : "manual"),
+    redirect: init.redirect ?? (isSafe && !given ? "follow" : "manual"),
   });
   const { headers } = request;
-  if (!headers.has("Accept")) headers.set("Accept", "text/event-stream");
-  const token = csrfToken(request, csrf);
-  if (token && !headers.has("X-CSRFToken")) headers.set("X-CSRFToken", token);
+  /** @type {(name: string, value: string | null | undefined) => void} */
+  const add = (name, value) => {
+    if (value && !headers.has(name)) headers.set(name, value);
+  };
+  const mayChange = !isSafe && new URL(request.url).origin === globalThis.location?.origin;
+  add("Accept", "text/event-stream");
+  // Only this origin's own pages may be given the token. (A form's own hidden field is in its body.)
+  if (mayChange) add("X-CSRFToken", csrf ?? tokenOfPage()?.content);
+  // Another origin, to which a GET may be redirected, would be asked first whether it takes this header.
+  if (mayChange || init.resume) add("Idempotency-Key", key);
   return request;
 }
 
 /**
- * Flask-WTF's token: the one given, or the page's meta element's. (A form's own hidden field is in its body.)
- * Only this origin's own pages may be given it.
+ * Flask-WTF's; a worker has no document.
  *
- * @param {Request} request
- * @param {string | null | undefined} given
+ * @returns {HTMLMetaElement | null | undefined}
  */
-function csrfToken({ method, url }, given) {
-  if (SAFE_METHODS.test(method) || new URL(url).origin !== globalThis.location?.origin) return null;
-  /** @type {HTMLMetaElement | null | undefined} */
-  const meta = globalThis.document?.querySelector("meta[name=csrf-token]"); // a worker has no document
-  return given ?? meta?.content;
-}
+const tokenOfPage = () => globalThis.document?.querySelector("meta[name=csrf-token]");

@@ -30,6 +30,8 @@ const EMPTY_LINES = /^([^\S\r\n]*[\r\n])+/;
 /**
  * @typedef {object} Looks
  * @property {boolean} smooth whether to spread bursts
+ * @property {boolean | string} [resume] a run that is followed from its beginning: what comes first is not spread
+ * @property {number} [replayedUntil]
  * @property {boolean} follow whether to keep the end in view, for a reader who is there
  * @property {boolean} asked whether the reader has just asked, and is taken there from wherever he is
  * @property {MakeRenderer | Promise<MakeRenderer>} renderer of the answer's text
@@ -116,7 +118,7 @@ export function beginTurn(output, looks) {
     const module = looks.smooth && (await more());
     begin("text", () => {
       const plain = renderer(part("div", "text"), around);
-      return module ? (pace = new module.Pace(plain, around)) : plain;
+      return module ? (pace = new module.Pace(plain, around, looks)) : plain;
     });
     write(text);
   }

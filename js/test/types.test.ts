@@ -26,6 +26,8 @@ const run: Run = stream("/chat", {
 stream(new URL("https://example.org/count"), { transport: "eventsource" });
 const options: StreamOptions = { headers: new Headers(), transport: null };
 stream("/chat", options);
+stream("/chat", { method: "POST", resume: true });
+stream("/chat", { resume: run.url || false });
 
 // @ts-expect-error a URL is needed
 stream();
@@ -33,6 +35,8 @@ stream();
 stream("/chat", { transport: "websocket" });
 // @ts-expect-error no such option
 stream("/chat", { retries: 3 });
+// @ts-expect-error whether, or which
+stream("/chat", { resume: 3 });
 // @ts-expect-error an error is no state
 stream("/chat", { onState: (state: "error") => state });
 
@@ -58,9 +62,11 @@ export async function show(): Promise<Done | undefined> {
   }
   run.text.length.toFixed();
   run.stop();
+  run.leave();
   // @ts-expect-error only the run itself goes from state to state
   run.state = "done";
   const done = await run.done;
+  if (done?.stop_reason === "stopped") body.append("Stopped");
   // @ts-expect-error nothing, when it was stopped
   done.text_length.toFixed();
   return done;

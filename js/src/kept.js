@@ -1,0 +1,62 @@
+/** A run that the server keeps: where it is found, and how far it has been read. */
+
+/** @typedef {import("./connect.js").Line} Line */
+
+/**
+ * On the origin that was asked, whatever the server says: what is sent along is meant for that one.
+ *
+ * @param {Line} line
+ * @param {string} [below] what of the run
+ */
+export function addressOf({ request, url }, below = "") {
+  const address = new URL(request.url);
+  const { pathname, search } = new URL(url, address);
+  address.pathname = pathname + below;
+  address.search = search;
+  return address;
+}
+
+/**
+ * How far it has been read.
+ *
+ * @param {Line} line
+ */
+export const positionOf = ({ id }) => numberOf(id);
+
+/** @param {string} id of an event: `RUN.SEQ` */
+const numberOf = (id) => Number(id.slice(id.lastIndexOf(".") + 1)) || 0;
+
+/**
+ * Passes on what is behind the last event: on another connection some may come again.
+ *
+ * @param {Line} line
+ * @returns {Line["onEvent"]}
+ */
+export const onlyNew = (line) => (event) => {
+  if (!line.url || numberOf(event.lastEventId) > positionOf(line)) line.onEvent(event);
+};
+
+/**
+ * For this reader.
+ *
+ * @param {Line} line
+ */
+export const isOver = ({ state }) => /^(done|stopped|failed)$/.test(state);
+
+/** @param {Line} line whose connection is lost */
+export function lose(line) {
+  if (line.state === "reconnecting") return;
+  line.before = line.state;
+  line.enter("reconnecting");
+}
+
+/** @param {Line} line that has a connection again, or its first */
+export function recover(line) {
+  if (!isOver(line)) line.enter(line.before === "streaming" ? "streaming" : "waiting");
+}
+
+/** @param {Line} line that its reader has stopped: it is over for him, whatever else is heard of it */
+export function endStopped(line) {
+  line.url = "";
+  line.leave();
+}

@@ -1,0 +1,97 @@
+/** Where an element finds its run again, after its page was loaded anew. */
+
+import { addressOf } from "./kept.js";
+
+/** @typedef {import("./connect.js").Line} Line */
+/** @typedef {import("./element.js").FlaskStreamElement} FlaskStreamElement */
+
+/** The last run of each element. @type {WeakMap<Element, Line>} */
+const lines = new WeakMap();
+
+/** Those that have shown the run which their page names, if it does. @type {WeakSet<Element>} */
+const begun = new WeakSet();
+
+/**
+ * Pages may be forbidden to keep anything: then a reload forgets.
+ *
+ * @param {(storage: Storage) => string | null | void} use
+ */
+function withStorage(use) {
+  try {
+    return use(sessionStorage);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {Element} element */
+function keyOf(element) {
+  const name = ["id", "form", "src"].map((name) => element.getAttribute(name)).find(Boolean);
+  return `flask-stream ${location.pathname} ${name ?? ""}`;
+}
+
+/**
+ * Keeps in mind where the run can be followed, from its beginning to its end.
+ *
+ * @param {Element} element
+ * @param {Line} line
+ */
+export function remember(element, line) {
+  const { onEvent } = line;
+  /** @type {string | undefined} */
+  let kept;
+  const note = () => {
+    const url = line.url && addressOf(line).href;
+    if (url === kept || lines.get(element) !== line) return;
+    kept = url;
+    withStorage((storage) => (url ? storage.setItem(keyOf(element), url) : storage.removeItem(keyOf(element))));
+  };
+  lines.set(element, line);
+  line.signal.addEventListener("abort", note);
+  line.onEvent = (event) => {
+    onEvent(event);
+    note();
+  };
+}
+
+/**
+ * Goes on with the run that the page names, or with the one that was going on when the page was left.
+ *
+ * @param {FlaskStreamElement} element
+ * @returns {boolean} whether there is one
+ */
+export function recall(element) {
+  if (!element.isConnected) return false; // it was removed while this file was loaded
+  // One that comes with the state of an end has its answer in its markup.
+  const isShown = begun.has(element) || element.dataset.state !== "idle";
+  begun.add(element);
+  const named = isShown ? null : element.getAttribute("resume");
+  const url = named || withStorage((storage) => storage.getItem(keyOf(element)));
+  if (!url) return false;
+  const last = lines.get(element);
+  // Back in the page, it has the beginning of this answer already.
+  if (last?.url && addressOf(last).href === url) element.querySelector("[data-turn]:last-child")?.remove();
+  const csrf = element.getAttribute("csrf") ?? tokenOfForm(element);
+  const options = { resume: url, isStored: !named, ...(csrf && { csrf }) };
+  const { done } = element.start(url, options);
+  done.catch(({ code }) => {
+    // What would have been asked if nothing had been remembered.
+    const src = element.getAttribute("src");
+    const method = element.getAttribute("method") ?? "GET";
+    if (!code && src) setTimeout(() => element.start(src, { method }));
+  });
+  return true;
+}
+
+/**
+ * The token that a form's own request would carry.
+ *
+ * @param {Element} element
+ * @returns {string | undefined}
+ */
+function tokenOfForm(element) {
+  const root = /** @type {Document | ShadowRoot} */ (element.getRootNode());
+  const form = /** @type {HTMLFormElement | null} */ (root.getElementById(element.getAttribute("form") ?? ""));
+  const field = /** @type {HTMLInputElement | null | undefined} */ (form?.elements?.namedItem("csrf_token"));
+  return field?.value;
+}
