@@ -8,6 +8,14 @@ const conversation = document.querySelector("[data-stream=output]");
 
 let asked = { question: "", at: 0, firstWord: undefined };
 
+// The answer to the last question is still being written, and the element goes on with it. When it
+// was asked, only the page knew that is gone.
+if (element.getAttribute("resume") !== "server") {
+  const question = conversation.querySelector(".question:last-child")?.textContent ?? "";
+  asked = { question, at: undefined };
+  element.classList.toggle("noted", question !== "");
+}
+
 // The element reads the form when it accepts a submit, so this is the moment of asking.
 form.addEventListener("formdata", ({ formData }) => {
   const suggestion = formData.get("suggestion");
@@ -29,7 +37,7 @@ element.addEventListener("stream:retry", () => {
 });
 
 element.addEventListener("stream:event", ({ detail: { type } }) => {
-  if (type === "text") asked.firstWord ??= performance.now() - asked.at;
+  if (type === "text" && asked.at) asked.firstWord ??= performance.now() - asked.at;
 });
 
 element.addEventListener("stream:done", ({ detail }) => note("complete", { usage: detail?.usage }));

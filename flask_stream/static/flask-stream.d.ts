@@ -39,7 +39,7 @@ export interface Failed {
  */
 export interface StreamEvents {
   /** `heartbeat`: after so many seconds of silence a comment comes; left out where none does. */
-  start: { id: string; heartbeat?: number };
+  start: { id: string; heartbeat?: number; url?: string };
   meta: { provider?: string; model?: string; response_id?: string };
   text: { text: string };
   /** The model's thinking, or its summary. */

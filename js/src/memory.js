@@ -5,6 +5,9 @@ import { addressOf } from "./kept.js";
 /** @typedef {import("./connect.js").Line} Line */
 /** @typedef {import("./element.js").FlaskStreamElement} FlaskStreamElement */
 
+/** Of an element whose server's pages say which run goes on: this one says that none does. */
+const SERVER = "server";
+
 /** The last run of each element. @type {WeakMap<Element, Line>} */
 const lines = new WeakMap();
 
@@ -37,6 +40,7 @@ function keyOf(element) {
  * @param {Line} line
  */
 export function remember(element, line) {
+  if (element.getAttribute("resume")) return; // the server's pages say it
   const { onEvent } = line;
   /** @type {string | undefined} */
   let kept;
@@ -62,11 +66,13 @@ export function remember(element, line) {
  */
 export function recall(element) {
   if (!element.isConnected) return false; // it was removed while this file was loaded
+  const says = element.getAttribute("resume");
+  if (says === SERVER) return false;
   // One that comes with the state of an end has its answer in its markup.
   const isShown = begun.has(element) || element.dataset.state !== "idle";
   begun.add(element);
-  const named = isShown ? null : element.getAttribute("resume");
-  const url = named || withStorage((storage) => storage.getItem(keyOf(element)));
+  const named = isShown ? null : says;
+  const url = says ? named : withStorage((storage) => storage.getItem(keyOf(element)));
   if (!url) return false;
   const last = lines.get(element);
   // Back in the page, it has the beginning of this answer already.

@@ -131,6 +131,7 @@ def test_what_was_there_is_painted_at_once_and_what_is_new_is_spread(
     page.reload()
     expect(output(page)).to_have_text("one " + long)
     there = len("one " + long)
+    page.wait_for_function("there => lengths.has(there)", arg=there)  # a frame later
     assert page.evaluate("[...lengths]") == [0, there]
     # What comes within half a second of the first of it has been there before.
     page.wait_for_function("painted => performance.now() - painted > 500", arg=page.evaluate(NOW))

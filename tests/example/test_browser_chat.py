@@ -75,6 +75,45 @@ def test_stop_ends_the_answer_and_closes_the_providers_connection(
     expect(answer(page)).to_contain_text(until_held(question))
 
 
+def test_a_reload_in_mid_answer_goes_on(page: Page, server: Server) -> None:
+    question = "Hold, then reload"
+    page.goto("/")
+    ask(page, question)
+    expect(answer(page)).to_have_text(until_held(question))
+
+    page.reload()
+    expect(answer(page)).to_have_text(until_held(question))
+    expect(element(page)).to_have_attribute("data-state", "streaming")
+    expect(page.locator(".question")).to_have_text(question)
+    expect(page.locator(".note")).to_have_count(0)
+
+    server.release()
+    expect(element(page)).to_have_attribute("data-state", "done")
+    expect(answer(page)).to_have_text(whole(question), use_inner_text=True)
+    expect(note(page)).to_contain_text("output tokens")
+    page.reload()
+    expect(page.locator(".question, [data-turn], .note")).to_have_count(3)
+    assert server.times_asked(question) == 1
+
+
+def test_a_second_tab_shows_the_same_and_stop_in_one_stops_both(page: Page, server: Server) -> None:
+    question = "Hold in two tabs"
+    page.goto("/")
+    ask(page, question)
+    expect(answer(page)).to_have_text(until_held(question))
+    second = page.context.new_page()
+    second.goto("/")
+    expect(answer(second)).to_have_text(until_held(question))
+
+    second.get_by_role("button", name="Stop").click()
+    for tab in (page, second):
+        expect(element(tab)).to_have_attribute("data-state", "stopped")
+        expect(note(tab)).to_have_text(re.compile("stopped$"))
+        expect(answer(tab)).to_have_text(until_held(question))
+    wait_for(lambda: "client left" in server.log(question))
+    assert server.times_asked(question) == 1
+
+
 def test_an_answer_that_is_cut_off_is_shown_so_far_and_says_so(page: Page) -> None:
     page.goto("/")
     ask(page, "cut")

@@ -97,10 +97,10 @@ def test_its_views_answer_and_go_on(namespace: dict[str, Any], path: str) -> Non
 
 def test_a_run_is_found_again_by_its_key(namespace: dict[str, Any]) -> None:
     reader = namespace["app"].test_client()
-    assert 'resume=""' in reader.get("/chats/42").text
+    assert 'resume="server"' in reader.get("/chats/42").text
     start, *_ = events_of(reader.post("/chats/42", data={"question": "Why?"}))
     assert said(events_of(reader.get(f"/chats/42/stream/{start.run}"))) == TEXT
-    assert 'resume=""' in reader.get("/chats/42").text  # it has ended
+    assert 'resume="server"' in reader.get("/chats/42").text  # it has ended
 
 
 def test_what_was_taken_in_the_view_is_saved(namespace: dict[str, Any]) -> None:
