@@ -57,6 +57,8 @@ class AppState:
 
 
 def _keeper(app: Flask) -> Keeper:
+    """:raises ConfigurationError: a value that was set since `init_app` cannot be used."""
+    config.check(app.config)  # in a task or a command, there was no first request
     return Keeper(
         open_log(app.config["STREAM_LOG_URL"], Path(app.instance_path)),
         lease=app.config["STREAM_LEASE_SECONDS"],

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flask_stream import Data, SourceError, StreamFailed
+from flask_stream import ConfigurationError, Data, SourceError, StreamFailed
 from tests.conftest import ROOT
 from tests.resume.conftest import DEADLINE, ResumableSite, events_of, eventually, is_ending, said
 
@@ -117,6 +117,13 @@ def test_what_is_no_stream_is_told(owned: ResumableSite, source: Any) -> None:
 def test_an_owner_that_is_none_is_told(owned: ResumableSite, owner: Any) -> None:
     with owned.app.app_context(), pytest.raises(ValueError, match="current_owner"):
         owned.stream.publish(["a"], owner=owner)
+
+
+@pytest.mark.parametrize("key", ["STREAM_LOG_URL", "STREAM_TTL"])
+def test_a_value_that_was_set_since_init_app_is_told(owned: ResumableSite, key: str) -> None:
+    owned.app.config[key] = "mysql://runs"
+    with owned.app.app_context(), pytest.raises(ConfigurationError, match=key):
+        owned.stream.publish(["a"], owner="ann")
 
 
 def test_a_task_gets_the_owner_from_its_request(site: ResumableSite) -> None:
