@@ -97,11 +97,13 @@ class FlaskStream:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Check the configuration, and add the blueprint and the template tags.
+        """Check the configuration, and add the blueprint, the template tags and the commands.
 
         :raises ConfigurationError: a ``STREAM_…`` value cannot be used.
         :raises FlaskStreamError: this app has the extension already.
         """
+        from . import cli  # which nothing but an app needs
+
         if "flask_stream" in app.extensions:
             raise FlaskStreamError(
                 f"The app {app.name!r} has Flask-Stream already. Call init_app() once: either "
@@ -114,6 +116,7 @@ class FlaskStream:
         config.warn_of_misspelt(app.config, state.misspelt)
         self._apps.add(app)
         web.register(app, url_prefix)
+        cli.register(app)
         app.after_request(after_each_request)  # the last one, where the app has others
         app.wsgi_app = carrying(app, self._may_carry)  # type: ignore[assignment]
         app.wsgi_app = telling_in_debug_mode(app)  # type: ignore[assignment]

@@ -75,7 +75,7 @@ class Readers:
         """
         owner = known_owner(self._owner)
         try:
-            state = self.keeper.log.state(id) if _ID.fullmatch(id) else None
+            state = self.keeper.log.state(id) if is_run_id(id) else None
         except LogError as error:
             raise unavailable(error) from error
         # Whoever it is, and whether there is one: the same is done.
@@ -168,6 +168,11 @@ class Readers:
         return response_of(
             delivery, format, call, lambda: follower.result, call.app.config["STREAM_IDLE_SECONDS"]
         )
+
+
+def is_run_id(text: str) -> bool:
+    """Whether it may be a run's: a log is asked for no other."""
+    return _ID.fullmatch(text) is not None
 
 
 def number_of(request: Request) -> tuple[str, int] | None:

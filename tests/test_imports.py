@@ -115,6 +115,7 @@ ORDER = [
     "response",
     "resumable",
     "app_state",
+    "cli",
     "publishing",
     "dispatch",
     "web",
@@ -130,7 +131,7 @@ ORDER = [
 THE_ONES_THAT_IMPORT_FLASK = {
     *("call", "complete", "returned", "refusals", "body", "streamed", "response"),
     *("owners", "carried", "follow", "resumable", "publishing"),  # runs that outlive their request
-    *("app_state", "dispatch", "web", "extension"),
+    *("app_state", "cli", "dispatch", "web", "extension"),
 }
 NEVER_AT_IMPORT = {
     *("anthropic", "openai", "requests", "sseclient", "redis", "urllib3"),
