@@ -109,6 +109,26 @@ def followed(id: str) -> Response:
             raise_as_http_error(error, call)
 
 
+def followed_by_key(key: str, wait: float) -> Response:
+    """The same of the reader's newest run with that key of the app's, once there is one.
+
+    Whoever has some of a run goes on with that one, though it may be the newest no more.
+    """
+    with Call(_OF_FOLLOWERS) as call:
+        try:
+            known = number_of(call.request)
+            format = choose(call.request.headers.get("Accept"))
+            if call.request.method == "HEAD":
+                readers().newest(key, 0)
+                return head_response(format)
+            call.reserve()  # who waits has a thread too
+            after = after_of(call.request.args)
+            id, after = known or (readers().newest(key, wait), after)
+            return readers().followed(id, after, call, format)
+        except Exception as error:
+            raise_as_http_error(error, call)
+
+
 def stopped(id: str) -> Response:
     """The response for who asks for a run's end."""
     with Call(_OF_FOLLOWERS) as call:

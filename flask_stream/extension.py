@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from . import config, web
 from .app_state import AppState, readers
 from .carried import carrying
-from .dispatch import MARK, after_each_request, answered, followed, is_resumable
+from .dispatch import MARK, after_each_request, answered, followed, followed_by_key, is_resumable
 from .errors import FlaskStreamError
 from .follow import LiveRun
 from .owners import Owner
@@ -237,16 +237,37 @@ class FlaskStream:
         """
         return readers().owner()
 
-    def follow(self, run_id: str) -> Response:
+    @overload
+    def follow(self, run_id: str) -> Response: ...
+
+    @overload
+    def follow(self, *, key: str, wait: float = 0) -> Response: ...
+
+    def follow(
+        self, run_id: str | None = None, *, key: str | None = None, wait: float = 0
+    ) -> Response:
         """The response that follows a run of the reader's; for views of the app's own.
 
         It goes on behind ``Last-Event-ID``, or else behind ``?after=``, and begins with the run's
         beginning where the request has neither. A run that has ended, and has been read to its end:
         204.
 
-        :raises StreamFailed: there is none, none any more, or it is somebody else's: 404.
+        :param key: in the place of its id: the reader's newest run with this key, ended or not. So
+            it must name one answer, where :meth:`active` looks for one that is being written.
+        :param wait: for a run that a task is to begin: seconds for which that is waited for. The
+            request's thread does, so a few are enough: the client asks again.
+        :raises StreamFailed: there is none, none any more, or it is somebody else's: 404. None yet,
+            where one was waited for: 503, retryable.
+        :raises ValueError: `wait` is no number of seconds.
+        :raises TypeError: neither an id nor a key is given, or both.
         """
-        return followed(run_id)
+        if wait != 0 and not config.is_seconds(wait):
+            raise ValueError(f"wait is {wait!r}, but it must be a number of seconds, or 0.")
+        if run_id is not None and key is None:
+            return followed(run_id)
+        if key is not None and run_id is None:
+            return followed_by_key(key, wait)
+        raise TypeError("follow() takes the id of a run, or key=.")
 
     def active(self, key: str) -> LiveRun | None:
         """The reader's newest run with this key, while it is being written; else None.

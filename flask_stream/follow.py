@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _NUMBERED = re.compile(r"([0-9a-f]{32})\.([0-9]{1,15})")
+_LOOKS = 0.1  # seconds between two looks for a run that is to begin
 
 
 class Gone(StreamFailed):
@@ -40,6 +43,19 @@ class Gone(StreamFailed):
 
     def __init__(self) -> None:
         super().__init__("This answer is not there any more.", error_code="gone", status=404)
+
+
+class NotYet(StreamFailed):
+    """A run that was waited for has not begun. The app knows it as what it stands for."""
+
+    stands_for = StreamFailed
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This answer has not begun yet. Please try again in a moment.",
+            error_code="overloaded",
+            retryable=True,
+        )
 
 
 class LiveRun(NamedTuple):
@@ -109,6 +125,30 @@ class Readers:
         if state is None or state.ended:
             return None
         return LiveRun(state.id, url_of(state.id))
+
+    def newest(self, key: str, wait: float) -> str:
+        """The id of the reader's newest run with this key of the app's, ended or not.
+
+        :param wait: seconds for which one is waited for that is to begin.
+        :raises StreamFailed: there is none; or, where one was waited for, none yet.
+        :raises RunError: the log cannot be used.
+        """
+        owner = known_owner(self._owner)
+        if owner is None:  # nobody can have been told whose it is to be
+            raise Gone
+        end = time.monotonic() + wait
+        pause = threading.Event()  # not time.sleep, which people's tests replace
+        while True:
+            try:
+                id = self.keeper.log.newest(owner, key)
+            except LogError as error:
+                raise unavailable(error) from error
+            if id is not None:
+                return id
+            left = end - time.monotonic()
+            if left <= 0:
+                raise NotYet if wait else Gone
+            pause.wait(min(left, _LOOKS))
 
     def follower_of(self, beginning: Beginning, *, sums: bool) -> Follower:
         """The first one of a run that begins when this asks for its first batch."""

@@ -18,7 +18,7 @@ from .call import Call, state_of, this_request
 from .errors import SAFE_MESSAGES, RunError, plain_class
 from .events import Failed
 from .failed import cause_of, failed_by, of_provider
-from .follow import Gone
+from .follow import Gone, NotYet
 from .formats import AnyFormat, of_refusals
 from .limits import Full
 from .sites import OtherSite
@@ -37,7 +37,7 @@ def as_http_error(error: Exception, call: Call) -> Exception:
     if error is not call.last_error:  # or a view that this one called has had it
         error = of_provider(error)
         # Anybody can have those, as often as he likes: they are told once, or once a minute.
-        if isinstance(error, RunError) and not isinstance(error, Full | Gone | OtherSite):
+        if isinstance(error, RunError) and not isinstance(error, Full | Gone | NotYet | OtherSite):
             detail, cause = error.detail or error.message, raised(cause_of(error))
             where = request.endpoint
             logger.warning("%s in %s: %s", error.error_code, where, detail, exc_info=cause)
