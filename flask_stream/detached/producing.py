@@ -84,6 +84,9 @@ class Producer:
         except Exception:
             logger.exception("Run %s: producing it failed", self.claim.id)
             self._tell_end(Failed("internal", SAFE_MESSAGES["internal"]))
+        except BaseException:  # Ctrl-C, where the app publishes: its readers wait for no lease
+            self._tell_end(Failed("interrupted", SAFE_MESSAGES["interrupted"], retryable=True))
+            raise
         finally:
             batches.close()
             self._writer.drop(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import textwrap
@@ -162,3 +163,43 @@ def test_another_process_publishes(tmp_path: Path) -> None:
     keeper = site.app.extensions["flask_stream"].keeper(site.app)
     id = keeper.log.newest("ann", "job")
     assert said(events_of(site.reader().get(f"/_stream/{id}"))) == "Hello there."
+
+
+INTERRUPTED = """
+    import sys, time
+    from flask import Flask
+    from flask_stream import FlaskStream
+
+    app = Flask(__name__)
+    app.config.update(STREAM_LOG_URL=sys.argv[1], STREAM_LEASE_SECONDS=10_000)
+    stream = FlaskStream(app)
+
+    def words():
+        while True:
+            yield "word "
+            time.sleep(0.02)
+
+    with app.app_context():
+        stream.publish(words(), owner="ann", key="job", on_finish=lambda r: print(r.outcome))
+"""
+
+
+def test_a_command_that_is_interrupted_tells_its_readers_at_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'runs.sqlite3'}"
+    site = ResumableSite(url)
+    site.stream.owner(lambda: "ann")
+    command = [sys.executable, "-c", textwrap.dedent(INTERRUPTED), url]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
+    try:
+        log = site.app.extensions["flask_stream"].keeper(site.app).log
+        [state] = eventually(lambda: [state for state in log.states() if state.last >= 2])
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=DEADLINE)
+    finally:
+        process.kill()
+        process.communicate()
+    assert out == "disconnected\n"
+    assert error.endswith("KeyboardInterrupt\n")
+    [*_, end] = events_of(site.reader().get(f"/_stream/{state.id}"))
+    assert (end.kind, end.data["code"], end.data["retryable"]) == ("failed", "interrupted", True)
