@@ -20,7 +20,7 @@ from flask_stream import sse
 from tests.conftest import ROOT
 from tests.resume.conftest import DEADLINE, Numbered, eventually, numbered
 
-COMMAND = [sys.executable, "-m", "gunicorn", "tests.resume.site:app", "--no-control-socket"]
+COMMAND = [sys.executable, "-m", "gunicorn", "--no-control-socket"]
 COMMAND += ["--log-level=warning", "--graceful-timeout=5", "--timeout=60"]
 WORKERS = {
     "gthread": ["--worker-class=gthread", "--threads=64"],
@@ -84,6 +84,7 @@ def serving(
     worker: str = "gthread",
     workers: int = 4,
     provider: str = "",
+    app: str = "tests.resume.site:app",
     arguments: Sequence[str] = (),
     **settings: Any,
 ) -> Iterator[Server]:
@@ -92,13 +93,7 @@ def serving(
     :param url: STREAM_LOG_URL.
     """
     folder.mkdir(exist_ok=True)
-    environment = {
-        **os.environ,
-        "SETTINGS": json.dumps({"STREAM_LOG_URL": url, **settings}),
-        "ASKED": str(folder / "asked"),
-        "FINISHED": str(folder / "finished"),
-        "PROVIDER": provider,
-    }
+    environment = environment_of(folder, url, provider, **settings)
     with (
         (folder / "server.log").open("ab") as out,
         socket.create_server(("127.0.0.1", 0), backlog=512) as listener,
@@ -107,6 +102,7 @@ def serving(
             [
                 *(*COMMAND, *WORKERS[worker], f"--workers={workers}", *arguments),
                 f"--bind=fd://{listener.fileno()}",
+                app,
             ],
             cwd=ROOT,
             env=environment,
@@ -123,6 +119,20 @@ def serving(
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(DEADLINE)
+
+
+def environment_of(folder: Path, url: str, provider: str = "", **settings: Any) -> dict[str, str]:
+    """A process's that has the site.
+
+    :param folder: where it writes down what it does.
+    """
+    return {
+        **os.environ,
+        "SETTINGS": json.dumps({"STREAM_LOG_URL": url, **settings}),
+        "ASKED": str(folder / "asked"),
+        "FINISHED": str(folder / "finished"),
+        "PROVIDER": provider,
+    }
 
 
 class Reader:
