@@ -79,17 +79,20 @@ class Writer:
         """Renew its claim from now on, as long as somebody has it."""
         with self._changed:
             self._leased[leased.claim] = leased
-            self._needed_until = time.monotonic() + self._ttl + 2 * self._expiries
         self.start()
 
     def drop(self, leased: Leased) -> None:
-        """Renew it no more."""
+        """Renew it no more, and write nothing more of it: it has ended, or is lost."""
         with self._changed:
             self._leased.pop(leased.claim, None)
+            self._waiting.pop(leased.claim, None)
+            self._needed_until = time.monotonic() + self._ttl + 2 * self._expiries
 
     def add(self, leased: Leased, row: Row, *, ends: bool) -> None:
         """Have a row written, and the run ended where it is the last one."""
         with self._changed:
+            if leased.claim not in self._leased:
+                return  # it is being told that it is lost
             waiting = self._waiting.get(leased.claim)
             if waiting is None:
                 waiting = self._waiting[leased.claim] = _Waiting(leased)
@@ -168,7 +171,11 @@ class Writer:
         try:
             fenced = self._log.write(writes)
         except Exception as error:
-            if not isinstance(error, LogError):
+            if len(waiting) > 1 and not isinstance(error, LogError):
+                for each in waiting:  # what is wrong with one of them is not with the others
+                    self._write([each])
+                return
+            if not isinstance(error, LogError | ValueError):
                 logger.exception("Flask-Stream's log failed")
             for each in waiting:
                 self.drop(each.leased)
