@@ -167,6 +167,14 @@ class Readers:
         :raises StreamFailed: there is no such run; or all places are taken.
         """
         state = self.found(id)
+        if state.ended and after > state.last:
+            logger.warning(
+                "Run %s is not followed: its reader knows event %d, and its last one is %d.",
+                id,
+                after,
+                state.last,
+            )
+            raise Gone
         if not format.is_complete and state.ended and after == state.last:
             call.state.is_refused = True
             return Response(status=204)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..logs.log import Log, Once
+from .. import advice
+from ..logs.log import Log, LogError, Once
 from .following import Follower
 from .producing import Producer
 from .reading import Reader
@@ -50,6 +51,8 @@ class Keeper:
         self._writer.drop(producer)
         try:
             self.log.forget(producer.claim)
+        except LogError as error:  # it is forgotten once its lease has run out
+            advice.each_minute("log", "Flask-Stream's log fails: %s", error)
         finally:
             producer.feed.lose()
             self._reader.elsewhere(producer.feed)

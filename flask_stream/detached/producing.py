@@ -136,6 +136,8 @@ class Producer:
         self._is_settled.set()
         if self._run is not None:
             self._run.end(_why(error))
+        if isinstance(error, Fenced):  # its followers need not wait until its source notices
+            self._reader.elsewhere(self.feed)
 
     def told(self, state: State) -> None:
         run, now = self._run, time.monotonic()

@@ -1,7 +1,7 @@
 """`Reader`: one thread a process, which reads what is followed here and produced elsewhere.
 
-It also ends what nobody produces any more: a run whose lease has run out, since its worker is
-dead, is `failed: interrupted`, for all who follow it and once.
+It also ends what nobody produces any more, see `dying`: a run whose lease has run out, since its
+worker is dead, is `failed: interrupted`, for all who follow it and once.
 """
 
 from __future__ import annotations
@@ -11,20 +11,13 @@ import time
 from collections.abc import Mapping
 
 from .. import advice
-from ..batches import Batch
-from ..errors import SAFE_MESSAGES
-from ..events import Failed, Start
-from ..logs.log import Log, LogError, Row, State, Write
+from ..logs.log import Log, LogError, Row
 from ..told import logger
+from .dying import LOOKS, Deaths
 from .feed import Feed, Piece
-from .stored import from_bytes, to_bytes
+from .stored import from_bytes
 
 AT_ONCE = 262_144  # bytes read of a run
-_LOOKS = 0.5  # seconds between two looks for leases that have run out
-
-# Numbers that the end of an interrupted run skips. Its producer may have told its own followers of
-# events that never came to the log: who has seen those has not seen the end, either.
-_SKIPPED = 1_000_000
 
 
 class Reader:
@@ -35,7 +28,8 @@ class Reader:
 
     def __init__(self, log: Log, lease: float) -> None:
         self._log = log
-        self._lease = lease
+        self._deaths = Deaths(log, lease)
+        self._looks = min(LOOKS, lease / 4)
         # Looked up now: gevent may have put its own in its place since this was imported.
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -50,7 +44,7 @@ class Reader:
     def local(self, id: str) -> Feed:
         """The feed of one that is produced here, until `elsewhere`: who follows has it at once."""
         with self._lock:  # somebody may follow it already, who has asked for the same
-            feed = self._feeds.setdefault(id, Feed(id))
+            feed = self._feed(id, 0)
             feed.is_local = True
             return feed
 
@@ -67,12 +61,16 @@ class Reader:
         :param last: the number of an event that is in the log.
         """
         with self._lock:
-            feed = self._feeds.get(id)
-            if feed is None:
-                feed = self._feeds[id] = Feed(id, last)
+            feed = self._feed(id, last)
             feed.followers += 1
             self._start()
             return feed
+
+    def _feed(self, id: str, last: int) -> Feed:
+        feed = self._feeds.get(id)
+        if feed is None or feed.is_gone:  # the log may be there again, however slow its last reader
+            feed = self._feeds[id] = Feed(id, last)
+        return feed
 
     def leave(self, feed: Feed) -> None:
         """One who followed it does so no more."""
@@ -106,11 +104,11 @@ class Reader:
                     self._thread = None
                     return
             try:
-                more = self._log.wait({id: feed.last for id, feed in feeds.items()}, _LOOKS)
+                more = self._log.wait({id: feed.last for id, feed in feeds.items()}, LOOKS)
                 for id in more:
                     self._read(feeds[id])
                 now = time.monotonic()
-                if now - self._looked_at >= min(_LOOKS, self._lease / 4):
+                if now - self._looked_at >= self._looks:
                     self._looked_at = now
                     for feed in feeds.values():
                         self._look_after(feed)
@@ -140,23 +138,10 @@ class Reader:
             feed.lose()
         elif state.ended and state.last <= feed.last:
             feed.lose()  # its producer has told more than it could write
-        elif not state.ended and not state.leased:
-            end_interrupted(self._log, state, self._lease)
+        elif not state.ended:
+            self._deaths.look_at(state)
 
 
 def piece_of(row: Row) -> Piece:
     """:raises TypeError, ValueError: it is none of ours."""
     return Piece(row.last, row.count, tuple(from_bytes(row.data)), len(row.data))
-
-
-def end_interrupted(log: Log, state: State, lease: float) -> None:
-    """End a run that nobody produces any more, unless somebody else has been faster."""
-    claim = log.take_over(state.id, lease)
-    if claim is None:
-        return
-    end: Batch = [Failed("interrupted", SAFE_MESSAGES["interrupted"], retryable=True)]
-    if not state.last:
-        end = [Start(state.id), *end]
-    row = Row(state.last + _SKIPPED, _SKIPPED, to_bytes(end))
-    log.write([Write(claim, [row], ends=True)])
-    logger.warning("Run %s ended: failed: interrupted, since its lease had run out.", state.id)
