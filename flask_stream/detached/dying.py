@@ -65,6 +65,7 @@ def end_interrupted(log: Log, id: str, lease: float) -> None:
     end: Batch = [Failed("interrupted", SAFE_MESSAGES["interrupted"], retryable=True)]
     if not state.last:
         end = [Start(id), *end]
-    row = Row(state.last + _SKIPPED, _SKIPPED, to_bytes(end))
+    last = state.last + _SKIPPED
+    row = Row(last, _SKIPPED, to_bytes(end, last))
     log.write([Write(claim, [row], ends=True)])
     logger.warning("Run %s ended: failed: interrupted, since its lease had run out.", id)

@@ -8,12 +8,12 @@ from dataclasses import replace
 from ..batches import Batch, Numbered
 from ..events import Done, Event, Failed, Reasoning, Refusal, Start, Text, Usage
 from ..failed import failed_by
-from ..logs.log import Log, LogError
+from ..logs.log import BrokenRun, Log, LogError
 from ..result import Result
 from ..run import ClientLeft, Ending
 from ..told import logger
 from .feed import Feed, Piece
-from .reading import AT_ONCE, Reader, piece_of
+from .reading import Reader, pieces_after
 
 _TERMINAL = (Done, Failed)
 _JOINED = (Text, Reasoning, Refusal)
@@ -85,7 +85,11 @@ class Follower:
             if self._feed is not None and self._feed.last <= self.number:
                 yield []  # the headers: that it goes on is known before there is more
             while True:
-                batch = self._numbered(self._more())
+                try:
+                    batch = self._numbered(self._more())
+                except BrokenRun as error:  # which no other worker can read, either
+                    yield self._broken(error)
+                    return
                 try:
                     yield batch
                 except Exception as error:  # of an event that cannot be sent to this one
@@ -137,13 +141,22 @@ class Follower:
             raise self.ending
         if pieces is None:
             try:
-                pieces = [*map(piece_of, self._log.read(self.id, self.number, AT_ONCE))]
+                pieces = pieces_after(self._log, self.id, self.number)
+            except BrokenRun:
+                raise
             except LogError as error:
                 logger.warning("Run %s cannot be followed: %s", self.id, error)
                 pieces = []
         if not pieces:
             raise Lost
         return pieces
+
+    def _broken(self, error: BrokenRun) -> Batch:
+        logger.error("Run %s cannot be followed: %s", self.id, error)
+        end: Batch = [failed_by(error, debug=False)]
+        if self._sums:
+            self._sum(end)
+        return end if self.number else [Start(self.id, url=self._url), *end]
 
     def _numbered(self, pieces: Sequence[Piece]) -> Numbered:
         """What is new of them, words that follow each other together where it is a replay."""

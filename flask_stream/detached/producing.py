@@ -103,7 +103,7 @@ class Producer:
     def _tell(self, batch: Batch) -> Exception | None:
         """Have all be told of it; or what kept us from that."""
         try:
-            data = to_bytes(batch)
+            data = to_bytes(batch, self._last + len(batch))
         except Exception as error:  # of an app's own event, changed since it was made
             return error
         is_end = isinstance(batch[-1], _TERMINAL)

@@ -11,13 +11,13 @@ import time
 from collections.abc import Mapping
 
 from .. import advice
-from ..logs.log import Log, LogError, Row
+from ..logs.log import BrokenRun, Log, LogError
 from ..told import logger
 from .dying import LOOKS, Deaths
 from .feed import Feed, Piece
 from .stored import from_bytes
 
-AT_ONCE = 262_144  # bytes read of a run
+_AT_ONCE = 262_144  # bytes read of a run
 
 
 class Reader:
@@ -126,9 +126,14 @@ class Reader:
         if state is None:
             feed.lose()
             return
-        for row in self._log.read(feed.id, feed.last, AT_ONCE):
-            feed.note_in_log(row.last)
-            feed.add(piece_of(row), over=state.ended and row.last >= state.last)
+        try:
+            pieces = pieces_after(self._log, feed.id, feed.last)
+        except BrokenRun:
+            feed.lose()  # who follows it asks anew, and is told
+            return
+        for piece in pieces:
+            feed.note_in_log(piece.last)
+            feed.add(piece, over=state.ended and piece.last >= state.last)
 
     def _look_after(self, feed: Feed) -> None:
         if feed.over or feed.is_local:
@@ -142,6 +147,19 @@ class Reader:
             self._deaths.look_at(state)
 
 
-def piece_of(row: Row) -> Piece:
-    """:raises TypeError, ValueError: it is none of ours."""
-    return Piece(row.last, row.count, tuple(from_bytes(row.data)), len(row.data))
+def pieces_after(log: Log, id: str, after: int) -> list[Piece]:
+    """Some of a run, behind event number `after`.
+
+    :raises BrokenRun: one is missing before one of them, or is none of ours.
+    """
+    pieces = []
+    for row in log.read(id, after, _AT_ONCE):
+        if row.last - row.count > after:
+            raise BrokenRun(f"Run {id}: what was written behind its event {after} is not there.")
+        try:
+            events = tuple(from_bytes(row.data, row.last))
+        except (TypeError, ValueError) as error:
+            raise BrokenRun(f"Run {id}: its row {row.last} cannot be read: {error}.") from error
+        pieces.append(Piece(row.last, row.count, events, len(row.data)))
+        after = row.last
+    return pieces

@@ -24,6 +24,10 @@ class LogError(FlaskStreamError):
     """The log cannot be read or written now: what it is kept in is full, locked, away or broken."""
 
 
+class BrokenRun(LogError):
+    """What is kept of one run is not what was written; of others it may be."""
+
+
 class Fenced(FlaskStreamError):
     """Who wanted to write a run may do so no more: it has ended, was taken over, or is expired."""
 

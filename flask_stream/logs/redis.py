@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .log import Claim, Log, LogError, Once, OtherBody, Row, State, TooMany, Write, new_rows
+from .log import BrokenRun, Claim, Log, Once, OtherBody, Row, State, TooMany, Write, new_rows
 from .redis_scripts import (
     ALIVE,
     ATTEND,
@@ -104,7 +104,7 @@ class RedisLog(Log):
         rows = [Row(int(last), int(count), data) for last, count, data in fields]
         begins = rows[0].last - rows[0].count if rows else int(last)
         if begins > after:
-            raise LogError(
+            raise BrokenRun(
                 f"Run {id}: of its {int(last)} events those behind number {after} are gone, though "
                 "nobody has forgotten them. Redis evicts what it has no room for unless its "
                 "maxmemory-policy is noeviction, or a volatile- one."

@@ -118,7 +118,7 @@ class WrittenLate(MemoryLog):
 
 
 def row(last: int, *events: Any) -> Row:
-    return Row(last, len(events), to_bytes(events))
+    return Row(last, len(events), to_bytes(events, last))
 
 
 def test_what_was_written_up_to_the_last_moment_counts() -> None:
