@@ -102,8 +102,11 @@ class SqliteFile:
         if self._db is None or self._opened != self._is_now():
             self._close()
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            # What people said is in it: nobody else's to read.
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+            # What people said is in it: nobody else's to read. One that is there is not opened
+            # here: to close it again would end the locks that SQLite has on it in this process,
+            # and the next process that closes it would take what is still to be moved with it.
+            with suppress(FileExistsError):
+                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             self._db = _connected(self._path)
             self._opened = self._is_now()
         return self._db
