@@ -86,6 +86,7 @@ ORDER = [
     "logs",
     "detached.stored",
     "detached.feed",
+    "detached.dying",
     "detached.reading",
     "detached.writing",
     "detached.producing",

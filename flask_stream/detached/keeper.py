@@ -11,6 +11,9 @@ from .producing import Producer
 from .reading import Reader
 from .writing import Writer
 
+# Seconds of a lease: within which it is noticed that it has run out, and told.
+_NOTICED = 0.7
+
 
 class Keeper:
     """Begins runs, follows them, and asks for their end.
@@ -22,7 +25,7 @@ class Keeper:
 
     def __init__(self, log: Log, *, lease: float, ttl: float, most: int) -> None:
         self.log = log
-        self._lease = lease
+        self._lease = lease = lease - _NOTICED
         self._most = most
         self._reader = Reader(log, lease)
         self._writer = Writer(log, lease, ttl, self._reader.counts)
