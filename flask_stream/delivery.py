@@ -169,6 +169,7 @@ class Delivery:
 
     def call_at_end(self) -> None:
         """Nothing is sent any more: let those go who wait for that; once."""
+        self.answer.deliver = None
         call_all(self.at_end, f"The response of run {self.answer.id}")
 
     def _with_heartbeat(self, batch: Batch) -> Batch:
