@@ -40,7 +40,8 @@ class SqliteLog(Log):
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         # One to write and one to read, so that a file that is locked for writing can be read.
-        self._writer, self._reader = SqliteFile(self.path), SqliteFile(self.path)
+        self._writer = SqliteFile(self.path)
+        self._reader = SqliteFile(self.path, beside=self._writer)
         self._woken = threading.Event()
 
     def create(

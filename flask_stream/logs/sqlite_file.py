@@ -59,13 +59,18 @@ class SqliteFile:
 
     It is opened anew in a fork's child, which may not use its parent's; where the file is another
     one, or none, since it was deleted; and behind an error, which may have been of the connection.
+
+    :param beside: another connection of this process to the same file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, beside: SqliteFile | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
-        self._opened: tuple[int, int, int] | None = None  # the process, and which file it was
+        self._opened: tuple[int, ...] | None = None  # the process, and which files they were
+        self._beside = beside
+        if beside is not None:
+            beside._beside = self
 
     def change(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """In a transaction, which is on the disk's way when this returns."""
@@ -82,8 +87,8 @@ class SqliteFile:
         :raises LogError: that took too long, or it could not.
         """
         end = time.monotonic() + _PATIENCE
-        with self._lock:
-            while True:
+        while True:
+            with self._lock:
                 try:
                     return work(self._open())
                 except (sqlite3.Error, OSError) as error:
@@ -92,15 +97,16 @@ class SqliteFile:
                         self._close()
                     if not is_busy or time.monotonic() >= end:
                         raise LogError(f"The log {self._path} cannot be used: {error}.") from error
-                time.sleep(_TRIES)  # not SQLite's own: on gevent the whole worker would wait
+            time.sleep(_TRIES)  # not SQLite's own: on gevent the whole worker would wait
 
     def close(self) -> None:
         with self._lock:
             self._close()
 
     def _open(self) -> sqlite3.Connection:
-        if self._db is None or self._opened != self._is_now():
+        if self._db is None or self._opened is None or self._opened != self._is_now():
             self._close()
+            self._close_beside()
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # What people said is in it: nobody else's to read. One that is there is not opened
             # here: to close it again would end the locks that SQLite has on it in this process,
@@ -111,12 +117,27 @@ class SqliteFile:
             self._opened = self._is_now()
         return self._db
 
-    def _is_now(self) -> tuple[int, int, int] | None:
-        try:
-            found = os.stat(self._path)
-        except FileNotFoundError:
+    def _is_now(self) -> tuple[int, ...] | None:
+        """None where there is no file.
+
+        With those that SQLite has beside it: somebody who deletes all three may delete new ones
+        with the old one, and then each process would have its own, and see nothing of the others.
+        """
+        if not (file := _inode(self._path)):
             return None
-        return os.getpid(), found.st_dev, found.st_ino
+        return os.getpid(), file, _inode(f"{self._path}-wal"), _inode(f"{self._path}-shm")
+
+    def _close_beside(self) -> None:
+        """The other one, where it has files that are gone: SQLite would use them for both."""
+        other = self._beside
+        if other is None or other._db is None or other._opened == self._is_now():
+            return
+        if not other._lock.acquire(blocking=False):  # it may wait for this one
+            raise _InUse("its files were deleted")
+        try:
+            other._close()
+        finally:
+            other._lock.release()
 
     def _close(self) -> None:
         if self._db is not None:
@@ -126,6 +147,18 @@ class SqliteFile:
                 with suppress(sqlite3.Error):
                     self._db.close()
         self._db = None
+
+
+class _InUse(sqlite3.OperationalError):
+    sqlite_errorcode = sqlite3.SQLITE_BUSY
+
+
+def _inode(path: Path | str) -> int:
+    """Which file it is; 0 where there is none."""
+    try:
+        return os.stat(path).st_ino
+    except FileNotFoundError:
+        return 0
 
 
 # A fork's child may do nothing with its parent's connections, and closing is something: they stay.

@@ -164,17 +164,6 @@ def test_a_forks_child_has_a_connection_of_its_own(log: SqliteLog) -> None:
     assert [row.last for row in log.read("r", 0, 1000)] == [1, 2]
 
 
-def test_another_process_that_closes_it_takes_nothing_away(log: SqliteLog, path: Path) -> None:
-    """The last one that has it open moves all into the one file; and that is not the last one."""
-    claim = begun(log, "r")
-    log.write([Write(claim, rows(1))])
-    assert known(log, "r").last == 1  # read and written, each by a connection of its own
-    for last in (1, 2, 3):
-        with another("print(log.state('r').last); log.close()", path) as process:
-            assert process.communicate(timeout=DEADLINE)[0] == f"{last}\n"
-        log.write([Write(claim, rows(1, after=last))])
-
-
 # -- what may happen to the file --------------------------------------------------------------
 
 
