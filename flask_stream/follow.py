@@ -91,7 +91,7 @@ class Readers:
         """
         owner = known_owner(self._owner)
         try:
-            state = self.keeper.log.state(id) if is_run_id(id) else None
+            state = self.keeper.state(id) if is_run_id(id) else None
         except LogError as error:
             raise unavailable(error) from error
         # Whoever it is, and whether there is one: the same is done.
@@ -118,8 +118,7 @@ class Readers:
         """The reader's newest run with this key of the app's, unless it has ended."""
         owner = known_owner(self._owner)
         try:
-            id = self.keeper.log.newest(owner, key) if owner is not None else None
-            state = self.keeper.log.state(id) if id is not None else None
+            state = self.keeper.newest(owner, key) if owner is not None else None
         except LogError as error:
             raise unavailable(error) from error
         if state is None or state.ended:
@@ -188,7 +187,7 @@ class Readers:
         That is not known before its view has returned.
         """
         try:
-            state = self.keeper.log.state(id)
+            state = self.keeper.state(id)
         except LogError as error:
             raise unavailable(error) from error
         if state is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .. import advice
-from ..logs.log import Log, LogError, Once
+from ..logs.log import Log, LogError, Once, State
 from .following import Follower
 from .producing import Producer
 from .reading import Reader
@@ -29,6 +29,7 @@ class Keeper:
         self._most = most
         self._reader = Reader(log, lease)
         self._writer = Writer(log, lease, ttl, self._reader.counts)
+        self._reader.at_rest = self._writer.used
 
     def begin(
         self,
@@ -48,6 +49,27 @@ class Keeper:
         if isinstance(claim, str):
             return claim
         return Producer(claim, self._writer, self._reader, linger)
+
+    def state(self, id: str) -> State | None:
+        """What is known of a run.
+
+        :raises LogError: the log cannot be used.
+        """
+        try:
+            return self.log.state(id)
+        finally:
+            self._writer.used()
+
+    def newest(self, owner: str, key: str) -> State | None:
+        """The run that was begun last with this key of the app's.
+
+        :raises LogError: the log cannot be used.
+        """
+        try:
+            id = self.log.newest(owner, key)
+            return self.log.state(id) if id is not None else None
+        finally:
+            self._writer.used()
 
     def give_up(self, producer: Producer) -> None:
         """It has come to nothing that is a run."""

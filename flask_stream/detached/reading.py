@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from .. import advice
 from ..logs.log import BrokenRun, Log, LogError
@@ -24,9 +24,11 @@ class Reader:
     """Reads one log.
 
     :param lease: seconds for which a run is claimed that is ended here.
+    :ivar at_rest: called once nothing is read any more.
     """
 
     def __init__(self, log: Log, lease: float) -> None:
+        self.at_rest: Callable[[], None] = lambda: None
         self._log = log
         self._deaths = Deaths(log, lease)
         self._looks = min(LOOKS, lease / 4)
@@ -102,7 +104,7 @@ class Reader:
                 feeds = {feed.id: feed for feed in self._remote()}
                 if not feeds:
                     self._thread = None
-                    return
+                    break
             try:
                 more = self._log.wait({id: feed.last for id, feed in feeds.items()}, LOOKS)
                 for id in more:
@@ -119,6 +121,7 @@ class Reader:
                     logger.exception("Flask-Stream's reader failed")
                 for feed in feeds.values():  # who follows it asks anew, perhaps another worker
                     feed.lose()
+        self.at_rest()
 
     def _read(self, feed: Feed) -> None:
         """What has come to the log."""

@@ -72,7 +72,7 @@ class Writer:
         self._waiting: dict[Claim, _Waiting] = {}
         self._is_urgent = False  # one of them ends
         self._written_at = self._renew_at = self._attend_at = self._expire_at = 0.0
-        self._needed_until = 0.0  # what has ended here is forgotten by then
+        self._needed_until = 0.0  # by then, what has ended here is forgotten
         self._attending: Mapping[str, int] = {}
 
     def keep(self, leased: Leased) -> None:
@@ -112,6 +112,14 @@ class Writer:
                 thread.start()
                 self._thread = thread
             self._changed.notify_all()
+
+    def used(self) -> None:
+        """The log is open here, perhaps: have it closed once nothing has been done for a while."""
+        with self._changed:
+            self._needed_until = max(self._needed_until, time.monotonic() + self._expiries)
+            is_at_work = self._thread is not None
+        if not is_at_work:
+            self.start()
 
     def renew_now(self) -> None:
         """Something is known of a run that its producer here should be told."""

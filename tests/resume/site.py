@@ -16,7 +16,7 @@ from typing import Any
 import openai
 from flask import Flask, Response, g, request
 
-from flask_stream import FlaskStream, Result, after_this_stream
+from flask_stream import FlaskStream, Result, StreamFailed, after_this_stream
 from flask_stream.limits import places, run_places
 from tests.resume.words import words_of
 
@@ -70,6 +70,19 @@ def ask(prompt: str) -> Any:
     return client.chat.completions.create(
         model="m", messages=[{"role": "user", "content": prompt}], stream=True
     )
+
+
+@app.route("/refuse", methods=METHODS)
+@stream.response(resumable=True)
+def refuse() -> Any:
+    raise StreamFailed("Not now.", error_code="quota", status=402)
+
+
+@app.route("/fail/<prompt>", methods=METHODS)
+@stream.response(resumable=True)
+def fail(prompt: str) -> Iterator[str]:
+    yield f"{prompt} "
+    raise StreamFailed("No more.", error_code="quota")
 
 
 @app.get("/active/<prompt>")
