@@ -139,11 +139,11 @@ class Readers:
         pause = threading.Event()  # not time.sleep, which people's tests replace
         while True:
             try:
-                id = self.keeper.log.newest(owner, key)
+                state = self.keeper.newest(owner, key)
             except LogError as error:
                 raise unavailable(error) from error
-            if id is not None:
-                return id
+            if state is not None:
+                return state.id
             left = end - time.monotonic()
             if left <= 0:
                 raise NotYet if wait else Gone
