@@ -23,6 +23,7 @@ class Beginning:
     :param key: the app's own name for it.
     :param once: what it answers once, or None.
     :ivar place: its place among the process's runs.
+    :ivar run: what is to be produced, once that is there.
     """
 
     def __init__(
@@ -37,12 +38,12 @@ class Beginning:
         self.id = new_id()
         self.place: Slot | None = None
         self.producer: Producer | None = None
+        self.run: Run | None = None
         self._keeper = keeper
         self._owner = owner
         self._linger = linger
         self._key = key
         self._once = once
-        self._run: Run | None = None
         self._within: Callable[[Callable[[], None]], None] | None = None
         self._carried: Carried | None = None
         self._is_over = False  # it is produced, or never will be
@@ -88,28 +89,25 @@ class Beginning:
         self.producer = claimed
         return None
 
-    def opened(
-        self,
-        run: Run,
-        within: Callable[[Callable[[], None]], None],
-        carried: Carried | None,
+    def is_to_start(
+        self, within: Callable[[Callable[[], None]], None], carried: Carried | None
     ) -> None:
-        """There is a run, to be produced within that."""
-        self._run, self._within, self._carried = run, within, carried
-        if self.place is not None:
-            run.at_end.append(self.place.release)
+        """The run has opened, and is to be produced within that."""
+        self._within, self._carried = within, carried
+        if self.run is not None and self.place is not None:
+            self.run.at_end.append(self.place.release)
 
     def start(self) -> None:
         """Have it produced; or do nothing, where it never will be."""
-        if self._is_over or self.producer is None or self._run is None or self._within is None:
+        if self._is_over or self.producer is None or self.run is None or self._within is None:
             return
-        self.producer.start(self._run, self._within)
+        self.producer.start(self.run, self._within)
         self._is_over = True
 
     def produce_here(self, run: Run) -> None:
         """Have it produced in this thread, to its end."""
         if self.producer is not None:
-            self._run, self._is_over = run, True
+            self.run, self._is_over = run, True
             self.producer.produce(run)
 
     def give_up(self) -> None:
@@ -118,9 +116,9 @@ class Beginning:
             return
         self._is_over = True
         try:
-            if self._run is not None:
-                self._run.close()
-            elif self.place is not None:
+            if self.run is not None and self.run.opened:
+                self.run.close()
+            if self.place is not None:
                 self.place.release()
         finally:
             if self._carried is not None:

@@ -77,18 +77,18 @@ class Carried:
         environ["werkzeug.request"] = None
 
 
-def carrying(app: Flask, is_needed: Callable[[Flask, WSGIEnvironment], bool]) -> WSGIApplication:
+def carrying(app: Flask, is_needed: Callable[[], bool]) -> WSGIApplication:
     """`app.wsgi_app`, whose requests may leave their context to a producer.
 
-    The context variables of such a request are its own, and none of its thread's: what was not
-    popped must not be found there by the thread's next request.
+    The context variables of a request are its own, and none of its thread's: what was not popped
+    must not be found there by the thread's next request.
 
-    :param is_needed: whether a request may begin such a run.
+    :param is_needed: whether any of the app's requests may begin such a run.
     """
     wsgi_app = app.wsgi_app
 
     def carrying(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if not is_needed(app, environ):
+        if not is_needed():
             return wsgi_app(environ, start_response)
         state = state_of(environ)
         state.outer = copy_context()
@@ -99,7 +99,8 @@ def carrying(app: Flask, is_needed: Callable[[Flask, WSGIEnvironment], bool]) ->
             carried, state.carried = state.carried, None
             if carried is not None:
                 inner.run(carried.leave)
-        return body if state.is_followed else _Within(inner, body)
+        is_file = isinstance(body, environ.get("wsgi.file_wrapper", ()))  # which servers know
+        return body if state.is_followed or is_file else _Within(inner, body)
 
     return carrying
 

@@ -72,6 +72,7 @@ class Delivery:
     :ivar lock: held in every write, and for ever from the last one. Who has it may write to the
         client, once bytes have left, and knows that the connection is still this response's.
     :ivar at_end: called once nothing is sent any more.
+    :ivar has_begun: bytes have left.
     """
 
     def __init__(self, answer: Answer, connection: Connection, heartbeat: float) -> None:
@@ -82,7 +83,7 @@ class Delivery:
         # Looked up now: gevent may have put its own in its place since this was imported.
         self.lock = threading.Lock()
         self._format: Streamed
-        self._has_begun = False  # bytes have left
+        self.has_begun = False
         # When they last did, on the monotonic clock; None while a write is under way.
         self._sent_at: float | None = time.monotonic()
         self._beaten_at = 0.0
@@ -115,17 +116,17 @@ class Delivery:
                     # Of an app's own event, changed since it was made; or Unterminated, which cuts
                     # the body, and not before there is one: a client is told the status at least.
                     data, error = b"", told
-                if data or not self._has_begun:  # the headers leave with the first bytes
+                if data or not self.has_begun:  # the headers leave with the first bytes
                     has_lock = True
                     self.lock.acquire()
                     self._sent_at = None
                     yield data
                     self._sent_at = time.monotonic()
-                    if not self._has_begun:
+                    if not self.has_begun:
                         self.answer.deliver = self.deliver
                         # From here on a comment can ask a client that has closed its half, if
                         # any can be sent.
-                        self._has_begun = self.connection.notices_fin = True
+                        self.has_begun = self.connection.notices_fin = True
                     if not (batch and isinstance(batch[-1], _TERMINAL)):  # behind those is nothing
                         self.lock.release()
                         has_lock = False
@@ -191,16 +192,20 @@ class Delivery:
         :returns: whether it was; else nothing was done.
         """
         write = self.connection.write
+        # Never waiting for it: who has it may wait for who calls this.
         if write is None or not self.lock.acquire(blocking=False):
             return False
         try:
             if not self.connection.can_take():
                 return False
-            write(self._format.encode(batch()))
-            self._sent_at = time.monotonic()
-            return True
-        except OSError:
-            self.answer.end(ClientLeft())
+            data = self._format.encode(batch())
+            self._sent_at = None
+            try:
+                write(data)
+            except OSError:
+                self.answer.end(ClientLeft())
+            finally:
+                self._sent_at = time.monotonic()
             return True
         finally:
             self.lock.release()
@@ -238,7 +243,7 @@ class Delivery:
     @property
     def _is_about_to_begin(self) -> bool:
         """The server has the headers, but nobody has said yet that there is a body."""
-        return self.connection.beat is not None and not self._has_begun
+        return self.connection.beat is not None and not self.has_begun
 
     # -- for the watcher, where it could not have the lock -------------------------------------
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from flask import Flask, Response, current_app, request
+from flask import Response, current_app, request
 
 from .app_state import readers, this_app
 from .caches import keep_refusals_from_caches
@@ -23,9 +23,6 @@ from .route import Route
 from .run import Callback
 from .sites import refuse_other_sites
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
 C = TypeVar("C", bound=Callback)
 
 MARK = "flask_stream"  # an attribute of decorated views, which functools.wraps hands on
@@ -38,21 +35,6 @@ def after_each_request(response: Response) -> Response:
     if state.called_streaming_view or hasattr(view, MARK):
         keep_refusals_from_caches(response, is_refused=state.is_refused)
     return response
-
-
-def is_resumable(app: Flask, environ: WSGIEnvironment) -> bool:
-    """Whether a request asks for a route whose runs may outlive it. Asked before it is one."""
-    try:
-        adapter = app.create_url_adapter(app.request_class(environ))
-        rule: Any = adapter.match(return_rule=True)[0] if adapter is not None else None
-        view: Any = app.view_functions[rule.endpoint]
-    except Exception:  # there is no such page, or it is a redirect: the app says so itself
-        return False
-    marked = getattr(view, MARK, None)
-    if marked is None:  # flask.views.MethodView: its methods are what is decorated
-        method = getattr(view, "view_class", None)
-        marked = getattr(getattr(method, environ["REQUEST_METHOD"].lower(), None), MARK, None)
-    return isinstance(marked, Route) and marked.resumable
 
 
 def answered(
@@ -143,8 +125,9 @@ def after_this_stream(callback: C) -> C:
     """Call `callback` with the run's :class:`~flask_stream.Result` when this request's run ends.
 
     For use inside a view, beside Flask's ``after_this_request``. It is called exactly once,
-    however the run ends, in the request's context, and before the terminal event leaves: when
-    the page sees ``done``, what the callback saved is saved. If it raises, the run ends as
+    however the run ends, in the request's context (in an app context of its own where the route is
+    resumable), and before the terminal event leaves: when the page sees ``done``, what the callback
+    saved is saved. If it raises, the run ends as
     ``failed``.
 
     :raises FlaskStreamError: outside a view that has ``@stream.response``.

@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from . import config, web
 from .app_state import AppState, readers
 from .carried import carrying
-from .dispatch import MARK, after_each_request, answered, followed, followed_by_key, is_resumable
+from .dispatch import MARK, after_each_request, answered, followed, followed_by_key
 from .errors import FlaskStreamError
 from .follow import LiveRun
 from .owners import Owner
@@ -26,7 +26,6 @@ from .run import Callback
 if TYPE_CHECKING:
     from types import EllipsisType
 
-    from _typeshed.wsgi import WSGIEnvironment
     from flask import Response
 
     from .result import Result
@@ -46,7 +45,8 @@ class FlaskStream:
     :meth:`init_app`, or at the app's first request where it is set later:
 
     ``STREAM_URL_PREFIX`` (``"/_stream"``)
-        Where the client's files are served. Set before :meth:`init_app`.
+        Where the client's files are served, and runs are followed and stopped. Set before
+        :meth:`init_app`.
     ``STREAM_HEARTBEAT`` (15)
         Seconds of silence after which a comment is sent, so that no proxy takes the
         connection for dead. Below the shortest idle limit between the app and its readers.
@@ -61,8 +61,8 @@ class FlaskStream:
         ``failed: shutdown``. "auto": the worker's graceful_timeout less 2 s (half of it where
         it is below 4 s).
     ``STREAM_MAX_CONCURRENT`` ("auto")
-        How many runs a process carries at once; one more is refused with 503 before its view
-        is called. "auto": under gunicorn's gthread all but a fifth of its threads, elsewhere
+        How many responses a process streams at once; one more is refused with 503 before its
+        view is called. "auto": under gunicorn's gthread all but a fifth of its threads, elsewhere
         no limit. None: no limit.
     ``STREAM_LOG_URL`` (None)
         Where runs of resumable routes are kept. None: SQLite's file ``flask-stream.sqlite3`` in the
@@ -118,7 +118,7 @@ class FlaskStream:
         web.register(app, url_prefix)
         cli.register(app)
         app.after_request(after_each_request)  # the last one, where the app has others
-        app.wsgi_app = carrying(app, self._may_carry)  # type: ignore[assignment]
+        app.wsgi_app = carrying(app, lambda: self._has_resumable)  # type: ignore[assignment]
         app.wsgi_app = telling_in_debug_mode(app)  # type: ignore[assignment]
         request_started.connect(state.check_setup, app)
         got_request_exception.connect(close_unsent, app)
@@ -162,7 +162,8 @@ class FlaskStream:
 
         :param format: "native", "json" or "text", whatever the request's Accept says.
         :param on_finish: called with the :class:`~flask_stream.Result` of every run of this
-            route, once, before the terminal event leaves, in the request's context.
+            route, once, before the terminal event leaves, in the request's context; of a
+            resumable one in an app context of its own.
         :param idle_seconds: this route's own ``STREAM_IDLE_SECONDS``.
         :param max_seconds: this route's own ``STREAM_MAX_SECONDS``.
         :param no_js: makes the page for a form that is sent without JavaScript, in place of the
@@ -211,9 +212,6 @@ class FlaskStream:
             return streaming
 
         return decorate if view is None else decorate(view)
-
-    def _may_carry(self, app: Flask, environ: WSGIEnvironment) -> bool:
-        return self._has_resumable and is_resumable(app, environ)
 
     def owner(self, callback: OwnerFunction) -> OwnerFunction:
         """Say whose a request's run is: only its owner can follow it, and stop it.

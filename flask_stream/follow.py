@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from flask import Request, Response, current_app, url_for
+from werkzeug.exceptions import ClientDisconnected
 
 from . import advice
 from .beginning import Beginning, unavailable
@@ -23,6 +24,7 @@ from .formats import AnyFormat
 from .logs.log import LogError, State
 from .owners import Owner, is_same, known_owner, owner_of_request
 from .result import Result
+from .run import ClientLeft
 from .server import Connection
 from .streamed import streamed
 from .told import logger
@@ -196,7 +198,7 @@ class Readers:
         if not follower.has_begun():
             delivery.close()
             if follower.ending is not None:
-                raise follower.ending
+                raise ClientDisconnected
             return None
         return self._response(follower, delivery, call, format)
 
@@ -261,7 +263,11 @@ def delivery_of(follower: Follower, request: Request, format: AnyFormat) -> Deli
     connection.notices_fin = format.is_complete or not format.comment
     heartbeat = current_app.config["STREAM_HEARTBEAT"]
     delivery = Delivery(follower, connection, heartbeat)
-    watcher().watch_delivery(delivery, request.environ)
+    try:
+        watcher().watch_delivery(delivery, request.environ)
+    except BaseException:
+        delivery.close()
+        raise
     return delivery
 
 
@@ -278,14 +284,29 @@ def response_of(
     :param idle: seconds that its client may take nothing.
     """
     advice.of_server(call.request.environ, delivery.connection, delivery.heartbeat)
+    try:
+        response = _response_of(delivery, format, call, result, idle)
+    except BaseException:  # nobody else will close it
+        delivery.close()
+        raise
+    vary(response)
+    return response
+
+
+def _response_of(
+    delivery: Delivery,
+    format: AnyFormat,
+    call: Call,
+    result: Callable[[], Result],
+    idle: float,
+) -> Response:
     if format.is_complete:
         try:
-            response = complete(result, delivery, format, call)
+            return complete(result, delivery, format, call)
         except Lost as error:
             told = SAFE_MESSAGES["interrupted"]
             raise RunError(told, error_code="interrupted", retryable=True) from error
-    else:
-        call.state.is_followed = True
-        response = streamed(delivery, format, idle, in_context=False)
-    vary(response)
-    return response
+        except ClientLeft:
+            raise ClientDisconnected from None
+    call.state.is_followed = True
+    return streamed(delivery, format, idle, in_context=False)

@@ -44,9 +44,16 @@ def once_of(request: Request) -> Once | None:
 
 
 def keep_body(request: Request) -> None:
-    """Read what the request has sent, since its connection will be another request's."""
-    for _ in _asked(request):
-        pass
+    """Read what the request has sent, since its connection will be another request's.
+
+    Before its view is called: what that has read of it would be read again.
+
+    :raises StreamFailed: that is too much to be kept.
+    """
+    if request.mimetype in _FORMS:
+        _ = request.form  # its files are on the disk
+    else:
+        _raw(request)
 
 
 def _asked(request: Request) -> Iterator[bytes]:

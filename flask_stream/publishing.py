@@ -12,6 +12,7 @@ from .app_state import readers
 from .batches import Batch
 from .beginning import Beginning
 from .call import bounds_of
+from .providers.not_streams import discard
 from .providers.under_way import Relays
 from .result import Result
 from .returned import batches_of_source
@@ -30,10 +31,14 @@ def publish(source: Any, *, owner: str, key: str | None, on_finish: Callback | N
             f"owner is {owner!r}, but it must be what @stream.owner says of the reader, or what "
             "stream.current_owner() said in the request that asked for this: a string."
         )
-    batches = batches_of_source(source)
+    batches = _Later(batches_of_source(source))
     app, config = current_app._get_current_object(), current_app.config  # type: ignore[attr-defined]
     with Beginning(readers().keeper, owner, linger=None, key=key) as beginning:
-        beginning.claim()
+        try:
+            beginning.claim()
+        except BaseException:
+            discard(source)  # nobody will read it
+            raise
         run = Run(
             callbacks=[] if on_finish is None else [on_finish],
             relays=Relays(bounds_of(config)),
@@ -44,7 +49,7 @@ def publish(source: Any, *, owner: str, key: str | None, on_finish: Callback | N
             id=beginning.id,
         )
         watcher().watch_run(run, _ROUTE.timing(config))
-        run.open(_Later(batches))
+        run.open(batches)
         beginning.produce_here(run)
     return run.result
 

@@ -42,6 +42,7 @@ def resumable(
     owner = readers.owner()
     # One that another resumable view has called is inside of the request that is answered once.
     once = once_of(call.request) if call.is_outermost else None
+    keep_body(call.request)
     linger, key = route.linger_of(call.app.config), route.key_of(arguments)
     with Beginning(readers.keeper, owner, linger=linger, key=key, once=once) as beginning:
         # Before the view is called: what cannot be kept is not asked for, and paid.
@@ -54,15 +55,14 @@ def resumable(
         outer = call.state.outer or Context()
         calling = _in_fresh_context(call, outer)
         with prepared_run(call, timing, began, id=beginning.id, calling=calling) as run:
+            beginning.run = run
             value = view()
             batches = batches_of(value)
             if batches is None:
                 beginning.give_up()
                 return passed_on(value, call, run)
             run.open(batches)
-            if isinstance(batches, Opening):  # the app's own code goes on, and may ask for it
-                keep_body(call.request)
-            beginning.opened(run, *_context_of(batches, call, outer))
+            beginning.is_to_start(*_context_of(batches, call, outer))
             return _first_response(beginning, run, readers, call, format, timing.idle)
 
 

@@ -138,7 +138,7 @@ class Watcher:
                 self._look_after_delivery(delivery, now, delivery in hinted)
             except Exception:
                 logger.exception("Run %s: watching its client failed", delivery.answer.id)
-        if self._must_notify and any(_may_take_long(run) for run, _ in runs):
+        if self._must_notify and _may_take_long([run for run, _ in runs], deliveries):
             self._worker.notify()
 
     def _look_after_run(self, run: Run, timing: Timing, now: float) -> None:
@@ -195,10 +195,17 @@ class Watcher:
                 delivery.hang_up()
 
 
-def _may_take_long(run: Run) -> bool:
-    """Whether it is a stream's time that passes, and not that of a view which may be stuck."""
-    reads = run.opened or any(not source.closed for source in run.relays.sources)
-    return run.ending is None and reads
+def _may_take_long(runs: list[Run], deliveries: list[Delivery]) -> bool:
+    """Whether it is a stream's time that passes in the one thread that answers requests.
+
+    And not that of a view which may be stuck, or of a run that a thread of its own produces.
+    """
+    answers = [delivery.answer for delivery in deliveries]
+    for run in runs:
+        reads = any(not source.closed for source in run.relays.sources)
+        if run.ending is None and (run in answers if run.opened else reads):
+            return True
+    return any(delivery.has_begun and delivery.answer not in runs for delivery in deliveries)
 
 
 def _silent(seconds: float) -> ProviderError:

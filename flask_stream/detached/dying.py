@@ -46,7 +46,7 @@ class Deaths:
             return
         since, self._since = self._since, None
         began = time.monotonic()
-        self._log.renew([], self._lease)  # returns once others can write, too
+        self._log.try_to_write()
         now = time.monotonic()
         if since is None or began - self._looked_at > 2 * LOOKS or now - began > LOOKS:
             since = now  # we could not, so perhaps nobody could

@@ -107,9 +107,11 @@ class Feed:
         """
         with self._changed:
             self._waiting.append(waiting)
-            while self.last <= waiting.number and not self.over and not waiting.is_to_end:
-                self._changed.wait()
-            self._waiting.remove(waiting)
+            try:
+                while self.last <= waiting.number and not self.over and not waiting.is_to_end:
+                    self._changed.wait()
+            finally:
+                self._waiting.remove(waiting)
             number = waiting.number
             if self.last <= number or waiting.is_to_end:
                 return []

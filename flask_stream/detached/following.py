@@ -17,7 +17,7 @@ from .reading import Reader, pieces_after
 
 _TERMINAL = (Done, Failed)
 _JOINED = (Text, Reasoning, Refusal)
-_PUSHED = 4096  # bytes of a piece: a socket that can take more at all can take so much
+_PUSHED = 1024  # bytes of a piece: a socket that can take more at all can take what it comes to
 
 
 class Lost(ClientLeft):

@@ -29,7 +29,7 @@ class Keeper:
         self._most = most
         self._reader = Reader(log, lease)
         self._writer = Writer(log, lease, ttl, self._reader.counts)
-        self._reader.at_rest = self._writer.used
+        self._reader.at_rest = self._writer.start
 
     def begin(
         self,
@@ -45,6 +45,7 @@ class Keeper:
         :returns: who is to produce it; or the id of the run that has answered `once` already.
         :raises OtherBody, TooMany, LogError: see `logs.log.Log.create`.
         """
+        self._writer.start()  # which may fail: then nothing is claimed
         claim = self.log.create(id, owner, self._lease, key=key, once=once, most=self._most)
         if isinstance(claim, str):
             return claim
@@ -55,21 +56,17 @@ class Keeper:
 
         :raises LogError: the log cannot be used.
         """
-        try:
-            return self.log.state(id)
-        finally:
-            self._writer.used()
+        self._writer.start()  # which closes the log once nothing has been done for a while
+        return self.log.state(id)
 
     def newest(self, owner: str, key: str) -> State | None:
         """The run that was begun last with this key of the app's.
 
         :raises LogError: the log cannot be used.
         """
-        try:
-            id = self.log.newest(owner, key)
-            return self.log.state(id) if id is not None else None
-        finally:
-            self._writer.used()
+        self._writer.start()
+        id = self.log.newest(owner, key)
+        return self.log.state(id) if id is not None else None
 
     def give_up(self, producer: Producer) -> None:
         """It has come to nothing that is a run."""
@@ -108,7 +105,11 @@ class Keeper:
             begin=begin,
             sums=sums,
         )
-        self._writer.start()  # which tells the log how many read here
+        try:
+            self._writer.start()  # which tells the log how many read here
+        except BaseException:
+            follower.close()
+            raise
         return follower
 
     def stop(self, id: str) -> bool:

@@ -36,6 +36,7 @@ class Reader:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._feeds: dict[str, Feed] = {}
+        self._waited_for: set[str] = set()
         self._looked_at = 0.0
 
     def counts(self) -> Mapping[str, int]:
@@ -55,7 +56,9 @@ class Reader:
         with self._lock:
             feed.is_local = False
             self._forget(feed)
-            self._start()
+            is_news = self._start()
+        if is_news:
+            self._log.wake()
 
     def enter(self, id: str, last: int) -> Feed:
         """Its feed, for one more who follows it.
@@ -65,8 +68,15 @@ class Reader:
         with self._lock:
             feed = self._feed(id, last)
             feed.followers += 1
-            self._start()
-            return feed
+            try:
+                is_news = self._start()
+            except BaseException:
+                feed.followers -= 1
+                self._forget(feed)
+                raise
+        if is_news:  # outside of the lock: a log may make who asks it wait
+            self._log.wake()
+        return feed
 
     def _feed(self, id: str, last: int) -> Feed:
         feed = self._feeds.get(id)
@@ -84,16 +94,15 @@ class Reader:
         if not feed.followers and not feed.is_local and self._feeds.get(feed.id) is feed:
             del self._feeds[feed.id]
 
-    def _start(self) -> None:
-        if self._remote():
-            if self._thread is None:
-                thread = threading.Thread(
-                    target=self._work, name="flask-stream-reader", daemon=True
-                )
-                thread.start()
-                self._thread = thread
-            else:
-                self._log.wake()
+    def _start(self) -> bool:
+        """See that the thread reads all that it has to; whether it is to be woken for that."""
+        remote = {feed.id for feed in self._remote()}
+        if remote and self._thread is None:
+            thread = threading.Thread(target=self._work, name="flask-stream-reader", daemon=True)
+            thread.start()
+            self._thread = thread
+            return False
+        return not remote <= self._waited_for
 
     def _remote(self) -> list[Feed]:
         return [feed for feed in self._feeds.values() if not feed.is_local and not feed.over]
@@ -102,6 +111,7 @@ class Reader:
         while True:
             with self._lock:
                 feeds = {feed.id: feed for feed in self._remote()}
+                self._waited_for = set(feeds)
                 if not feeds:
                     self._thread = None
                     break

@@ -79,7 +79,7 @@ class Writer:
         """Renew its claim from now on, as long as somebody has it."""
         with self._changed:
             self._leased[leased.claim] = leased
-        self.start()
+            self._changed.notify_all()
 
     def drop(self, leased: Leased) -> None:
         """Renew it no more, and write nothing more of it: it has ended, or is lost."""
@@ -103,8 +103,9 @@ class Writer:
                 self._changed.notify_all()
 
     def start(self) -> None:
-        """There is something to do: see that the thread does it."""
+        """There is something to do: see that the thread does it. It stays for a while."""
         with self._changed:
+            self._needed_until = max(self._needed_until, time.monotonic() + self._expiries)
             if self._thread is None:
                 thread = threading.Thread(
                     target=self._work, name="flask-stream-writer", daemon=True
@@ -112,14 +113,6 @@ class Writer:
                 thread.start()
                 self._thread = thread
             self._changed.notify_all()
-
-    def used(self) -> None:
-        """The log is open here, perhaps: have it closed once nothing has been done for a while."""
-        with self._changed:
-            self._needed_until = max(self._needed_until, time.monotonic() + self._expiries)
-            is_at_work = self._thread is not None
-        if not is_at_work:
-            self.start()
 
     def renew_now(self) -> None:
         """Something is known of a run that its producer here should be told."""
@@ -186,24 +179,29 @@ class Writer:
             if not isinstance(error, LogError | ValueError):
                 logger.exception("Flask-Stream's log failed")
             for each in waiting:
-                self.drop(each.leased)
-                told = LogError(f"The run could not be written: {error}")
-                each.leased.lost(told)
+                self._lose(each.leased, LogError(f"The run could not be written: {error}"))
             return
         for each in waiting:
-            claim = each.leased.claim
-            if each.ends or claim in fenced:
-                self.drop(each.leased)
+            leased, claim = each.leased, each.leased.claim
+            if each.ends:
+                self.drop(leased)
             if claim in fenced:
-                each.leased.lost(Fenced(claim.id))
+                self._lose(leased, Fenced(claim.id))
             else:
-                each.leased.written(each.rows[-1].last, ends=each.ends)
+                leased.written(each.rows[-1].last, ends=each.ends)
+
+    def _lose(self, leased: Leased, error: FlaskStreamError) -> None:
+        self.drop(leased)
+        try:
+            leased.lost(error)
+        except Exception:  # the others are to be told, too
+            logger.exception("Run %s: telling that it is lost failed", leased.claim.id)
 
     def _do_what_is_due(self, now: float) -> None:
         if now >= self._renew_at:
             self._renew_at = now + min(_RENEWALS, self._lease / 4)
-            self._attend(now)
             self._renew()
+            self._attend(now)
         if now >= self._expire_at:
             self._expire_at = now + self._expiries
             self._log.expire(self._ttl)
@@ -226,5 +224,4 @@ class Writer:
             if state is not None:
                 each.told(state)
             elif claim in self._leased:
-                self.drop(each)
-                each.lost(Fenced(claim.id))
+                self._lose(each, Fenced(claim.id))

@@ -45,7 +45,7 @@ class Row:
     """One batch of a run's events.
 
     :ivar last: the number of its last event.
-    :ivar count: how many there are in it.
+    :ivar count: how many numbers it takes: as many as it has events, or more.
     :ivar data: what they are. No log looks into it.
     """
 
@@ -179,6 +179,10 @@ class Log(ABC):
     @abstractmethod
     def renew(self, claims: Sequence[Claim], lease: float) -> Mapping[Claim, State]:
         """Keep what is claimed for some seconds more; those that are fenced are left out."""
+
+    @abstractmethod
+    def try_to_write(self) -> None:
+        """Return once it could be written to. Nothing is."""
 
     @abstractmethod
     def attend(self, reader: str, counts: Mapping[str, int], seconds: float) -> None:

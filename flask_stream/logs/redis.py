@@ -30,6 +30,7 @@ from .redis_scripts import (
 from .redis_server import RedisServer
 
 # Seconds: a blocked read hears of new rows at once, but not of a run that was forgotten.
+_NOTHING = "flask-stream:nothing"  # a key that is never there
 _LOOKS_ANYWAY = 1.0
 _WOKEN = 10_000  # milliseconds: for what nobody has waited for after all
 _AT_ONCE = 100  # runs in one step; while it is taken, Redis does nothing else
@@ -135,6 +136,9 @@ class RedisLog(Log):
                 if found:
                     kept[claim] = _state(*found)
         return kept
+
+    def try_to_write(self) -> None:
+        self._server.run(LASTS, _NOTHING)  # it deletes that key, which no replica can
 
     def attend(self, reader: str, counts: Mapping[str, int], seconds: float) -> None:
         for some in _in_steps([*counts.items()]):

@@ -147,6 +147,9 @@ class SqliteLog(Log):
 
         return self._writer.change(renew)
 
+    def try_to_write(self) -> None:
+        self._writer.change(lambda db: None)
+
     def attend(self, reader: str, counts: Mapping[str, int], seconds: float) -> None:
         def attend(db: sqlite3.Connection) -> None:
             until = time.time() + seconds

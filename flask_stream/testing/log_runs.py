@@ -165,6 +165,12 @@ class RunsContract(LogCase):
         assert known(other, "r").leased
         assert other.take_over("r", LEASE) is None
 
+    def test_it_can_be_written_to(self, log: Log) -> None:
+        log.try_to_write()
+        begun(log, "r")
+        log.try_to_write()
+        assert [state.id for state in log.states()] == ["r"]
+
     def test_one_takes_over_what_nobody_keeps(self, log: Log, other: Log) -> None:
         old = begun(log, "r", lease=0.01)
         log.write([Write(old, rows(1))])

@@ -25,7 +25,9 @@ export async function stop(line) {
     signal: AbortSignal.timeout(POST_MS),
   });
   const response = await fetch(request).catch(() => null);
-  if (!response?.ok) end();
+  if (response?.ok) return;
+  end();
+  if (response) console.warn(`Stop was refused (HTTP ${response.status}): the run goes on without this reader.`);
 }
 
 /**

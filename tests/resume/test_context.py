@@ -8,12 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask, current_app, g, has_request_context, request, session
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    g,
+    has_request_context,
+    request,
+    session,
+    stream_with_context,
+)
 from flask_login import LoginManager, UserMixin, current_user, login_user
 from flask_sqlalchemy import SQLAlchemy
 
 from flask_stream import FlaskStream, advice, after_this_stream
-from tests.resume.conftest import ResumableSite, events_of, eventually, said, some_of
+from tests.provider import Exchange, Provider
+from tests.resume.conftest import DEADLINE, ResumableSite, events_of, eventually, said, some_of
+from tests.servers.talk import HEAD, TAIL, word
 
 
 def test_the_generator_goes_on_with_its_request(site: ResumableSite) -> None:
@@ -77,20 +88,28 @@ def test_the_thread_that_served_the_request_has_nothing_left_of_it(site: Resumab
     assert reader.get("/g").text == "None"
 
 
-def test_a_providers_stream_keeps_nothing_of_its_request(site: ResumableSite) -> None:
+def test_a_providers_stream_keeps_nothing_of_its_request(
+    site: ResumableSite, provider: Provider
+) -> None:
     """None of the app's code goes on, so its database connection is free at once."""
+    may_end = threading.Event()
+
+    def script(exchange: Exchange) -> None:
+        exchange.start()
+        exchange.send(HEAD + word("begins"))
+        may_end.wait(DEADLINE)
+        exchange.send(TAIL)
+        exchange.end()
+
+    provider.run(script)
     torn_down: list[str] = []
     site.app.teardown_request(lambda error: torn_down.append("request"))
-
-    def view() -> Any:
-        return Response()
-
-    class Response:  # of requests, as far as the adapter looks
-        pass
-
-    site.view(lambda: "no stream")
-    site.reader().post("/")
+    site.view(lambda: provider.create("anthropic"))
+    some_of(site.reader().post("/"), 2)
     assert torn_down == ["request"]
+    assert site.finished == []
+    may_end.set()
+    assert site.outcome() == "complete"
 
 
 def test_callbacks_have_an_app_context_of_their_own(site: ResumableSite) -> None:
@@ -263,6 +282,40 @@ def test_a_method_view_goes_on_too(site: ResumableSite) -> None:
     assert torn_down == []
     may_end.set()
     assert said(events_of(reader.get(start.data["url"]))) == "begins ann"
+
+
+def test_a_view_whose_decorator_hides_ours_goes_on_too(site: ResumableSite) -> None:
+    may_end = threading.Event()
+    torn_down: list[str] = []
+    site.app.teardown_request(lambda error: torn_down.append("request"))
+
+    def view() -> Iterator[str]:
+        g.name = "ann"
+        yield "begins "
+        may_end.wait()
+        yield f"{g.name} {torn_down}"
+
+    streaming = site.stream.response(resumable=True)(view)
+    site.app.add_url_rule("/hidden", "hidden", lambda: streaming(), methods=["POST"])
+    reader = site.reader()
+    start = some_of(reader.post("/hidden"), 2)[0]
+    may_end.set()
+    assert said(events_of(reader.get(start.data["url"]))) == "begins ann []"
+
+
+def test_other_routes_of_the_app_stream_with_their_context(site: ResumableSite) -> None:
+    def words() -> Iterator[str]:
+        yield request.args["a"]
+        yield request.args["a"]
+
+    site.view(lambda: iter(["resumable"]))
+    site.app.add_url_rule("/own", "own", lambda: Response(stream_with_context(words())))
+    attached = site.stream.response(words)
+    site.app.add_url_rule("/attached", "attached", attached, methods=["GET"])
+    reader = site.reader()
+    assert reader.get("/own?a=b").text == "bb"
+    assert "b" in reader.get("/attached?a=b").text
+    assert not has_request_context()
 
 
 def test_an_after_request_function_that_fails_ends_the_run(site: ResumableSite) -> None:

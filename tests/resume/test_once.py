@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from flask_stream import StreamFailed, once
+from flask_stream import StreamFailed, once, resumable, watch
+from flask_stream.limits import run_places
 from tests.resume.conftest import DEADLINE, Paced, ResumableSite, events_of, eventually, said
 
 KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
@@ -236,3 +237,43 @@ def test_a_body_of_json_can_be_read_as_ever(site: ResumableSite) -> None:
     for headers in (KEY, {}):
         answer = site.reader().post("/", headers=headers, json={"a": "b"})
         assert said(events_of(answer)) == 'b{"a": "b"}'
+
+
+@pytest.mark.parametrize("headers", [KEY, {}])
+def test_a_file_that_a_generator_has_begun_to_read_goes_on_where_it_was(
+    site: ResumableSite, headers: dict[str, str]
+) -> None:
+    from flask import request
+
+    def form() -> Any:
+        stream = request.files["f"].stream
+        yield stream.read(3).decode()
+        yield stream.read().decode()
+
+    def raw() -> Any:
+        yield request.stream.read(3).decode()
+        yield request.stream.read().decode()
+
+    site.view(lambda: form() if request.files else raw())
+    reader = site.reader()
+    answer = reader.post("/", headers=headers, data={"f": (BytesIO(b"abcdef"), "f.txt")})
+    assert said(events_of(answer)) == "abcdef"
+    answer = site.reader().post("/", headers=headers, data=b"abcdef", content_type="text/plain")
+    assert said(events_of(answer)) == "abcdef"
+
+
+def test_what_is_refused_leaves_no_run_behind(
+    site: ResumableSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(once, "_MOST_RAW", 10)
+    site.view(lambda: iter(WORDS))
+    site.reader().post("/", data=b"x" * 100, content_type="text/plain")
+    site.reader().post("/", headers={"Idempotency-Key": ""})
+    monkeypatch.setattr(resumable, "_first_response", None)  # what fails behind the opening
+    assert site.reader().post("/").status_code == 500
+    assert [result.outcome for result in site.finished] == ["disconnected"]
+    keeper = site.app.extensions["flask_stream"].keeper(site.app)
+    assert keeper.log.states() == []
+    assert keeper._reader._feeds == {}
+    assert run_places().taken == 0
+    assert not any(run.result.id is None or not run.over for run in watch.watcher()._runs)
