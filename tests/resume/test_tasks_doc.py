@@ -147,10 +147,6 @@ def test_its_commands_say_what_it_shows(imported: Callable[[str], Any]) -> None:
 
 @pytest.mark.browser
 @pytest.mark.usefixtures("worker")
-@pytest.mark.skipif(
-    "resume" not in (ROOT / "flask_stream" / "static" / "flask-stream.js").read_text("utf-8"),
-    reason="the client that is built knows no `resume` yet",
-)
 def test_its_page_shows_the_words(
     imported: Callable[[str], Any], page: Page, serve: Callable[[Flask], str]
 ) -> None:
