@@ -27,7 +27,7 @@ export async function stop(line) {
   const response = await fetch(request).catch(() => null);
   if (response?.ok) return;
   end();
-  if (response) console.warn(`Stop was refused (HTTP ${response.status}): the run goes on without this reader.`);
+  if (response) console.warn(`Stop was refused: HTTP ${response.status}`);
 }
 
 /**

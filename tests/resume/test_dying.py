@@ -42,6 +42,9 @@ class Locked(MemoryLog):
     def unlock(self) -> None:
         self._free.set()
 
+    def try_to_write(self) -> None:
+        assert self._free.wait(DEADLINE)
+
     def renew(self, claims: Sequence[Claim], lease: float) -> Mapping[Claim, State]:
         assert self._free.wait(DEADLINE)
         return super().renew(claims, lease)

@@ -71,6 +71,7 @@ def log() -> Held:
 @pytest.fixture
 def writer(log: Held) -> Iterator[Writer]:
     writer = Writer(log, LEASE, 0.01, dict)
+    writer.start()
     yield writer
     for leased in list(writer._leased.values()):
         writer.drop(leased)
