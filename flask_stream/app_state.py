@@ -5,16 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flask import Flask, current_app, request_started
+from flask import Flask, current_app, request, request_started
 
 from . import config
 from .detached.keeper import Keeper
 from .errors import FlaskStreamError
 from .follow import Readers
 from .logs import open_log
+from .logs.memory import MemoryLog
 from .owners import check_secret
 from .process import of_this_process
 from .route import wrong_order
+from .told import logger
 
 if TYPE_CHECKING:
     from .extension import FlaskStream
@@ -59,8 +61,14 @@ class AppState:
 def _keeper(app: Flask) -> Keeper:
     """:raises ConfigurationError: a value that was set since `init_app` cannot be used."""
     config.check(app.config)  # in a task or a command, there was no first request
+    log = open_log(app.config["STREAM_LOG_URL"], Path(app.instance_path))
+    if isinstance(log, MemoryLog) and request and request.environ.get("wsgi.multiprocess"):
+        logger.warning(
+            'STREAM_LOG_URL is "memory:", and this server has several workers: none of them knows '
+            "the runs of another one, so that a reader who goes on elsewhere gets 404."
+        )
     return Keeper(
-        open_log(app.config["STREAM_LOG_URL"], Path(app.instance_path)),
+        log,
         lease=app.config["STREAM_LEASE_SECONDS"],
         ttl=app.config["STREAM_TTL"],
         most=_MOST_OF_OWNER,

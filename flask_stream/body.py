@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as WSGIResponse
 
 from . import advice
 from .delivery import Delivery
+from .server import Connection
 from .told import logger
 
 
@@ -105,6 +106,17 @@ class Body:
     def close(self) -> None:
         self._body.close()  # type: ignore[attr-defined]
 
+    def _lend(self, connection: Connection, write: Any) -> None:
+        def send(data: bytes) -> None:
+            connection.given += len(data)
+            write(data)
+
+        connection.write, connection.beat = send, lambda: send(self._comment)
+        # gunicorn's own response, in 23 to 27, counts what it sends.
+        response = getattr(write, "__self__", None)
+        if type(getattr(response, "sent", None)) is int:
+            connection.sent = lambda: int(response.sent)  # type: ignore[union-attr]
+
     def taking_write(self, start_response: Any) -> Any:
         """`start_response`, whose `write` (PEP 3333) the watcher may then use."""
         if self._warns_of_session:
@@ -121,7 +133,7 @@ class Body:
             if encoding != "identity":
                 advice.of_encoding(encoding)
             elif self._comment and callable(write) and connection.socket is not None:
-                connection.write, connection.beat = write, lambda: write(self._comment)
+                self._lend(connection, write)
             return write
 
         return start

@@ -41,6 +41,12 @@ def keep_from_caches_unless_told(response: Response) -> None:
     _keep_apart(response)
 
 
+def keep_page(response: Response) -> Response:
+    """A page that says which run goes on: what it says is soon not so any more."""
+    response.headers.setdefault("Cache-Control", COMPLETE_HEADERS["Cache-Control"])
+    return response
+
+
 def keep_refusals_from_caches(response: Response, *, is_refused: bool) -> None:
     """Of a streaming route's responses, keep those from caches that are no answer.
 

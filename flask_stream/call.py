@@ -17,6 +17,7 @@ from .server import Environ
 if TYPE_CHECKING:
     from flask import Flask, Request
 
+    from .beginning import Beginning
     from .carried import Carried
     from .delivery import Delivery
     from .route import NoJs, Route
@@ -38,6 +39,8 @@ class RequestState:
     :ivar response: the streamed response, weakly, until it is sent.
     :ivar outer: the context variables from before the request, where `carried.carrying` keeps them.
     :ivar carried: the request's context, where a producer goes on with it.
+    :ivar beginning: the run that a resumable view is about to begin; of those that call each other,
+        the first one's.
     :ivar is_followed: its answer is a follower's, who needs no context.
     """
 
@@ -50,6 +53,7 @@ class RequestState:
     response: Callable[[], Any] | None = None
     outer: Context | None = None
     carried: Carried | None = None
+    beginning: Beginning | None = None
     is_followed: bool = False
 
 

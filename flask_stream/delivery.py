@@ -83,7 +83,7 @@ class Delivery:
         # Looked up now: gevent may have put its own in its place since this was imported.
         self.lock = threading.Lock()
         self._format: Streamed
-        self.has_begun = False
+        self.has_begun = self._has_start = False
         # When they last did, on the monotonic clock; None while a write is under way.
         self._sent_at: float | None = time.monotonic()
         self._beaten_at = 0.0
@@ -100,18 +100,19 @@ class Delivery:
         :raises Unterminated: the run failed, and the format has no word for that.
         """
         batches = self.answer.batches()
-        has_lock = has_start = False
+        has_lock = False
         try:
             self._format = format
             yield b""
             batch = next(batches, None)
             while batch is not None:
                 error: Exception | None = None
-                if not has_start:
+                if not self._has_start:
                     batch = self._with_heartbeat(batch)
                 try:
                     data = format.encode(batch)
-                    has_start = has_start or bool(batch)  # it is in the first with anything in it
+                    # It is in the first with anything in it.
+                    self._has_start = self._has_start or bool(batch)
                 except Exception as told:
                     # Of an app's own event, changed since it was made; or Unterminated, which cuts
                     # the body, and not before there is one: a client is told the status at least.
@@ -120,6 +121,7 @@ class Delivery:
                     has_lock = True
                     self.lock.acquire()
                     self._sent_at = None
+                    self.connection.given += len(data)
                     yield data
                     self._sent_at = time.monotonic()
                     if not self.has_begun:
@@ -193,10 +195,10 @@ class Delivery:
         """
         write = self.connection.write
         # Never waiting for it: who has it may wait for who calls this.
-        if write is None or not self.lock.acquire(blocking=False):
+        if write is None or not self._has_start or not self.lock.acquire(blocking=False):
             return False
         try:
-            if not self.connection.can_take():
+            if not (self.connection.is_even and self.connection.can_take()):
                 return False
             data = self._format.encode(batch())
             self._sent_at = None

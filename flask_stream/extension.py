@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from weakref import WeakSet
 
-from flask import Flask, got_request_exception, request_started
+from flask import (
+    Flask,
+    after_this_request,
+    got_request_exception,
+    has_request_context,
+    request_started,
+)
 from flask.typing import ResponseReturnValue
 
 from . import config, web
 from .app_state import AppState, readers
+from .caches import keep_page
 from .carried import carrying
 from .dispatch import MARK, after_each_request, answered, followed, followed_by_key
-from .errors import FlaskStreamError
+from .errors import FlaskStreamError, SourceError
 from .follow import LiveRun
 from .owners import Owner
 from .publishing import publish
@@ -217,10 +225,17 @@ class FlaskStream:
         """Say whose a request's run is: only its owner can follow it, and stop it.
 
         ``@stream.owner`` above a function that takes nothing, and returns what names the reader
-        (the user's id), or None: then the run belongs to the session, as it does without this.
+        (the user's id: a str, an int or a UUID), or None: then the run is the session's, as it is
+        without this.
 
         :raises FlaskStreamError: there is one already.
+        :raises SourceError: it is no function, or ``async def``.
         """
+        if not callable(callback) or inspect.iscoroutinefunction(callback):
+            raise SourceError(
+                f"@stream.owner was given {callback!r}, but it must be a plain function (no async "
+                "def) that returns the reader's id, or None."
+            )
         if self._owner is not None:
             raise FlaskStreamError(
                 f"@stream.owner is on {self._owner!r} already. One function says whose runs are."
@@ -270,8 +285,12 @@ class FlaskStream:
     def active(self, key: str) -> LiveRun | None:
         """The reader's newest run with this key, while it is being written; else None.
 
+        The page that asks for it is ``no-store``, unless it says otherwise itself.
+
         :param key: as `key` of :meth:`response` or :meth:`publish` has it.
         """
+        if has_request_context():  # Back is to show what goes on by then, and no page from before
+            after_this_request(keep_page)
         return readers().live(key)
 
     def publish(

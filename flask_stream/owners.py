@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from flask import session
 
@@ -54,10 +55,19 @@ def give_key(owner: Owner | None) -> None:
 
 
 def known_owner(owner: Owner | None) -> str | None:
-    """Who asks; None where that is nobody who has begun a run."""
+    """Who asks; None where that is nobody who has begun a run.
+
+    :raises TypeError: the app's callback returns what may be another reader's, too.
+    """
     told = owner() if owner is not None else None
-    if told is not None and told != "":
-        return str(told)
+    if told:
+        if isinstance(told, str | int | UUID) and not isinstance(told, bool):
+            return str(told)
+        raise TypeError(
+            f"@stream.owner returned something of type {type(told).__name__}, but it must return "
+            "what names the reader for good, such as current_user.get_id(): a str, an int or a UUID. "
+            "Where it returns None, the run is its session's."
+        )
     key = session.get(_KEY)
     return _of_session(key) if isinstance(key, str) else None
 

@@ -31,6 +31,10 @@ def publish(source: Any, *, owner: str, key: str | None, on_finish: Callback | N
             f"owner is {owner!r}, but it must be what @stream.owner says of the reader, or what "
             "stream.current_owner() said in the request that asked for this: a string."
         )
+    if key is not None and not (isinstance(key, str) and key):
+        raise ValueError(f"key is {key!r}, but it must be a string, or None.")
+    if on_finish is not None and not callable(on_finish):
+        raise ValueError(f"on_finish is {on_finish!r}, but it must be a function of the Result.")
     batches = _Later(batches_of_source(source))
     app, config = current_app._get_current_object(), current_app.config  # type: ignore[attr-defined]
     with Beginning(readers().keeper, owner, linger=None, key=key) as beginning:

@@ -39,9 +39,9 @@ def resumable(
     :param arguments: the same, by name.
     :raises Exception: as of a view whose run ends with its request; and what the log raises.
     """
-    owner = readers.owner()
-    # One that another resumable view has called is inside of the request that is answered once.
-    once = once_of(call.request) if call.is_outermost else None
+    if call.state.beginning is not None:  # another resumable view calls this one: it is its run
+        return _begun(view, call.state.beginning, readers, call, route, format, began)
+    owner, once = readers.owner(), once_of(call.request)
     keep_body(call.request)
     linger, key = route.linger_of(call.app.config), route.key_of(arguments)
     with Beginning(readers.keeper, owner, linger=linger, key=key, once=once) as beginning:
@@ -51,19 +51,37 @@ def resumable(
             if response is not None:
                 return response
         beginning.place = take_run(call.app.config["STREAM_MAX_RUNS"])
-        timing = route.timing(call.app.config)
-        outer = call.state.outer or Context()
-        calling = _in_fresh_context(call, outer)
-        with prepared_run(call, timing, began, id=beginning.id, calling=calling) as run:
-            beginning.run = run
-            value = view()
-            batches = batches_of(value)
-            if batches is None:
+        call.state.beginning = beginning
+        try:
+            return _begun(view, beginning, readers, call, route, format, began)
+        finally:
+            call.state.beginning = None
+
+
+def _begun(
+    view: Callable[[], Any],
+    beginning: Beginning,
+    readers: Readers,
+    call: Call,
+    route: Route,
+    format: AnyFormat,
+    began: float,
+) -> Any:
+    timing = route.timing(call.app.config)
+    outer = call.state.outer or Context()
+    calling = _in_fresh_context(call, outer)
+    with prepared_run(call, timing, began, id=beginning.id, calling=calling) as run:
+        beginning.run = run
+        value = view()
+        batches = batches_of(value)
+        if batches is None:
+            if beginning.run is run:  # and not that of a view which this one has called
                 beginning.give_up()
-                return passed_on(value, call, run)
-            run.open(batches)
-            beginning.is_to_start(*_context_of(batches, call, outer))
-            return _first_response(beginning, run, readers, call, format, timing.idle)
+            return passed_on(value, call, run)
+        beginning.run = run
+        run.open(batches)
+        beginning.is_to_start(*_context_of(batches, call, outer))
+        return _first_response(beginning, run, readers, call, format, timing.idle)
 
 
 def _context_of(

@@ -98,7 +98,15 @@ class Route(NamedTuple):
         """
         if self.key is None:
             return None
-        return self.key(**arguments) if callable(self.key) else self.key.format(**arguments)
+        if callable(self.key):
+            return self.key(**arguments)
+        try:
+            return self.key.format(**arguments)
+        except (KeyError, IndexError) as error:
+            raise FlaskStreamError(
+                f"key={self.key!r} names {error}, but the arguments of its route are: "
+                f"{', '.join(arguments) or 'none'}."
+            ) from error
 
 
 def _check_seconds(name: str, value: object) -> None:

@@ -40,6 +40,8 @@ class Connection:
     :ivar notices_fin: whether a FIN may tell that the client has left; else only a RST does.
     :ivar write: sends bytes to the client (PEP 3333); None where that is not possible. Only for who
         holds the delivery's lock.
+    :ivar given: how many bytes of the body its response has given to the server.
+    :ivar sent: how many the server has sent; None where it does not tell.
     :ivar beat: sends a comment to the client; None where that is not possible, or where the
         format has none. Only for who holds the delivery's lock.
     """
@@ -49,6 +51,8 @@ class Connection:
         self.is_http2 = environ.get("SERVER_PROTOCOL", "").startswith("HTTP/2")
         self.socket: Any = sock if hasattr(select, "poll") and not self.is_http2 else None
         self.write: Callable[[bytes], object] | None = None
+        self.given = 0
+        self.sent: Callable[[], int] | None = None
         self.beat: Callable[[], object] | None = None
         self.notices_fin = True
         self._user_timeout: int | None = None
@@ -65,6 +69,14 @@ class Connection:
             return int(self.socket.fileno()) if self.socket is not None else -1
         except OSError:
             return -1
+
+    @property
+    def is_even(self) -> bool:
+        """Whether nobody on the way to the server keeps anything of what it was given.
+
+        A middleware may hold a piece back, and what is written now would overtake it.
+        """
+        return self.sent is not None and self.sent() == self.given
 
     def can_take(self) -> bool:
         """Whether some bytes can be written without waiting."""
@@ -101,7 +113,7 @@ class Connection:
 
     def release(self) -> None:
         """Undo `limit`, and forget who writes: the connection may live on for other requests."""
-        self.write = self.beat = None
+        self.write = self.beat = self.sent = None
         if self._user_timeout is not None:
             with suppress(OSError):
                 self.socket.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, self._user_timeout)

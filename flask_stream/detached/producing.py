@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..batches import Batch
 from ..errors import SAFE_MESSAGES, FlaskStreamError, RunError
@@ -120,6 +121,9 @@ class Producer:
         if is_end:  # in the log before anybody sees it
             if self._lost is None:
                 self._is_settled.wait()
+            if self._lost is not None:  # so that nobody takes for saved what is not
+                end = Failed("internal", SAFE_MESSAGES["internal"], retryable=True)
+                piece = replace(piece, events=(*batch[:-1], end))
             if not isinstance(self._lost, Fenced):  # whoever has taken it over ends it
                 self.feed.add(piece, over=True)
         return None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask, render_template_string, request
 
-from flask_stream import FlaskStream, FlaskStreamError, StreamFailed
+from flask_stream import FlaskStream, FlaskStreamError, SourceError, StreamFailed
 from tests.resume.conftest import (
     DEADLINE,
     Paced,
@@ -217,3 +218,79 @@ def test_an_app_without_resumable_routes_gives_no_keys() -> None:
     FlaskStream(app)
     app.add_url_rule("/", "page", lambda: render_template_string("{{ stream_script() }}"))
     assert "Set-Cookie" not in app.test_client().get("/").headers
+
+
+class Anybody:
+    def __str__(self) -> str:
+        return "User object"
+
+
+@pytest.mark.parametrize("told", [Anybody(), True, ["ann"], 1.5])
+def test_what_may_be_another_readers_too_is_no_owner(site: ResumableSite, told: Any) -> None:
+    site.app.testing = True
+    site.stream.owner(lambda: told)
+    site.view(lambda: iter(WORDS))
+    with pytest.raises(TypeError, match=r"a str, an int or a UUID"):
+        site.reader().post("/")
+
+
+@pytest.mark.parametrize("told", [None, "", False, 0])
+def test_nobody_in_particular_is_a_session(site: ResumableSite, told: Any) -> None:
+    site.stream.owner(lambda: told)
+    site.view(lambda: iter(WORDS))
+    url = events_of(site.reader().post("/"))[0].data["url"]
+    assert site.reader().get(url).status_code == 404
+
+
+@pytest.mark.parametrize("told", ["ann", 7, UUID(int=1)])
+def test_a_readers_id_may_be_of_several_types(site: ResumableSite, told: Any) -> None:
+    site.stream.owner(lambda: told)
+    site.view(lambda: iter(WORDS))
+    url = events_of(site.reader().post("/"))[0].data["url"]
+    assert said(events_of(site.reader().get(url))) == "".join(WORDS)
+
+
+def test_an_owner_function_that_is_none_is_told_where_it_is_written(site: ResumableSite) -> None:
+    async def owner() -> str:
+        return "ann"
+
+    for wrong in (owner, "ann"):
+        with pytest.raises(SourceError, match=r"plain function"):
+            site.stream.owner(wrong)  # type: ignore[type-var]
+
+
+def test_a_key_that_names_no_argument_says_what_there_is(site: ResumableSite) -> None:
+    site.app.testing = True
+    streaming = site.stream.response(resumable=True, key="chat:{idd}")(lambda id: iter(WORDS))
+    site.app.add_url_rule("/chat/<int:id>", "chat", streaming, methods=["POST"])
+    with pytest.raises(FlaskStreamError, match=r"names 'idd', but .* are: id\."):
+        site.reader().post("/chat/42")
+
+
+def test_a_page_that_says_which_run_goes_on_is_kept_by_no_browser(site: ResumableSite) -> None:
+    site.app.add_url_rule("/page", "page", lambda: str(site.stream.active("key")))
+    assert site.reader().get("/page").headers["Cache-Control"] == "no-store"
+
+
+def test_a_view_that_calls_a_resumable_one_is_answered_once_too(site: ResumableSite) -> None:
+    asked: list[str] = []
+
+    def inner(id: int) -> Any:
+        asked.append("inner")
+        return iter(WORDS)
+
+    streaming = site.stream.response(resumable=True, key="chat:{id}")(inner)
+    outer = site.stream.response(resumable=True)(lambda: streaming(42))
+    attached = site.stream.response(lambda: streaming(42))
+    for name, view in (("outer", outer), ("attached", attached)):
+        site.app.add_url_rule(f"/{name}", name, view, methods=["POST"])
+        reader = site.reader()
+        answers = [
+            events_of(reader.post(f"/{name}", headers={"Idempotency-Key": "k"})) for _ in range(2)
+        ]
+        assert [said(answer) for answer in answers] == ["".join(WORDS)] * 2
+        assert answers[0][0].run == answers[1][0].run
+        assert asked == ["inner"]
+        asked.clear()
+    keeper = site.app.extensions["flask_stream"].keeper(site.app)
+    assert keeper.log.states() == []
