@@ -65,7 +65,7 @@ def known_owner(owner: Owner | None) -> str | None:
             return str(told)
         raise TypeError(
             f"@stream.owner returned something of type {type(told).__name__}, but it must return "
-            "what names the reader for good, such as current_user.get_id(): a str, an int or a UUID. "
+            "what names the reader for good (current_user.get_id()): a str, an int or a UUID. "
             "Where it returns None, the run is its session's."
         )
     key = session.get(_KEY)

@@ -282,8 +282,10 @@ def test_a_view_that_calls_a_resumable_one_is_answered_once_too(site: ResumableS
     streaming = site.stream.response(resumable=True, key="chat:{id}")(inner)
     outer = site.stream.response(resumable=True)(lambda: streaming(42))
     attached = site.stream.response(lambda: streaming(42))
-    for name, view in (("outer", outer), ("attached", attached)):
+    views = {"outer": outer, "attached": attached}
+    for name, view in views.items():
         site.app.add_url_rule(f"/{name}", name, view, methods=["POST"])
+    for name in views:
         reader = site.reader()
         answers = [
             events_of(reader.post(f"/{name}", headers={"Idempotency-Key": "k"})) for _ in range(2)
