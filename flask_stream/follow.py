@@ -187,6 +187,8 @@ class Readers:
         """The response for a request that was sent twice; None where its run came to nothing.
 
         That is not known before its view has returned.
+
+        :raises RunError: nobody waits for that here any more: 503, and another worker may be asked.
         """
         try:
             state = self.keeper.state(id)
@@ -197,8 +199,9 @@ class Readers:
         follower, delivery = self._read(state, 0, call, format)
         if not follower.has_begun():
             delivery.close()
-            if follower.ending is not None:
-                raise ClientDisconnected
+            if follower.ending is not None:  # this worker stops; or the client has left
+                told = SAFE_MESSAGES["shutdown"]
+                raise RunError(told, error_code="shutdown", retryable=True)
             return None
         return self._response(follower, delivery, call, format)
 

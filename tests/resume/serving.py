@@ -184,6 +184,8 @@ class Reader:
                 return  # before the first byte
             response = connection.getresponse()
             self.workers.add(response.headers["Worker"])
+            if response.status == 503 and b'"shutdown"' in response.read():
+                return  # it was sent twice, and this worker stops before there is an answer
             assert response.status == 200, (response.status, response.read(), server.log)
             self._take(response, most)
         finally:

@@ -72,6 +72,14 @@ def ask(prompt: str) -> Any:
     )
 
 
+@app.route("/large/<int:count>", methods=METHODS)
+@stream.response(resumable=True)
+def large(count: int) -> Iterator[str]:
+    """So many words of 100 KB."""
+    for number in range(count):
+        yield f"{number:<100000}"
+
+
 @app.route("/refuse", methods=METHODS)
 @stream.response(resumable=True)
 def refuse() -> Any:
