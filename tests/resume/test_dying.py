@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from flask_stream import watch
 from flask_stream.detached import dying
 from flask_stream.detached.dying import Deaths
 from flask_stream.detached.keeper import Keeper
@@ -16,6 +17,7 @@ from flask_stream.detached.stored import to_bytes
 from flask_stream.events import Start, Text
 from flask_stream.logs.log import Claim, LogError, Row, State, Write
 from flask_stream.logs.memory import MemoryLog
+from flask_stream.run import ClientLeft
 from flask_stream.testing.log_case import LEASE, begun, known
 from tests.resume.conftest import (
     DEADLINE,
@@ -199,6 +201,32 @@ def test_a_refusal_is_told_though_its_run_cannot_be_forgotten() -> None:
     site = ResumableSite(Stuck())  # type: ignore[arg-type]
     site.view(view)
     assert site.reader().post("/").status_code == 403
+
+
+def test_who_waits_for_another_ones_answer_as_the_worker_stops_is_told_so() -> None:
+    """The same request, sent twice, to a worker that has not begun to answer the first."""
+    words = Paced("Some ", "words.")
+    site = ResumableSite("memory:")
+    site.view(words)
+    site.stream.owner(lambda: "ann")
+    answers: list[Any] = []
+
+    def ask() -> None:
+        response = site.reader().post("/", headers={"Idempotency-Key": "k"})
+        answers.append((response.status_code, response.get_data(as_text=True)))
+
+    first, second = (threading.Thread(target=ask) for _ in range(2))
+    first.start()
+    eventually(lambda: site.asked)
+    second.start()
+    [delivery] = eventually(lambda: list(watch.watcher()._deliveries))
+    delivery.answer.end(ClientLeft())  # as the watcher does
+    second.join(DEADLINE)
+    [(status, body)] = answers
+    assert (status, '"shutdown"' in body) == (503, True)
+    words.let(2)
+    first.join(DEADLINE)
+    assert answers[1][0] == 200
 
 
 def test_behind_the_last_number_is_nothing() -> None:

@@ -33,9 +33,9 @@ def all_are_whole(server: Server, readers: dict[str, Reader], count: int) -> Non
     assert sorted(prompt for prompt, _ in server.asked()) == sorted(readers)
 
 
-@pytest.mark.parametrize("worker", ["gthread", "gevent"])
-def test_a_reload_under_readers_loses_nothing(tmp_path: Path, worker: str) -> None:
-    with serving(tmp_path / "site", url_in(tmp_path), worker=worker, workers=2) as server:
+def test_a_reload_under_readers_loses_nothing(tmp_path: Path) -> None:
+    arguments = ["--preload"]
+    with serving(tmp_path / "site", url_in(tmp_path), workers=2, arguments=arguments) as server:
         before = set(server.workers)
         readers = {f"p{n}": Reader(server, f"/say/p{n}/60/10", n) for n in range(RUNS // 2)}
         reading = threading.Thread(
@@ -50,12 +50,9 @@ def test_a_reload_under_readers_loses_nothing(tmp_path: Path, worker: str) -> No
         eventually(lambda: not before & set(server.workers))
 
 
-@pytest.mark.parametrize("worker", ["gthread", "gevent"])
-def test_workers_that_are_replaced_all_the_time_lose_nothing(tmp_path: Path, worker: str) -> None:
-    arguments = ["--max-requests=15", "--preload"]
-    with serving(
-        tmp_path / "site", url_in(tmp_path), worker=worker, workers=2, arguments=arguments
-    ) as server:
+def test_workers_that_are_replaced_all_the_time_lose_nothing(tmp_path: Path) -> None:
+    arguments = ["--max-requests=25"]
+    with serving(tmp_path / "site", url_in(tmp_path), workers=2, arguments=arguments) as server:
         readers = {f"p{n}": Reader(server, f"/say/p{n}/40/5", n) for n in range(RUNS)}
         all_at_once([partial(reader.read, 4) for reader in readers.values()], 10)
         all_are_whole(server, readers, 40)
