@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flask_stream import sse
 from flask_stream.detached import writing
 from flask_stream.detached.writing import Writer
 from flask_stream.errors import FlaskStreamError
 from flask_stream.logs.log import Claim, LogError, State, Write
 from flask_stream.logs.memory import MemoryLog
 from flask_stream.testing.log_case import LEASE, begun, known, rows
-from tests.resume.conftest import DEADLINE, ResumableSite, events_of, eventually
+from tests.resume.conftest import (
+    DEADLINE,
+    ResumableSite,
+    events_of,
+    eventually,
+    numbered,
+    said,
+)
 
 
 class Held(MemoryLog):
@@ -118,6 +127,18 @@ def test_what_comes_while_a_write_fails_is_not_written_behind_a_gap(
     assert "It is full." in str(lost.error)
     assert known(log, "lost").last == 0
     assert "Traceback" not in caplog.text
+
+
+def test_what_is_in_the_log_is_not_kept_for_who_takes_nothing(tmp_path: Path) -> None:
+    site = ResumableSite(f"sqlite:///{tmp_path / 'runs.sqlite3'}")
+    words = ["x" * 100_000 for _ in range(30)]
+    site.view(lambda: iter(words))
+    body = sse.decode(site.reader().post("/").response)
+    run = numbered(next(body)).run
+    assert site.outcome() == "complete"
+    feed = site.app.extensions["flask_stream"].keeper(site.app)._reader._feeds[run]
+    eventually(lambda: feed._size < 300_000)
+    assert said([numbered(event) for event in body]) == "".join(words)
 
 
 def test_a_run_is_forgotten_however_long_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
