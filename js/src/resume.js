@@ -29,11 +29,25 @@ export async function connect(request, signal, line) {
   if (element?.hasAttribute("resume")) remember(element, line);
   if (typeof resume === "string") {
     line.url = resume;
+    if (line.request.url === addressOf(line).href) onlyShow(line);
     return goOn(line, null);
   }
   if (transport === "eventsource") return overEventSource(request, signal, line);
   const error = await lossOf(() => line.connect(request, signal, line));
   return goOn(line, error);
+}
+
+/**
+ * Where a run was all that was wanted, there is nothing that could be asked again once it has failed.
+ *
+ * @param {Line} line
+ */
+function onlyShow(line) {
+  const { onEvent } = line;
+  line.onEvent = (event) => {
+    const isEnd = event.type === "failed" && event.data.startsWith("{");
+    onEvent(isEnd ? { ...event, data: JSON.stringify({ ...JSON.parse(event.data), retryable: false }) } : event);
+  };
 }
 
 /**

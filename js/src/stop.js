@@ -1,6 +1,6 @@
 /** Stops a run that the server keeps, for all who read it. */
 
-import { addressOf, endStopped } from "./kept.js";
+import { addressOf, endStopped, isOver } from "./kept.js";
 import { prepare } from "./request.js";
 
 /** So long its end, with its last words, is waited for; and so long the server may take to hear of it. */
@@ -26,8 +26,12 @@ export async function stop(line) {
   });
   const response = await fetch(request).catch(() => null);
   if (response?.ok) return;
-  end();
-  if (response) console.warn(`Stop was refused: HTTP ${response.status}`);
+  if (!response) return end();
+  // It goes on, so it is not shown as stopped; and Stop may be pressed again.
+  clearTimeout(late);
+  line.isStopping = false;
+  if (!isOver(line)) line.enter(line.state);
+  console.warn(`Stop was refused: HTTP ${response.status}`);
 }
 
 /**

@@ -43,11 +43,18 @@ describe("to stop a run that the server keeps", () => {
   });
 
   for (const status of [404, 403, 500]) {
-    test(`counts here though the server answers with ${status}`, async (t) => {
+    test(`is not shown where the server refuses it with ${status}, and may be tried again`, async (t) => {
+      const told = new Promise((resolve) => t.mock.method(console, "warn", resolve));
       const { run } = await stoppable(t, { status, ends: false });
       run.stop();
+      assert.match(await told, new RegExp(`Stop was refused: HTTP ${status}`));
+      assert.deepEqual([run.state, run.text, run.url], ["streaming", "Hello ", PATH]);
+      const toldAgain = new Promise((resolve) => t.mock.method(console, "warn", resolve));
+      run.stop();
+      await toldAgain;
+      run.leave();
       assert.equal(await run.done, undefined);
-      assert.deepEqual([run.state, run.text, run.url], ["stopped", "Hello ", ""]);
+      assert.equal(run.state, "stopped");
     });
   }
 
