@@ -37,11 +37,12 @@ CANNED_SUGGESTIONS = [
 @bp.get("/")
 def page() -> str:
     provider = get_provider()
+    run = stream.active(conversation.current())  # first: what ends meanwhile is among the turns
     return render_template(
         "chat.html",
         provider=provider,
         turns=conversation.turns(),
-        run=stream.active(conversation.current()),
+        run=run,
         suggestions=SUGGESTIONS + (CANNED_SUGGESTIONS if provider.canned else []),
     )
 

@@ -82,7 +82,7 @@ def namespace(provider: Provider, tmp_path: Path) -> dict[str, Any]:
 
 def test_all_snippets_are_tried() -> None:
     assert set(re.findall(r"^```(\w+)$", DOC, re.MULTILINE)) == {"python", "html"}
-    assert (len(snippets("python")), len(snippets("html"))) == (6, 2)
+    assert (len(snippets("python")), len(snippets("html"))) == (6, 3)
 
 
 @pytest.mark.parametrize("path", ["/chat", "/chats/42", "/save"])
