@@ -29,7 +29,7 @@ class Keeper:
         self._most = most
         self._reader = Reader(log, lease)
         self._writer = Writer(log, lease, ttl, self._reader.counts)
-        self._reader.at_rest = self._writer.start
+        self._reader.at_rest = self._writer.close_when_idle
 
     def begin(
         self,
@@ -49,24 +49,32 @@ class Keeper:
         claim = self.log.create(id, owner, self._lease, key=key, once=once, most=self._most)
         if isinstance(claim, str):
             return claim
-        return Producer(claim, self._writer, self._reader, linger)
+        try:
+            return Producer(claim, self._writer, self._reader, linger)
+        except BaseException:  # no thread can begin
+            self.log.forget(claim)
+            raise
 
     def state(self, id: str) -> State | None:
         """What is known of a run.
 
         :raises LogError: the log cannot be used.
         """
-        self._writer.start()  # which closes the log once nothing has been done for a while
-        return self.log.state(id)
+        try:
+            return self.log.state(id)
+        finally:
+            self._writer.close_when_idle()
 
     def newest(self, owner: str, key: str) -> State | None:
         """The run that was begun last with this key of the app's.
 
         :raises LogError: the log cannot be used.
         """
-        self._writer.start()
-        id = self.log.newest(owner, key)
-        return self.log.state(id) if id is not None else None
+        try:
+            id = self.log.newest(owner, key)
+            return self.log.state(id) if id is not None else None
+        finally:
+            self._writer.close_when_idle()
 
     def give_up(self, producer: Producer) -> None:
         """It has come to nothing that is a run."""

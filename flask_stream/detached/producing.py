@@ -54,7 +54,12 @@ class Producer:
         self._lost: FlaskStreamError | None = None
         # Looked up now: gevent may have put its own in its place since this was imported.
         self._is_settled = threading.Event()  # its end is in the log, or will never be
-        writer.keep(self)
+        try:
+            writer.keep(self)
+        except BaseException:
+            self.feed.lose()
+            reader.elsewhere(self.feed)
+            raise
 
     def start(self, run: Run, within: Callable[[Callable[[], None]], None]) -> None:
         """Produce a run that has opened, in a thread of its own.

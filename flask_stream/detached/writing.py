@@ -10,6 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Protocol
 from weakref import WeakValueDictionary
 
@@ -79,7 +80,7 @@ class Writer:
         """Renew its claim from now on, as long as somebody has it."""
         with self._changed:
             self._leased[leased.claim] = leased
-            self._changed.notify_all()
+        self.start()
 
     def drop(self, leased: Leased) -> None:
         """Renew it no more, and write nothing more of it: it has ended, or is lost."""
@@ -113,6 +114,11 @@ class Writer:
                 thread.start()
                 self._thread = thread
             self._changed.notify_all()
+
+    def close_when_idle(self) -> None:
+        """Somebody else has used the log, which is to be closed once nothing is done with it."""
+        with suppress(RuntimeError):  # no thread can begin: then it stays open
+            self.start()
 
     def renew_now(self) -> None:
         """Something is known of a run that its producer here should be told."""
