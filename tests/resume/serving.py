@@ -146,6 +146,7 @@ class Reader:
         self.servers = [server] if isinstance(server, Server) else list(server)
         self.events: list[Numbered] = []
         self.workers: set[str] = set()
+        self.prompt = path.split("/")[2]
         self._path = path
         self._random = random.Random(seed)
         self._key = f"key-{seed}-{path}"

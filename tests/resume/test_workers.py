@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.resume.conftest import eventually, said
-from tests.resume.serving import Reader, Server, all_at_once, serving, worker_of
+from tests.resume.serving import Reader, Server, all_at_once, serving
 from tests.resume.words import words_of
 
 pytestmark = pytest.mark.slow
@@ -61,26 +61,34 @@ def test_a_post_that_is_sent_twice_is_one_run(server: Server) -> None:
     assert len(server.asked()) == TWICE
 
 
-def test_a_worker_that_is_killed_is_told_once_to_all(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'runs.sqlite3'}"
-    with serving(tmp_path / "site", url, STREAM_LEASE_SECONDS=3) as server:
-        readers = [Reader(server, "/say/long/2000/5", 0) for _ in range(6)]
-        # They have one key, so they read one run, and some of them at other workers.
-        threads = [threading.Thread(target=reader.read, args=(0,)) for reader in readers]
+def test_workers_that_are_killed_with_100_runs_are_told_once_to_all(tmp_path: Path) -> None:
+    url, lease = f"sqlite:///{tmp_path / 'runs.sqlite3'}", 5
+    settings = {"arguments": ["--threads=256"], "STREAM_LEASE_SECONDS": lease}
+    with serving(tmp_path / "site", url, **settings) as server:  # type: ignore[arg-type]
+        # Two of each have one key, so they read one run, and many of them at other workers.
+        pairs = [[Reader(server, f"/say/k{n}/2000/200", n) for _ in range(2)] for n in range(100)]
+        threads = [
+            threading.Thread(target=reader.read, args=(0,)) for pair in pairs for reader in pair
+        ]
         for thread in threads:
             thread.start()
-        eventually(lambda: all(len(reader.events) > 5 for reader in readers))
-        os.kill(worker_of(server, "long"), signal.SIGKILL)
+        eventually(lambda: all(len(reader.events) > 3 for pair in pairs for reader in pair))
+        killed = server.workers
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
         killed_at = time.monotonic()
         for thread in threads:
             thread.join(60)
         took = time.monotonic() - killed_at
-    assert len({reader.events[-1].number for reader in readers}) == 1
-    assert {reader.events[-1].kind for reader in readers} == {"failed"}
-    assert {reader.events[-1].data["code"] for reader in readers} == {"interrupted"}
-    assert took < 3 * 10
-    whole = "".join(words_of("long", 2000))
-    assert all(whole.startswith(said(reader.events)) for reader in readers)
+    assert {pid for _, pid in server.asked()} <= set(killed)
+    assert len(server.asked()) == 100
+    for pair in pairs:
+        ends = {(end.kind, end.data["code"], end.number) for *_, end in (r.events for r in pair)}
+        assert len(ends) == 1
+        assert {end[:2] for end in ends} == {("failed", "interrupted")}
+        whole = "".join(words_of(pair[0].prompt, 2000))
+        assert all(whole.startswith(said(reader.events)) for reader in pair)
+    print(f"told {took:.1f} s behind the kill, with a lease of {lease} s")
 
 
 def test_a_worker_that_stops_lets_its_runs_end(server: Server) -> None:
