@@ -30,6 +30,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path):  # type: ignore[no-u
 
 
 def test_readers_that_are_cut_off_lose_nothing(server: Server) -> None:
+    eventually(lambda: len({server.request("GET", "/hello").headers["Worker"] for _ in "four"}) > 1)
     readers = {f"p{n}": Reader(server, f"/say/p{n}/12/5", n) for n in range(RUNS)}
     all_at_once([partial(reader.read, 4) for reader in readers.values()], AT_ONCE)
     for prompt, reader in readers.items():
