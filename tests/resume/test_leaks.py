@@ -37,7 +37,7 @@ def log(
 
 def keys_in(redis: Redis) -> int:
     """But for what ends by itself, within 10 s: that a process was woken."""
-    return sum(b":wake:" not in key for key in redis.client.keys())
+    return sum(b":wake:" not in key for key in redis.client.scan_iter())
 
 
 def rows_in(path: Path) -> int:
