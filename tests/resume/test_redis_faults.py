@@ -173,6 +173,7 @@ def test_a_replica_that_lacks_words_ends_those_runs_alone(
 ) -> None:
     """It is asynchronous: what was acknowledged may not have reached it."""
     beside, there = begun(moving)
+    eventually(lambda: int(replica.client.hget(f"flask-stream:{{{beside.run}}}", "last") or 0))
     replica.client.replicaof("NO", "ONE")
     there.has(len(there.events) + 50)  # of which it knows nothing
     address.lead_to(replica.port)
