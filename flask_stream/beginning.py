@@ -48,6 +48,11 @@ class Beginning:
         self._carried: Carried | None = None
         self._is_over = False  # it is produced, or never will be
 
+    @property
+    def has_begun(self) -> bool:
+        """There is a run that has opened."""
+        return self._within is not None
+
     def __enter__(self) -> Self:
         return self
 

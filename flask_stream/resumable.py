@@ -53,9 +53,12 @@ def resumable(
         beginning.place = take_run(call.app.config["STREAM_MAX_RUNS"])
         call.state.beginning = beginning
         try:
-            return _begun(view, beginning, readers, call, route, format, began)
+            answer = _begun(view, beginning, readers, call, route, format, began)
         finally:
             call.state.beginning = None
+        if not beginning.has_begun:  # neither by this view nor by one that it has called
+            beginning.give_up()
+        return answer
 
 
 def _begun(
@@ -71,12 +74,9 @@ def _begun(
     outer = call.state.outer or Context()
     calling = _in_fresh_context(call, outer)
     with prepared_run(call, timing, began, id=beginning.id, calling=calling) as run:
-        beginning.run = run
         value = view()
         batches = batches_of(value)
         if batches is None:
-            if beginning.run is run:  # and not that of a view which this one has called
-                beginning.give_up()
             return passed_on(value, call, run)
         beginning.run = run
         run.open(batches)

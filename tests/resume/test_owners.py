@@ -296,3 +296,17 @@ def test_a_view_that_calls_a_resumable_one_is_answered_once_too(site: ResumableS
         asked.clear()
     keeper = site.app.extensions["flask_stream"].keeper(site.app)
     assert keeper.log.states() == []
+
+
+def test_a_view_may_answer_itself_where_the_one_that_it_calls_refuses(site: ResumableSite) -> None:
+    inner = site.stream.response(resumable=True)(lambda: {"refused": True})
+
+    def outer() -> Any:
+        assert inner() == {"refused": True}
+        return iter(WORDS)
+
+    site.view(outer)
+    reader = site.reader()
+    for _ in range(2):
+        assert said(events_of(reader.post("/", headers={"Idempotency-Key": "k"}))) == "".join(WORDS)
+    assert site.asked == 1
