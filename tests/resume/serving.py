@@ -86,17 +86,19 @@ def serving(
     provider: str = "",
     app: str = "tests.resume.site:app",
     arguments: Sequence[str] = (),
+    port: int = 0,
     **settings: Any,
 ) -> Iterator[Server]:
     """Start gunicorn on a free port, wait until it answers, and kill it at the end.
 
     :param url: STREAM_LOG_URL.
+    :param port: that of another one, which has ended.
     """
     folder.mkdir(exist_ok=True)
     environment = environment_of(folder, url, provider, **settings)
     with (
         (folder / "server.log").open("ab") as out,
-        socket.create_server(("127.0.0.1", 0), backlog=512) as listener,
+        socket.create_server(("127.0.0.1", port), backlog=512) as listener,
     ):
         process = subprocess.Popen(
             [

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import openai
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, render_template_string, request, url_for
 
 from flask_stream import FlaskStream, Result, StreamFailed, after_this_stream
 from flask_stream.limits import places, run_places
@@ -91,6 +91,18 @@ def refuse() -> Any:
 def fail(prompt: str) -> Iterator[str]:
     yield f"{prompt} "
     raise StreamFailed("No more.", error_code="quota")
+
+
+PAGE = """<!doctype html><title>Test</title>{{ stream_script() }}
+{% if transport %}<flask-stream src="{{ say }}" transport=eventsource resume></flask-stream>
+{% else %}<form id=ask method=post action="{{ say }}"><button>Ask</button></form>
+<flask-stream form=ask resume></flask-stream>{% endif %}"""
+
+
+@app.get("/page/<prompt>/<int:count>/<int:pause>")
+def page(prompt: str, count: int, pause: int) -> str:
+    say = url_for("say", prompt=prompt, count=count, pause=pause)
+    return render_template_string(PAGE, say=say, transport=request.args.get("transport"))
 
 
 @app.get("/active/<prompt>")
