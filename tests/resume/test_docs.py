@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ TEXT = "Because.\nIt is\nso."
 
 
 @pytest.fixture
-def namespace(provider: Provider, tmp_path: Path) -> dict[str, Any]:
+def namespace(provider: Provider, tmp_path: Path) -> Iterator[dict[str, Any]]:
     """The app that was there, and then all Python snippets from top to bottom."""
     provider.run(because)
     app = Flask("site", instance_path=str(tmp_path))
@@ -77,7 +78,8 @@ def namespace(provider: Provider, tmp_path: Path) -> dict[str, Any]:
         "render_template": lambda _, **names: render_template_string(snippets("html")[1], **names),
     }
     exec("\n".join(snippets("python")), names)
-    return names
+    yield names
+    names["claude"].close()
 
 
 def test_all_snippets_are_tried() -> None:
