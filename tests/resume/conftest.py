@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -114,6 +116,17 @@ class Paced:
         except GeneratorExit:
             self.left = True
             raise
+
+
+@pytest.fixture(scope="module", autouse=True)
+def answers_left_unread() -> Iterator[None]:
+    """Readers here leave answers unread on purpose, and some of their sockets wait for the
+    garbage's collection: here, and not in a test of another module.
+    """
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(params=["memory", "sqlite"])
