@@ -138,6 +138,11 @@ def of_refused_page(why: str, endpoint: str | None, origin: str | None, host: st
     )
 
 
+def of_log(error: Exception) -> None:
+    """About a log that cannot be used, by a thread that goes on with it."""
+    each_minute("log", "Flask-Stream's log fails: %s", error)
+
+
 def of_extensions(extensions: Mapping[str, Any]) -> None:
     """About the app's other extensions, when a stream begins: called in the app's context."""
     database = extensions.get("sqlalchemy")

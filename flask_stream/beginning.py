@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from .detached.keeper import Keeper
@@ -61,18 +62,17 @@ class Beginning:
             self.give_up()
 
     def claim(self) -> str | None:
-        """Have the right to produce it, if that is not there yet.
+        """Have the right to produce it.
 
         :returns: the id of the run that has answered the same request already.
         :raises StreamFailed: the request has the key of another one; or the owner has too many.
         :raises RunError: the log cannot be used.
         """
-        if self.producer is not None:
-            return None
         try:
-            claimed = self._keeper.begin(
-                self.id, self._owner, linger=self._linger, key=self._key, once=self._once
-            )
+            with asking_log():
+                claimed = self._keeper.begin(
+                    self.id, self._owner, linger=self._linger, key=self._key, once=self._once
+                )
         except OtherBody:
             raise StreamFailed(
                 "This Idempotency-Key was used for another request. Send each request with a key "
@@ -87,8 +87,6 @@ class Beginning:
                 error_code="rate_limited",
                 retryable=True,
             ) from None
-        except LogError as error:
-            raise unavailable(error) from error
         if isinstance(claimed, str):
             return claimed
         self.producer = claimed
@@ -132,12 +130,19 @@ class Beginning:
                 self._keeper.give_up(self.producer)
 
 
-def unavailable(error: LogError) -> RunError:
-    """What is answered where the log cannot be used."""
-    return RunError(
-        "The server cannot keep this answer right now. Please try again in a moment.",
-        error_code="internal",
-        retryable=True,
-        status=503,
-        detail=str(error),
-    )
+@contextmanager
+def asking_log() -> Iterator[None]:
+    """For who asks a log for a request.
+
+    :raises RunError: it cannot be used: 503.
+    """
+    try:
+        yield
+    except LogError as error:
+        raise RunError(
+            "The server cannot keep this answer right now. Please try again in a moment.",
+            error_code="internal",
+            retryable=True,
+            status=503,
+            detail=str(error),
+        ) from error

@@ -37,7 +37,7 @@ def keep_from_caches(response: Response) -> None:
 
 def keep_from_caches_unless_told(response: Response) -> None:
     """The same, but what the app itself says in Cache-Control is left."""
-    response.headers.setdefault("Cache-Control", COMPLETE_HEADERS["Cache-Control"])
+    keep_page(response)
     _keep_apart(response)
 
 

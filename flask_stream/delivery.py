@@ -14,13 +14,11 @@ from dataclasses import replace
 from typing import Protocol
 
 from .batches import Batch
-from .events import Done, Failed, Start
+from .events import TERMINAL, Start
 from .formats import Streamed, Unterminated
 from .run import ClientLeft, Ending
 from .server import Connection
 from .told import call_all
-
-_TERMINAL = (Done, Failed)
 
 # How long an answer that is to end may still be in one write before its client is hung up on, in
 # seconds: less than what is left between a shutdown's deadline and the worker's end.
@@ -129,7 +127,7 @@ class Delivery:
                         # From here on a comment can ask a client that has closed its half, if
                         # any can be sent.
                         self.has_begun = self.connection.notices_fin = True
-                    if not (batch and isinstance(batch[-1], _TERMINAL)):  # behind those is nothing
+                    if not (batch and isinstance(batch[-1], TERMINAL)):  # behind those is nothing
                         self.lock.release()
                         has_lock = False
                 if isinstance(error, Unterminated):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Callable
 from functools import partial
@@ -64,8 +63,8 @@ def answered(
                 call.add(route.on_finish)
             if route.resumable:
                 call_view = partial(view, *args, **kwargs)
-                arguments = inspect.signature(view).bind(*args, **kwargs).arguments
-                return resumable(call_view, arguments, readers(), call, route, format, began)
+                key = route.key_of(view, args, kwargs)
+                return resumable(call_view, key, readers(), call, route, format, began)
             timing = route.timing(call.app.config)
             with prepared(format, call, timing, began) as (run, delivery):
                 value = view(*args, **kwargs)

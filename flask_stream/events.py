@@ -250,6 +250,9 @@ class Failed(Event):
         return {"code": self.code, "message": self.message, "retryable": self.retryable}
 
 
+#: What a run ends with: one of them, once.
+TERMINAL = (Done, Failed)
+
 _MODELS = (Text, Reasoning, Refusal, ToolCallStart, ToolCallDelta, ToolCall, ToolResult, Source)
 _BY_KIND = {event.kind: event for event in (Start, Step, Meta, *_MODELS, Usage, Done, Failed)}
 RESERVED = frozenset(_BY_KIND)

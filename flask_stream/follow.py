@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from flask import Request, Response, current_app, url_for
+from flask import Request, Response, url_for
 from werkzeug.exceptions import ClientDisconnected
 
 from . import advice
-from .beginning import Beginning, unavailable
+from .beginning import Beginning, asking_log
 from .caches import vary
 from .call import Call
 from .complete import complete
@@ -21,14 +21,13 @@ from .detached.following import Follower, Lost
 from .detached.keeper import Keeper
 from .errors import SAFE_MESSAGES, RunError, StreamFailed
 from .formats import AnyFormat
-from .logs.log import LogError, State
+from .logs.log import State
 from .owners import Owner, is_same, known_owner, owner_of_request
+from .prepared import watched_delivery
 from .result import Result
 from .run import ClientLeft
-from .server import Connection
 from .streamed import streamed
 from .told import logger
-from .watch import watcher
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,10 +91,8 @@ class Readers:
         :raises RunError: the log cannot be used.
         """
         owner = known_owner(self._owner)
-        try:
+        with asking_log():
             state = self.keeper.state(id) if is_run_id(id) else None
-        except LogError as error:
-            raise unavailable(error) from error
         # Whoever it is, and whether there is one: the same is done.
         is_owners = is_same(owner, state.owner if state is not None else "nobody")
         if state is None or not is_owners:
@@ -111,18 +108,14 @@ class Readers:
         :raises RunError: the log cannot be used.
         """
         self.found(id)
-        try:
+        with asking_log():
             self.keeper.stop(id)
-        except LogError as error:
-            raise unavailable(error) from error
 
     def live(self, key: str) -> LiveRun | None:
         """The reader's newest run with this key of the app's, unless it has ended."""
         owner = known_owner(self._owner)
-        try:
+        with asking_log():
             state = self.keeper.newest(owner, key) if owner is not None else None
-        except LogError as error:
-            raise unavailable(error) from error
         if state is None or state.ended:
             return None
         return LiveRun(state.id, url_of(state.id))
@@ -140,10 +133,8 @@ class Readers:
         end = time.monotonic() + wait
         pause = threading.Event()  # not time.sleep, which people's tests replace
         while True:
-            try:
+            with asking_log():
                 state = self.keeper.newest(owner, key)
-            except LogError as error:
-                raise unavailable(error) from error
             if state is not None:
                 return state.id
             left = end - time.monotonic()
@@ -190,10 +181,8 @@ class Readers:
 
         :raises RunError: nobody waits for that here any more: 503, and another worker may be asked.
         """
-        try:
+        with asking_log():
             state = self.keeper.state(id)
-        except LogError as error:
-            raise unavailable(error) from error
         if state is None:
             return None
         follower, delivery = self._read(state, 0, call, format)
@@ -211,7 +200,7 @@ class Readers:
         follower = self.keeper.follow(
             state.id, state.last, after=after, url=url_of(state.id), sums=format.is_complete
         )
-        return follower, delivery_of(follower, call.request, format)
+        return follower, delivery_of(follower, call, format)
 
     def _response(
         self, follower: Follower, delivery: Delivery, call: Call, format: AnyFormat
@@ -260,18 +249,14 @@ def url_of(id: str) -> str:
     return url_for("flask_stream.follow", run=id)
 
 
-def delivery_of(follower: Follower, request: Request, format: AnyFormat) -> Delivery:
+def delivery_of(follower: Follower, call: Call, format: AnyFormat) -> Delivery:
     """What brings it to this request's client, watched."""
-    connection = Connection(request.environ)
-    connection.notices_fin = format.is_complete or not format.comment
-    heartbeat = current_app.config["STREAM_HEARTBEAT"]
-    delivery = Delivery(follower, connection, heartbeat)
+    heartbeat = call.app.config["STREAM_HEARTBEAT"]
     try:
-        watcher().watch_delivery(delivery, request.environ)
+        return watched_delivery(follower, format, call.request.environ, heartbeat)
     except BaseException:
-        delivery.close()
+        follower.close()
         raise
-    return delivery
 
 
 def response_of(
@@ -288,28 +273,18 @@ def response_of(
     """
     advice.of_server(call.request.environ, delivery.connection, delivery.heartbeat)
     try:
-        response = _response_of(delivery, format, call, result, idle)
-    except BaseException:  # nobody else will close it
+        if format.is_complete:
+            response = complete(result, delivery, format, call)
+        else:
+            call.state.is_followed = True
+            response = streamed(delivery, format, idle, in_context=False)
+    except BaseException as error:  # nobody else will close it
         delivery.close()
+        if isinstance(error, Lost):
+            told = SAFE_MESSAGES["interrupted"]
+            raise RunError(told, error_code="interrupted", retryable=True) from error
+        if isinstance(error, ClientLeft):
+            raise ClientDisconnected from None
         raise
     vary(response)
     return response
-
-
-def _response_of(
-    delivery: Delivery,
-    format: AnyFormat,
-    call: Call,
-    result: Callable[[], Result],
-    idle: float,
-) -> Response:
-    if format.is_complete:
-        try:
-            return complete(result, delivery, format, call)
-        except Lost as error:
-            told = SAFE_MESSAGES["interrupted"]
-            raise RunError(told, error_code="interrupted", retryable=True) from error
-        except ClientLeft:
-            raise ClientDisconnected from None
-    call.state.is_followed = True
-    return streamed(delivery, format, idle, in_context=False)

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from werkzeug.exceptions import ClientDisconnected
 
 from .call import Call
-from .delivery import Delivery
+from .delivery import Answer, Delivery
 from .formats import AnyFormat
 from .providers.under_way import outside_run
 from .run import Calling, ClientLeft, Run
-from .server import Connection
+from .server import Connection, Environ
 from .watch import Timing, watcher
 
 
@@ -70,12 +70,9 @@ def prepared(
 ) -> Iterator[tuple[Run, Delivery]]:
     """The same, with the delivery of a run that ends where its client leaves."""
     with prepared_run(call, timing, began) as run:
-        connection = Connection(call.request.environ)
-        # In a format that has comments, one would tell whether it is more than half of a connection
-        # that a FIN has closed; before the headers there can be none.
-        connection.notices_fin = format.is_complete or not format.comment
-        delivery = Delivery(run, connection, call.app.config["STREAM_HEARTBEAT"])
-        watcher().watch_delivery(delivery, call.request.environ)
+        delivery = watched_delivery(
+            run, format, call.request.environ, call.app.config["STREAM_HEARTBEAT"]
+        )
         responded = False
         try:
             yield run, delivery
@@ -85,3 +82,19 @@ def prepared(
                 delivery.call_at_end()
             elif not responded:  # as a response could not be made, or its thread is being ended
                 delivery.close()
+
+
+def watched_delivery(
+    answer: Answer, format: AnyFormat, environ: Environ, heartbeat: float
+) -> Delivery:
+    """What brings an answer to one request's client, watched until that is over.
+
+    :param heartbeat: STREAM_HEARTBEAT.
+    """
+    connection = Connection(environ)
+    # In a format that has comments, one would tell whether it is more than half of a connection
+    # that a FIN has closed; before the headers there can be none.
+    connection.notices_fin = format.is_complete or not format.comment
+    delivery = Delivery(answer, connection, heartbeat)
+    watcher().watch_delivery(delivery, environ)
+    return delivery

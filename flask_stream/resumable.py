@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextvars import Context, copy_context
 from typing import Any
 
@@ -26,7 +26,7 @@ from .run import Calling, Run
 
 def resumable(
     view: Callable[[], Any],
-    arguments: Mapping[str, Any],
+    key: str | None,
     readers: Readers,
     call: Call,
     route: Route,
@@ -36,14 +36,14 @@ def resumable(
     """The response for a route's view; or for the run that has answered the same request already.
 
     :param view: the view, with its arguments.
-    :param arguments: the same, by name.
+    :param key: the app's own name for the run.
     :raises Exception: as of a view whose run ends with its request; and what the log raises.
     """
     if call.state.beginning is not None:  # another resumable view calls this one: it is its run
         return _begun(view, call.state.beginning, readers, call, route, format, began)
     owner, once = readers.owner(), once_of(call.request)
     keep_body(call.request)
-    linger, key = route.linger_of(call.app.config), route.key_of(arguments)
+    linger = route.linger_of(call.app.config)
     with Beginning(readers.keeper, owner, linger=linger, key=key, once=once) as beginning:
         # Before the view is called: what cannot be kept is not asked for, and paid.
         while (answered := beginning.claim()) is not None:
@@ -100,7 +100,7 @@ def _first_response(
     beginning: Beginning, run: Run, readers: Readers, call: Call, format: AnyFormat, idle: float
 ) -> Response:
     follower = readers.follower_of(beginning, sums=format.is_complete)
-    delivery = delivery_of(follower, call.request, format)
+    delivery = delivery_of(follower, call, format)
     # Not before its body is asked for, when this thread needs the request's context no more.
     delivery.at_end.append(beginning.give_up)
     call.hand_over(run, delivery)

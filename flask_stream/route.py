@@ -91,13 +91,13 @@ class Route(NamedTuple):
         linger: float | None = config["STREAM_LINGER"] if self.linger is ... else self.linger
         return linger
 
-    def key_of(self, arguments: Mapping[str, Any]) -> str | None:
-        """The app's own name for a run.
-
-        :param arguments: those of its route, by name.
-        """
+    def key_of(
+        self, view: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> str | None:
+        """The app's own name for a run of this view, called with these arguments."""
         if self.key is None:
             return None
+        arguments = {**inspect.signature(view).bind(*args, **kwargs).arguments, **kwargs}
         if callable(self.key):
             return self.key(**arguments)
         try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
 from ..batches import Batch, Numbered
-from ..events import Done, Event, Failed, Reasoning, Refusal, Start, Text, Usage
+from ..events import TERMINAL, Done, Event, Failed, Reasoning, Refusal, Start, Text, Usage
 from ..failed import failed_by
 from ..logs.log import BrokenRun, Log, LogError
 from ..result import Result
@@ -15,7 +15,6 @@ from ..told import logger
 from .feed import Feed, Piece
 from .reading import Reader, pieces_after
 
-_TERMINAL = (Done, Failed)
 _JOINED = (Text, Reasoning, Refusal)
 _PUSHED = 1024  # bytes of a piece: a socket that can take more at all can take what it comes to
 
@@ -95,7 +94,7 @@ class Follower:
                 except Exception as error:  # of an event that cannot be sent to this one
                     yield [failed_by(error, debug=False)]
                     return
-                if isinstance(batch[-1], _TERMINAL):
+                if isinstance(batch[-1], TERMINAL):
                     return
         finally:
             self.close()

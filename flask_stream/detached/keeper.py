@@ -82,7 +82,7 @@ class Keeper:
         try:
             self.log.forget(producer.claim)
         except LogError as error:  # it is forgotten once its lease has run out
-            advice.each_minute("log", "Flask-Stream's log fails: %s", error)
+            advice.of_log(error)
         finally:
             producer.feed.lose()
             self._reader.elsewhere(producer.feed)

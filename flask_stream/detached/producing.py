@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..batches import Batch
 from ..errors import SAFE_MESSAGES, FlaskStreamError, RunError
-from ..events import Done, Failed, Start
+from ..events import TERMINAL, Failed, Start
 from ..logs.log import Claim, Fenced, Row, State
 from ..run import ClientLeft, Run, Stopped
 from ..told import logger
@@ -18,7 +18,6 @@ from .reading import Reader
 from .stored import to_bytes
 from .writing import Writer
 
-_TERMINAL = (Done, Failed)
 _MOST_BYTES = 64 * 1024 * 1024  # of one run in the log
 _NOBODY = "Nobody was reading any more, so the answer was ended before its end."
 
@@ -112,7 +111,7 @@ class Producer:
             data = to_bytes(batch, self._last + len(batch))
         except Exception as error:  # of an app's own event, changed since it was made
             return error
-        is_end = isinstance(batch[-1], _TERMINAL)
+        is_end = isinstance(batch[-1], TERMINAL)
         if self._size + len(data) > _MOST_BYTES and not is_end:
             return _LogIsFull()
         self._size += len(data)
@@ -161,8 +160,7 @@ class Producer:
 
 
 def _why(error: FlaskStreamError) -> RunError:
-    code = "interrupted" if isinstance(error, Fenced) else "internal"
-    detail = "its lease had run out, and another process has ended it"
-    if not isinstance(error, Fenced):
-        detail = str(error)
+    code, detail = "internal", str(error)
+    if isinstance(error, Fenced):
+        code, detail = "interrupted", "its lease had run out, and another process has ended it"
     return RunError(SAFE_MESSAGES[code], error_code=code, retryable=True, detail=detail)

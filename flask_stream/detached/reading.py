@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from .. import advice
+from ..events import TERMINAL
 from ..logs.log import BrokenRun, Log, LogError
 from ..told import logger
 from .dying import LOOKS, Deaths
@@ -126,7 +127,7 @@ class Reader:
                         self._look_after(feed)
             except Exception as error:
                 if isinstance(error, LogError):
-                    advice.each_minute("log", "Flask-Stream's log fails: %s", error)
+                    advice.of_log(error)
                 else:
                     logger.exception("Flask-Stream's reader failed")
                 for feed in feeds.values():  # who follows it asks anew, perhaps another worker
@@ -135,10 +136,6 @@ class Reader:
 
     def _read(self, feed: Feed) -> None:
         """What has come to the log."""
-        state = self._log.state(feed.id)
-        if state is None:
-            feed.lose()
-            return
         try:
             pieces = pieces_after(self._log, feed.id, feed.last)
         except BrokenRun:
@@ -146,7 +143,9 @@ class Reader:
             return
         for piece in pieces:
             feed.note_in_log(piece.last)
-            feed.add(piece, over=state.ended and piece.last >= state.last)
+            feed.add(piece, over=isinstance(piece.events[-1], TERMINAL))
+        if not pieces and self._log.state(feed.id) is None:
+            feed.lose()
 
     def _look_after(self, feed: Feed) -> None:
         if feed.over or feed.is_local:

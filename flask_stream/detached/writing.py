@@ -140,7 +140,7 @@ class Writer:
                     self._write(waiting)
                 self._do_what_is_due(time.monotonic())
             except LogError as error:
-                advice.each_minute("log", "Flask-Stream's log fails: %s", error)
+                advice.of_log(error)
             except Exception:  # the next time may go better, and without it nothing is written
                 logger.exception("Flask-Stream's writer failed")
         self._log.close()

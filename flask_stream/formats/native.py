@@ -18,23 +18,20 @@ class Native(Streamed):
     def encode(self, events: list[Event]) -> bytes:
         if isinstance(events, Numbered):
             ids = [f"{events.run}.{number}" for number in events.numbers]
-            return sse.to_bytes("".join(map(_numbered, events, ids)))
+            return sse.to_bytes("".join(map(_frame, events, ids)))
         return sse.to_bytes("".join(map(_frame, events)))
 
 
-def _numbered(event: Event, id: str) -> str:
-    if isinstance(event, Words) and type(event).payload is Words.payload:
-        return f'id: {id}\nevent: {event.kind}\ndata: {{"text":{sse.to_json(event.text)}}}\n\n'
-    return "" if isinstance(event, Step) else sse.frame(event.kind, event.payload(), id)
-
-
-def _frame(event: Event) -> str:
+def _frame(event: Event, id: str | None = None) -> str:
     # Nearly all that there is; an app's own class may have a payload of its own.
     if isinstance(event, Words) and type(event).payload is Words.payload:
-        return f'event: {event.kind}\ndata: {{"text":{sse.to_json(event.text)}}}\n\n'
+        framed = f'event: {event.kind}\ndata: {{"text":{sse.to_json(event.text)}}}\n\n'
+        return framed if id is None else f"id: {id}\n{framed}"
     if isinstance(event, Step):
         return ""
-    # The run's id on `start` alone: EventSource sends it back as Last-Event-ID when it
-    # reconnects by itself, and the route then knows not to run the prompt again.
-    id = event.id if isinstance(event, Start) else None
+    # Of a run that is in no log, the run's id on `start` alone: EventSource sends it back as
+    # Last-Event-ID when it reconnects by itself, and the route then knows not to run the prompt
+    # again.
+    if id is None and isinstance(event, Start):
+        id = event.id
     return sse.frame(event.kind, event.payload(), id)

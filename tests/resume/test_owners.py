@@ -151,6 +151,18 @@ def test_a_key_of_the_apps_finds_the_run_while_it_is_written(site: ResumableSite
     eventually(lambda: reader.get("/chat/42").get_json() == {})
 
 
+def test_a_key_knows_the_arguments_of_a_view_that_takes_any(site: ResumableSite) -> None:
+    words = Paced(*WORDS)
+    streaming = site.stream.response(resumable=True, key="chat:{id}")(lambda **given: words())
+    site.app.add_url_rule("/chat/<int:id>", "chat", streaming, methods=["POST"])
+    reader = site.reader()
+    words.let(1)
+    with reader:
+        some_of(reader.post("/chat/42"), 1)
+        assert site.stream.active("chat:42") is not None
+    words.let(2)
+
+
 def test_a_key_may_be_made_by_a_function(site: ResumableSite) -> None:
     words = Paced("one", "two")
     site.view(words, key=lambda: "mine")
