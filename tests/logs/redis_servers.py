@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -16,8 +15,6 @@ from pathlib import Path
 
 import pytest
 import redis
-
-from tests.conftest import ROOT
 
 DEADLINE = 60  # seconds
 
@@ -110,23 +107,3 @@ def running(binary: str, folder: Path, *options: str) -> Iterator[Server]:
         yield server
     finally:
         server.end()
-
-
-@contextmanager
-def another(script: str, url: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """A process that has `log`, its own of the same Redis, and the arguments as `args`."""
-    begin = (
-        "import sys, json, time\n"
-        "from flask_stream.logs.log import *\n"
-        "from flask_stream.logs.redis import RedisLog\n"
-        "from flask_stream.testing.log_case import begun, rows\n"
-        "url, *args = json.loads(sys.argv[1])\n"
-        "log = RedisLog(url)\n"
-    )
-    told = json.dumps([url, *map(str, arguments)])
-    command = [sys.executable, "-c", begin + script, told]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()

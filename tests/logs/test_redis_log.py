@@ -7,24 +7,23 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from flask_stream.logs import redis as redis_module
 from flask_stream.logs import redis_server as redis_server_module
-from flask_stream.logs.log import Claim, Log, LogError, Once, Write
+from flask_stream.logs.log import Log, LogError, Once, Write
 from flask_stream.logs.redis import RedisLog
 from flask_stream.testing import LogContract
 from flask_stream.testing.log_case import LEASE, begun, eventually, known, rows
 from tests.conftest import ROOT
+from tests.logs.processes import SharedByProcesses, another
 from tests.logs.redis_servers import (
     DEADLINE,
     Server,
-    another,
     redis_binary,
     running,
     valkey_binary,
@@ -77,82 +76,19 @@ def log(server: Server) -> Iterator[RedisLog]:
     log.close()
 
 
+@pytest.fixture
+def made(server: Server) -> str:
+    return f"RedisLog({server.url!r})"
+
+
+class TestRedisLogOfSeveralProcesses(SharedByProcesses):
+    pass
+
+
 # -- several processes ----------------------------------------------------------------------
 
 
-def test_processes_that_write_at_once_lose_nothing(log: RedisLog, server: Server) -> None:
-    """Each writes runs of its own, and follows those of all: what is read is what was written."""
-    script = """
-name = args[0]
-claims = [log.create(f"{name}{n}", "ann", 60.0) for n in range(5)]
-for turn in range(100):
-    log.write([Write(c, rows(1, after=turn), ends=turn == 99) for c in claims])
-print("written", flush=True)
-"""
-    ids = [f"{name}{number}" for name in "abcd" for number in range(5)]
-    last = dict.fromkeys(ids, 0)
-    seen: dict[str, list[int]] = {id: [] for id in ids}
-    with ExitStack() as stack:
-        processes = [stack.enter_context(another(script, server.url, name)) for name in "abcd"]
-        end = time.monotonic() + DEADLINE
-        while any(each < 100 for each in last.values()):
-            assert time.monotonic() < end
-            there = {id: last[id] for id in ids if log.state(id) and last[id] < 100}
-            for id in log.wait(there, 0.05) if there else ():
-                for row in log.read(id, last[id], 10_000):
-                    seen[id].append(row.last)
-                    last[id] = row.last
-        assert [each.wait(DEADLINE) for each in processes] == [0] * 4
-    assert seen == {id: [*range(1, 101)] for id in ids}
-
-
-def test_two_processes_follow_one_run(log: RedisLog, server: Server) -> None:
-    script = """
-print("ready", flush=True)
-last, seen = 0, []
-while last < 300:
-    log.wait({"r": last}, 60)
-    for row in log.read("r", last, 500):
-        last = row.last
-        seen.append((row.last, row.count, str(row.data, "utf-8")))
-print(json.dumps(seen), flush=True)
-"""
-    claim = begun(log, "r")
-    with another(script, server.url) as one, another(script, server.url) as two:
-        for process in (one, two):
-            assert process.stdout
-            assert process.stdout.readline() == "ready\n"
-        for turn in range(100):
-            log.write([Write(claim, rows(1, 2, after=3 * turn))])
-        seen = {process.communicate(timeout=DEADLINE)[0] for process in (one, two)}
-    [told] = seen
-    assert told.count("up to") == 200
-
-
-def test_a_process_that_is_killed_leaves_whole_writes(log: RedisLog, server: Server) -> None:
-    script = """
-claim = log.create("r", "ann", 0.01)
-for turn in range(10**6):
-    log.write([Write(claim, rows(1, 1, 1, after=3 * turn))])
-    if turn == 20:
-        print("on its way", flush=True)
-"""
-    with another(script, server.url) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "on its way\n"
-        process.send_signal(signal.SIGKILL)
-        process.wait(DEADLINE)
-    eventually(lambda: not known(log, "r").leased)
-    claim = log.take_over("r", LEASE)
-    assert claim == Claim("r", 2)
-    last = known(log, "r").last
-    assert last >= 63
-    assert last % 3 == 0
-    assert [row.last for row in log.read("r", 0, 10**9)] == [*range(1, last + 1)]
-    assert log.write([Write(claim, rows(1, after=last), ends=True)]) == set()
-
-
-def test_who_was_stopped_past_its_lease_writes_no_more(log: RedisLog, server: Server) -> None:
+def test_who_was_stopped_past_its_lease_writes_no_more(log: RedisLog, made: str) -> None:
     script = """
 claim = log.create("r", "ann", 0.2)
 turn = 0
@@ -162,7 +98,7 @@ while not (fenced := log.write([Write(claim, rows(1, after=turn))])):
         print("on its way", flush=True)
 print("fenced", fenced == {claim}, flush=True)
 """
-    with another(script, server.url) as process:
+    with another(script, made) as process:
         assert process.stdout
         assert process.stdout.readline() == "on its way\n"
         process.send_signal(signal.SIGSTOP)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sqlite3
@@ -12,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,8 +22,7 @@ from flask_stream.logs.sqlite import SqliteLog
 from flask_stream.testing import LogContract
 from flask_stream.testing.log_case import LEASE, begun, eventually, known, rows
 from tests.conftest import ROOT
-
-DEADLINE = 60  # seconds
+from tests.logs.processes import DEADLINE, SharedByProcesses, another
 
 
 class TestSqliteLog(LogContract):
@@ -32,91 +30,15 @@ class TestSqliteLog(LogContract):
         return SqliteLog(folder / "instance" / "runs.sqlite3")
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "runs.sqlite3"
-
-
-@pytest.fixture
-def log(path: Path) -> Iterator[SqliteLog]:
-    log = SqliteLog(path)
-    yield log
-    log.close()
-
-
-@contextmanager
-def another(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """A process that has `log`, its own of the same file, and the arguments as `args`."""
-    begin = (
-        "import sys, json, time\n"
-        "from flask_stream.logs.log import *\n"
-        "from flask_stream.logs.sqlite import SqliteLog\n"
-        "from flask_stream.testing.log_case import begun, rows\n"
-        "args = json.loads(sys.argv[1])\n"
-        "log = SqliteLog(args[0])\n"
-    )
-    command = [sys.executable, "-c", begin + script, json.dumps([str(each) for each in arguments])]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+class TestSqliteLogOfSeveralProcesses(SharedByProcesses):
+    pass
 
 
 # -- several processes ----------------------------------------------------------------------
 
 
-def test_processes_that_write_at_once_lose_nothing(log: SqliteLog, path: Path) -> None:
-    """Each writes runs of its own, and follows those of all: what is read is what was written."""
-    script = """
-name = args[1]
-claims = [log.create(f"{name}{n}", "ann", 60.0) for n in range(5)]
-for turn in range(100):
-    log.write([Write(c, rows(1, after=turn), ends=turn == 99) for c in claims])
-print("written", flush=True)
-"""
-    ids = [f"{name}{number}" for name in "abcd" for number in range(5)]
-    last = dict.fromkeys(ids, 0)
-    seen: dict[str, list[int]] = {id: [] for id in ids}
-    with ExitStack() as stack:
-        processes = [stack.enter_context(another(script, path, name)) for name in "abcd"]
-        end = time.monotonic() + DEADLINE
-        while any(each < 100 for each in last.values()):
-            assert time.monotonic() < end
-            there = {id: last[id] for id in ids if log.state(id) and last[id] < 100}
-            for id in log.wait(there, 0.05) if there else ():
-                for row in log.read(id, last[id], 10_000):
-                    seen[id].append(row.last)
-                    last[id] = row.last
-        assert [each.wait(DEADLINE) for each in processes] == [0] * 4
-    assert seen == {id: [*range(1, 101)] for id in ids}
-
-
-def test_a_process_that_is_killed_leaves_whole_writes(log: SqliteLog, path: Path) -> None:
-    script = """
-claim = log.create("r", "ann", 0.01)
-for turn in range(10**6):
-    log.write([Write(claim, rows(1, 1, 1, after=3 * turn))])
-    if turn == 20:
-        print("on its way", flush=True)
-"""
-    with another(script, path) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "on its way\n"
-        process.send_signal(signal.SIGKILL)
-        process.wait(DEADLINE)
-    eventually(lambda: not known(log, "r").leased)
-    last = known(log, "r").last
-    assert last >= 63
-    assert last % 3 == 0
-    assert [row.last for row in log.read("r", 0, 10**9)] == [*range(1, last + 1)]
-    claim = log.take_over("r", LEASE)
-    assert claim == Claim("r", 2)
-    assert log.write([Write(claim, rows(1, after=last), ends=True)]) == set()
-
-
 def test_who_was_stopped_past_its_lease_writes_no_more(
-    log: SqliteLog, path: Path, monkeypatch: pytest.MonkeyPatch
+    log: SqliteLog, made: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = """
 claim = log.create("r", "ann", 0.2)
@@ -127,7 +49,7 @@ while not (fenced := log.write([Write(claim, rows(1, after=turn))])):
         print("on its way", flush=True)
 print("fenced", fenced == {claim}, flush=True)
 """
-    with another(script, path) as process:
+    with another(script, made) as process:
         assert process.stdout
         assert process.stdout.readline() == "on its way\n"
         process.send_signal(signal.SIGSTOP)
@@ -259,7 +181,7 @@ def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
         begun(log, "r")
 
 
-def test_a_disk_that_is_full_is_told_and_what_is_there_stays(path: Path) -> None:
+def test_a_disk_that_is_full_is_told_and_what_is_there_stays(path: Path, made: str) -> None:
     """A limit of the process's on the size of files stands for the disk's."""
     with closing(SqliteLog(path)) as log:
         claim = begun(log, "r")
@@ -280,7 +202,7 @@ while not told:
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 print(last, told, flush=True)
 """
-    with another(script, path) as process:
+    with another(script, made) as process:
         told = process.communicate(timeout=DEADLINE)[0]
         assert process.returncode == 0
     last, _, message = told.partition(" ")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from flask_stream import FlaskStream, sse, watch
+from tests.servers.running import until
 
 DEADLINE = 30.0  # seconds, for what takes a moment
 
@@ -82,11 +82,7 @@ def said(events: list[Numbered]) -> str:
 
 def eventually(look: Callable[[], Any]) -> Any:
     """What `look` gives, as soon as it is true."""
-    end = time.monotonic() + DEADLINE
-    while not (found := look()):
-        assert time.monotonic() < end, "It has not come to that."
-        time.sleep(0.005)
-    return found
+    return until(look, "It has not come to that.")
 
 
 def is_ending(site: ResumableSite) -> bool:

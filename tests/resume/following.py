@@ -69,3 +69,21 @@ def is_whole(following: Following, prompt: str, count: int) -> bool:
 def has_nothing_wrong(following: Following, prompt: str) -> bool:
     """Whether what it has seen is how what is said to the prompt begins."""
     return "".join(words_of(prompt, 2000)).startswith(said(following.events))
+
+
+def begun(server: Server, count: int = 2000) -> tuple[Following, Following]:
+    """A run that is followed beside its producer, and at another worker."""
+    beside = asking(server, f"/say/long/{count}/5")
+    beside.has(5)
+    there = elsewhere(server, beside)
+    there.has(2)
+    return beside, there
+
+
+def goes_on(server: Server) -> None:
+    """Whether runs are as ever, at all workers."""
+    for number in range(4):
+        prompt = f"later{number}"
+        beside = asking(server, f"/say/{prompt}/20/5")
+        assert is_whole(elsewhere(server, beside), prompt, 20)
+        assert is_whole(beside, prompt, 20)

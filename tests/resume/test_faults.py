@@ -16,7 +16,14 @@ from pathlib import Path
 import pytest
 
 from tests.resume.conftest import ResumableSite, eventually, said
-from tests.resume.following import Following, asking, elsewhere, has_nothing_wrong, is_whole
+from tests.resume.following import (
+    asking,
+    begun,
+    elsewhere,
+    goes_on,
+    has_nothing_wrong,
+    is_whole,
+)
 from tests.resume.serving import Server, serving
 
 LOCKED = float(os.environ.get("FLASK_STREAM_LOCKED", "4"))  # seconds: longer than the lease
@@ -32,24 +39,6 @@ def server(tmp_path: Path, path: Path) -> Iterator[Server]:
     url = f"sqlite:///{path}"
     with serving(tmp_path / "site", url, workers=2, STREAM_LEASE_SECONDS=2) as server:
         yield server
-
-
-def begun(server: Server, prompt: str = "long", count: int = 2000) -> tuple[Following, Following]:
-    """A run that is followed beside its producer, and at another worker."""
-    beside = asking(server, f"/say/{prompt}/{count}/5")
-    beside.has(5)
-    there = elsewhere(server, beside)
-    there.has(2)
-    return beside, there
-
-
-def goes_on(server: Server) -> None:
-    """Whether runs are as ever, at all workers."""
-    for number in range(4):
-        prompt = f"later{number}"
-        beside = asking(server, f"/say/{prompt}/20/5")
-        assert is_whole(elsewhere(server, beside), prompt, 20)
-        assert is_whole(beside, prompt, 20)
 
 
 # -- it cannot be written -------------------------------------------------------------------

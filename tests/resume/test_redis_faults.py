@@ -16,11 +16,19 @@ from tests.logs.redis_servers import Server as Redis
 from tests.logs.redis_servers import redis_binary, running
 from tests.resume.address import Address
 from tests.resume.conftest import DEADLINE, ResumableSite, eventually, said
-from tests.resume.following import Following, asking, elsewhere, has_nothing_wrong, is_whole
+from tests.resume.following import (
+    Following,
+    asking,
+    begun,
+    elsewhere,
+    goes_on,
+    has_nothing_wrong,
+    is_whole,
+)
 from tests.resume.serving import Reader, Server, all_at_once, serving
 from tests.resume.words import words_of
 
-# So many in each run of the tests; the figures in the documentation are of 1000.
+# So many in each run of the tests; FLASK_STREAM_RUNS=1000 takes some seconds more.
 RUNS = int(os.environ.get("FLASK_STREAM_RUNS", "40"))
 AT_ONCE = 20
 SAFE = ("--appendonly", "yes", "--appendfsync", "always")
@@ -36,24 +44,6 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
 def server(tmp_path: Path, redis: Redis) -> Iterator[Server]:
     with serving(tmp_path / "site", redis.url, workers=2, STREAM_LEASE_SECONDS=2) as server:
         yield server
-
-
-def begun(server: Server, count: int = 2000) -> tuple[Following, Following]:
-    """A run that is followed beside its producer, and at another worker."""
-    beside = asking(server, f"/say/long/{count}/5")
-    beside.has(5)
-    there = elsewhere(server, beside)
-    there.has(2)
-    return beside, there
-
-
-def goes_on(server: Server) -> None:
-    """Whether runs are as ever, at all workers."""
-    for number in range(4):
-        prompt = f"later{number}"
-        beside = asking(server, f"/say/{prompt}/20/5")
-        assert is_whole(elsewhere(server, beside), prompt, 20)
-        assert is_whole(beside, prompt, 20)
 
 
 # -- it is away -----------------------------------------------------------------------------
@@ -92,7 +82,7 @@ def test_a_redis_that_starts_behind_the_app_is_waited_for(
 @pytest.mark.slow
 def test_a_redis_that_is_killed_and_comes_back_ends_no_run(server: Server, redis: Redis) -> None:
     """It is away for longer than the lease."""
-    beside, there = begun(server, 1500)
+    beside, there = begun(server, count=1500)
     redis.kill()
     known = len(beside.events)
     beside.has(known + 500)  # words first
@@ -152,7 +142,7 @@ def moving(tmp_path: Path, address: Address) -> Iterator[Server]:
 def test_a_replica_that_has_all_takes_over(
     moving: Server, address: Address, redis: Redis, replica: Redis
 ) -> None:
-    beside, there = begun(moving, 600)
+    beside, there = begun(moving, count=600)
     address.lead_to(None)
     eventually(lambda: offset(replica) == offset(redis))
     replica.client.replicaof("NO", "ONE")
