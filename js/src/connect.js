@@ -67,7 +67,8 @@ import { overFetch, TERMINAL } from "./transport.js";
  * @property {AbortSignal} signal aborted once nothing is to be read any more
  * @property {import("./transport.js").Transport} connect
  * @property {(state: State) => void} enter
- * @property {() => void} leave
+ * @property {(ending: State, value?: any, linger?: number) => void} end
+ * @property {() => void} close nothing more is read
  * @property {State} [before] its connection was lost
  * @property {boolean} [isStopping] whether its reader has stopped it, and waits for its end
  */
@@ -116,7 +117,8 @@ export function stream(url, { onState, signal: outer, ...init } = {}) {
     signal,
     connect: overFetch,
     enter,
-    leave,
+    end,
+    close,
     onOpen: () => over || enter("waiting"),
     onEvent: receive,
   };
@@ -177,9 +179,13 @@ export function stream(url, { onState, signal: outer, ...init } = {}) {
     end("stopped");
   }
 
+  function close() {
+    connection.abort();
+  }
+
   function stop() {
     if (over) return;
-    if (line.url) (keeper ??= more()).then((module) => (module ? module.stop(line) : leave()));
+    if (line.url || init.resume) (keeper ??= more()).then((module) => (module ? module.stop(line) : leave()));
     else leave();
   }
 
@@ -196,7 +202,6 @@ export function stream(url, { onState, signal: outer, ...init } = {}) {
     settle(ending === "failed" ? Promise.reject(value) : value);
     enter(ending);
     wake();
-    const close = () => connection.abort();
     if (linger) setTimeout(close, linger);
     else close();
   }

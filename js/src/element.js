@@ -153,7 +153,7 @@ export class FlaskStreamElement extends Base {
    */
   #start(request, { attempt = 1, asked = false, resume } = {}) {
     this.#run?.stop();
-    this.#run?.leave(); // another takes its place now
+    if (this.#run?.url) this.#run.leave(); // another takes its place now
     this.#isAsked = false;
     this.#ran = this.getAttribute("src");
     delete this.dataset.stopReason;

@@ -5,7 +5,7 @@
 /**
  * On the origin that was asked, whatever the server says: what is sent along is meant for that one.
  *
- * @param {Line} line
+ * @param {Pick<Line, "request" | "url">} line
  * @param {string} [below] what of the run
  */
 export function addressOf({ request, url }, below = "") {
@@ -58,5 +58,5 @@ export function recover(line) {
 /** @param {Line} line that its reader has stopped: it is over for him, whatever else is heard of it */
 export function endStopped(line) {
   line.url = "";
-  line.leave();
+  line.end("stopped");
 }

@@ -71,14 +71,20 @@ describe("to stop a run that the server keeps", () => {
 
   test("counts while the connection is lost", async (t) => {
     hurry(t);
+    let posted = () => {};
+    const isPosted = new Promise((resolve) => (posted = resolve));
     const { url, stopped } = await keep(t, ANSWER, {
       cut: (request) => (isFollowing(request) ? undefined : 250),
-      instead: (request, response) => isFollowing(request) && refuse(response, 503),
+      instead(request, response) {
+        if (request.url.endsWith("/stop")) posted();
+        return isFollowing(request) && refuse(response, 503);
+      },
     });
     const run = await reaches("reconnecting", (onState) => stream(url, { onState }));
     run.stop();
     await run.done;
     assert.equal(run.state, "stopped");
+    await isPosted;
     assert.equal(stopped.length, 1);
   });
 
@@ -132,5 +138,77 @@ describe("to stop a run that the server keeps", () => {
       assert.equal(await run.done, undefined);
       assert.equal(stopped.length, 0);
     }
+  });
+
+  describe("before it has begun", () => {
+    /** A server that has heard the question, and begins to answer once the test says so. */
+    async function late(t, start) {
+      let begin = () => {};
+      let posted = () => {};
+      const isPosted = new Promise((resolve) => (posted = resolve));
+      const heard = new Promise((resolve) => (begin = resolve));
+      const { url, requests, asked, stopped } = await keep(t, [], {
+        instead(request, response) {
+          if (request.url.endsWith("/stop")) return posted(refuse(response, 204)) ?? true;
+          begin(() => {
+            open(response);
+            response.write(frame("start", start, `${RUN}.1`));
+          });
+          return true;
+        },
+      });
+      return { url, requests, asked, stopped, isPosted, heard };
+    }
+
+    test("is shown at once, and told to the server as soon as it says where the run is", async (t) => {
+      hurry(t);
+      const { url, requests, asked, stopped, heard, isPosted } = await late(t, { id: RUN, url: PATH });
+      const run = stream(url, { method: "POST", body: "question", resume: true });
+      const begin = await heard;
+      run.stop();
+      run.stop();
+      assert.equal(await run.done, undefined);
+      assert.deepEqual([run.state, run.url], ["stopped", ""]);
+      const gone = once(requests[0].socket, "close");
+      begin();
+      await isPosted;
+      await gone;
+      assert.deepEqual([asked.length, stopped.length], [1, 1]);
+      assert.equal(stopped[0].url, `${PATH}/stop`);
+      assert.deepEqual([run.state, run.text, run.url], ["stopped", "", ""]);
+    });
+
+    test("closes the connection to a server that does not keep it", async (t) => {
+      hurry(t);
+      const { url, requests, stopped, heard } = await late(t, { id: RUN });
+      const run = stream(url, { method: "POST", resume: true });
+      const begin = await heard;
+      const gone = once(requests[0].socket, "close");
+      run.stop();
+      begin();
+      await gone;
+      assert.equal(stopped.length, 0);
+    });
+
+    test("does not ask again, where the request was lost", async (t) => {
+      hurry(t);
+      const { url, asked } = await keep(t, [], { instead: (_request, response) => response.destroy() ?? true });
+      const run = await reaches("reconnecting", (onState) => stream(url, { onState, method: "POST", resume: true }));
+      const { length } = asked;
+      run.stop();
+      assert.equal(await run.done, undefined);
+      await new Promise((resolve) => setTimeout(resolve, 3000)); // 30 ms
+      assert.equal(asked.length, length);
+    });
+
+    test("closes the connection at once, where nothing is known of a server that keeps it", async (t) => {
+      const { url, requests, heard } = await late(t, { id: RUN, url: PATH });
+      const run = stream(url, { method: "POST" });
+      await heard;
+      const gone = once(requests[0].socket, "close");
+      run.stop();
+      await gone;
+      assert.equal(run.state, "stopped");
+    });
   });
 });

@@ -88,12 +88,15 @@ class Keeper:
     refusal: int | None = None
     # A Stop ends the run, unless the server does not get round to it.
     stops: bool = True
+    # Where it is not set, an answer that is asked for does not begin.
+    begins: threading.Event = field(default_factory=threading.Event)
     port: int = 0
     _keys: dict[str, Run] = field(default_factory=dict)
     _sockets: list[socket.socket] = field(default_factory=list)
     _connected: list[socket.socket] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.begins.set()
         self.start()
 
     @property
@@ -234,6 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(answer, int):
             self._refuse(answer)
             return
+        self.site.begins.wait(60)
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream; charset=utf-8")
         self.send_header("Cache-Control", "no-store")

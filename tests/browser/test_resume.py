@@ -472,6 +472,43 @@ def test_another_question_by_the_page_stops_the_one_that_runs(page: Page, keeper
     expect_state(page, "streaming")
 
 
+def test_stop_before_the_answer_begins_counts_at_once_and_reaches_the_run(
+    page: Page, keeper: Keeper
+) -> None:
+    keeper.begins.clear()
+    page.goto(keeper.page(ask_form()))
+    page.click("text=Ask")
+    run = keeper.run()
+    stop_button(page).click()
+    expect_state(page, "stopped")
+    run.say("one ")
+    keeper.begins.set()
+    until(lambda: keeper.stopped, "nothing is posted")
+    assert [asked.path for asked in keeper.stopped] == ["/_stream/run1/stop"]
+    page.wait_for_function(NOTHING_KEPT)
+    page.click("text=Ask")
+    keeper.run(2).say("two ").finish()
+    expect_state(page, "done")
+    assert text_of(page) == "two "
+    assert seen(page, "stop") == [None]
+
+
+def test_another_question_before_the_answer_begins_stops_it(page: Page, keeper: Keeper) -> None:
+    keeper.begins.clear()
+    page.goto(keeper.page(ask_form()))
+    page.click("text=Ask")
+    keeper.run()
+    element(page).evaluate("element => void element.start('/chat', { method: 'POST' })")
+    keeper.run(2).say("second ")
+    keeper.begins.set()
+    until(lambda: keeper.stopped, "nothing is posted")
+    assert [asked.path for asked in keeper.stopped] == ["/_stream/run1/stop"]
+    expect(output(page)).to_have_text("second ")
+    keeper.run(2).finish()
+    expect_state(page, "done")
+    assert seen(page, "stop") == []
+
+
 @pytest.mark.parametrize("attributes", ["resume", "resume append"])
 def test_an_element_that_is_removed_stops_nothing_and_goes_on_when_it_is_back(
     page: Page, keeper: Keeper, attributes: str

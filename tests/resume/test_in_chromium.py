@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.resume.address import Address
 from tests.resume.conftest import DEADLINE
 from tests.resume.serving import Server, serving
 from tests.resume.words import words_of
@@ -33,7 +34,7 @@ def server(tmp_path: Path, url: str) -> Iterator[Server]:
         yield server
 
 
-def begin(page: Page, server: Server, transport: str = "") -> None:
+def begin(page: Page, server: Server | Address, transport: str = "") -> None:
     """Ask, and wait for the first words."""
     path = f"/page/p/{WORDS}/{PAUSE}?transport={transport}"
     page.goto(f"http://127.0.0.1:{server.port}{path}")
@@ -65,6 +66,20 @@ def test_back_goes_on(page: Page, server: Server) -> None:
     page.goto(f"http://127.0.0.1:{server.port}/hello")
     page.go_back()
     expect_whole(page, server)
+
+
+@pytest.mark.parametrize("transport", ["", "eventsource"])
+def test_offline_and_back_goes_on(page: Page, server: Server, transport: str) -> None:
+    element = page.locator("flask-stream")
+    with Address(server.port) as address:
+        begin(page, address, transport)
+        # «Offline» alone lets Chromium read on what is connected; a network that is gone does not.
+        page.context.set_offline(True)
+        address.lead_to(None)
+        expect(element).to_have_attribute("data-state", "reconnecting")
+        address.lead_to(server.port)
+        page.context.set_offline(False)
+        expect_whole(page, server)
 
 
 @pytest.mark.parametrize("transport", ["", "eventsource"])
