@@ -10,9 +10,9 @@ from flask import Flask, current_app, request, request_started
 from . import config
 from .detached.keeper import Keeper
 from .errors import FlaskStreamError
-from .follow import Readers
 from .logs import open_log
 from .logs.memory import MemoryLog
+from .owned import OwnedRuns
 from .owners import check_secret
 from .process import of_this_process
 from .route import wrong_order
@@ -89,7 +89,7 @@ def this_app() -> AppState:
     return state
 
 
-def readers() -> Readers:
-    """Those of the current app's runs."""
+def owned_runs() -> OwnedRuns:
+    """The current app's."""
     state, app = this_app(), current_app._get_current_object()  # type: ignore[attr-defined]
-    return Readers(state.keeper(app), state.extension._owner)
+    return OwnedRuns(state.keeper(app), state.extension._owner)

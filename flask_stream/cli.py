@@ -13,9 +13,9 @@ from flask.cli import AppGroup
 from .app_state import this_app
 from .detached.keeper import Keeper
 from .errors import FlaskStreamError
-from .follow import is_run_id
 from .logs.log import State
 from .logs.memory import MemoryLog
+from .owned import is_run_id
 from .told import one_line
 
 _IN_MEMORY = (

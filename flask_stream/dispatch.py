@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 
 from flask import Response, current_app, request
 
-from .app_state import readers, this_app
+from . import follow
+from .app_state import owned_runs, this_app
 from .caches import keep_refusals_from_caches
 from .call import Call, current_call, this_request
 from .errors import FlaskStreamError
-from .follow import after_of, number_of
 from .formats import choose
+from .positions import after_of, number_of
 from .prepared import prepared
 from .refusals import raise_as_http_error
 from .response import head_response, respond
@@ -57,14 +58,14 @@ def answered(
                 return head_response(format)
             known = number_of(asked)
             if known is not None:
-                return readers().followed(*known, call, format)
+                return follow.followed(owned_runs(), *known, call, format)
             call.reserve()
             if route.on_finish is not None:
                 call.add(route.on_finish)
             if route.resumable:
                 call_view = partial(view, *args, **kwargs)
                 key = route.key_of(view, args, kwargs)
-                return resumable(call_view, key, readers(), call, route, format, began)
+                return resumable(call_view, key, owned_runs(), call, route, format, began)
             timing = route.timing(call.app.config)
             with prepared(format, call, timing, began) as (run, delivery):
                 value = view(*args, **kwargs)
@@ -85,9 +86,9 @@ def followed(id: str) -> Response:
             after = after_of(call.request.args) if known is None or known[0] != id else known[1]
             format = choose(call.request.headers.get("Accept"))
             if call.request.method == "HEAD":
-                readers().found(id)
+                owned_runs().found(id)
                 return head_response(format)
-            return readers().followed(id, after, call, format)
+            return follow.followed(owned_runs(), id, after, call, format)
         except Exception as error:
             raise_as_http_error(error, call)
 
@@ -102,12 +103,12 @@ def followed_by_key(key: str, wait: float) -> Response:
             known = number_of(call.request)
             format = choose(call.request.headers.get("Accept"))
             if call.request.method == "HEAD":
-                readers().newest(key, 0)
+                owned_runs().newest(key, 0)
                 return head_response(format)
             call.reserve()  # who waits has a thread too
             after = after_of(call.request.args)
-            id, after = known or (readers().newest(key, wait), after)
-            return readers().followed(id, after, call, format)
+            id, after = known or (owned_runs().newest(key, wait), after)
+            return follow.followed(owned_runs(), id, after, call, format)
         except Exception as error:
             raise_as_http_error(error, call)
 
@@ -116,7 +117,7 @@ def stopped(id: str) -> Response:
     """The response for who asks for a run's end."""
     with Call(_OF_FOLLOWERS) as call:
         try:
-            readers().stop(id)
+            owned_runs().stop(id)
         except Exception as error:
             raise_as_http_error(error, call)
     return Response(status=204)

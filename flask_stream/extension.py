@@ -18,12 +18,12 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from . import config, web
-from .app_state import AppState, readers
+from .app_state import AppState, owned_runs
 from .caches import keep_page
 from .carried import carrying
 from .dispatch import MARK, after_each_request, answered, followed, followed_by_key
 from .errors import FlaskStreamError, SourceError
-from .follow import LiveRun
+from .owned import LiveRun
 from .owners import Owner
 from .publishing import publish
 from .refusals import telling_in_debug_mode
@@ -248,7 +248,7 @@ class FlaskStream:
 
         :raises FlaskStreamError: the app has neither sessions nor ``@stream.owner``.
         """
-        return readers().owner()
+        return owned_runs().owner()
 
     @overload
     def follow(self, run_id: str) -> Response: ...
@@ -291,7 +291,7 @@ class FlaskStream:
         """
         if has_request_context():  # Back is to show what goes on by then, and no page from before
             after_this_request(keep_page)
-        return readers().live(key)
+        return owned_runs().live(key)
 
     def publish(
         self,

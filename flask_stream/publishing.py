@@ -1,4 +1,4 @@
-"""`publish`: a run that is written where no request is, for the web app's readers to follow."""
+"""`publish`: a run that is written where no request is, for the web app's owned_runs to follow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import current_app
 
-from .app_state import readers
+from .app_state import owned_runs
 from .batches import Batch
 from .beginning import Beginning
 from .call import bounds_of
@@ -37,7 +37,7 @@ def publish(source: Any, *, owner: str, key: str | None, on_finish: Callback | N
         raise ValueError(f"on_finish is {on_finish!r}, but it must be a function of the Result.")
     batches = _Later(batches_of_source(source))
     app, config = current_app._get_current_object(), current_app.config  # type: ignore[attr-defined]
-    with Beginning(readers().keeper, owner, linger=None, key=key) as beginning:
+    with Beginning(owned_runs().keeper, owner, linger=None, key=key) as beginning:
         try:
             beginning.claim()
         except BaseException:

@@ -18,9 +18,9 @@ from .call import Call, state_of, this_request
 from .errors import SAFE_MESSAGES, RunError, plain_class
 from .events import Failed
 from .failed import cause_of, failed_by, of_provider
-from .follow import Gone, NotYet
 from .formats import AnyFormat, of_refusals
 from .limits import Full
+from .owned import Gone, NotYet
 from .sites import OtherSite
 from .told import logger, raised
 

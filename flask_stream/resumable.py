@@ -1,4 +1,4 @@
-"""Routes whose runs outlive their request: a producer goes on with each, and readers follow."""
+"""Routes whose runs outlive their request: a producer goes on with each, and runs follow."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from flask import Response
 from .beginning import Beginning
 from .call import Call
 from .carried import Carried
-from .follow import Readers, delivery_of, response_of
+from .follow import delivery_of, first_follower, followed_once, response_of
 from .formats import AnyFormat
 from .limits import take_run
 from .once import keep_body, once_of
+from .owned import OwnedRuns
 from .prepared import prepared_run
 from .providers.under_way import outside_run
 from .response import passed_on
@@ -27,7 +28,7 @@ from .run import Calling, Run
 def resumable(
     view: Callable[[], Any],
     key: str | None,
-    readers: Readers,
+    runs: OwnedRuns,
     call: Call,
     route: Route,
     format: AnyFormat,
@@ -40,20 +41,20 @@ def resumable(
     :raises Exception: as of a view whose run ends with its request; and what the log raises.
     """
     if call.state.beginning is not None:  # another resumable view calls this one: it is its run
-        return _begun(view, call.state.beginning, readers, call, route, format, began)
-    owner, once = readers.owner(), once_of(call.request)
+        return _begun(view, call.state.beginning, runs, call, route, format, began)
+    owner, once = runs.owner(), once_of(call.request)
     keep_body(call.request)
     linger = route.linger_of(call.app.config)
-    with Beginning(readers.keeper, owner, linger=linger, key=key, once=once) as beginning:
+    with Beginning(runs.keeper, owner, linger=linger, key=key, once=once) as beginning:
         # Before the view is called: what cannot be kept is not asked for, and paid.
         while (answered := beginning.claim()) is not None:
-            response = readers.followed_once(answered, call, format)
+            response = followed_once(runs.keeper, answered, call, format)
             if response is not None:
                 return response
         beginning.place = take_run(call.app.config["STREAM_MAX_RUNS"])
         call.state.beginning = beginning
         try:
-            answer = _begun(view, beginning, readers, call, route, format, began)
+            answer = _begun(view, beginning, runs, call, route, format, began)
         finally:
             call.state.beginning = None
         if not beginning.has_begun:  # neither by this view nor by one that it has called
@@ -64,7 +65,7 @@ def resumable(
 def _begun(
     view: Callable[[], Any],
     beginning: Beginning,
-    readers: Readers,
+    runs: OwnedRuns,
     call: Call,
     route: Route,
     format: AnyFormat,
@@ -81,7 +82,7 @@ def _begun(
         beginning.run = run
         run.open(batches)
         beginning.is_to_start(*_context_of(batches, call, outer))
-        return _first_response(beginning, run, readers, call, format, timing.idle)
+        return _first_response(beginning, run, runs, call, format, timing.idle)
 
 
 def _context_of(
@@ -97,9 +98,9 @@ def _context_of(
 
 
 def _first_response(
-    beginning: Beginning, run: Run, readers: Readers, call: Call, format: AnyFormat, idle: float
+    beginning: Beginning, run: Run, runs: OwnedRuns, call: Call, format: AnyFormat, idle: float
 ) -> Response:
-    follower = readers.follower_of(beginning, sums=format.is_complete)
+    follower = first_follower(runs.keeper, beginning, sums=format.is_complete)
     delivery = delivery_of(follower, call, format)
     # Not before its body is asked for, when this thread needs the request's context no more.
     delivery.at_end.append(beginning.give_up)

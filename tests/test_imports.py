@@ -111,6 +111,8 @@ ORDER = [
     "streamed",
     "beginning",
     "carried",
+    "owned",
+    "positions",
     "follow",
     "refusals",
     "response",
@@ -131,7 +133,14 @@ ORDER = [
 # They make requests' answers; the others are given what they need of Flask's.
 THE_ONES_THAT_IMPORT_FLASK = {
     *("call", "complete", "returned", "refusals", "body", "streamed", "response"),
-    *("owners", "carried", "follow", "resumable", "publishing"),  # runs that outlive their request
+    *(
+        "owners",
+        "carried",
+        "owned",
+        "follow",
+        "resumable",
+        "publishing",
+    ),  # runs that outlive their request
     *("app_state", "cli", "dispatch", "web", "extension"),
 }
 NEVER_AT_IMPORT = {

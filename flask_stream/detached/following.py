@@ -13,7 +13,7 @@ from ..result import Result
 from ..run import ClientLeft, Ending
 from ..told import logger
 from .feed import Feed, Piece
-from .reading import Reader, pieces_after
+from .reading import LogReader, pieces_after
 
 _JOINED = (Text, Reasoning, Refusal)
 _PUSHED = 1024  # bytes of a piece: a socket that can take more at all can take what it comes to
@@ -40,7 +40,7 @@ class Follower:
         self,
         id: str,
         log: Log,
-        reader: Reader,
+        reader: LogReader,
         *,
         last: int,
         after: int = 0,

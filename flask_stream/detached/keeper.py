@@ -8,8 +8,8 @@ from .. import advice
 from ..logs.log import Log, LogError, Once, State
 from .following import Follower
 from .producing import Producer
-from .reading import Reader
-from .writing import Writer
+from .reading import LogReader
+from .writing import LogWriter
 
 # Seconds of a lease: within which it is noticed that it has run out, and told.
 _NOTICED = 0.7
@@ -27,8 +27,8 @@ class Keeper:
         self.log = log
         self._lease = lease = lease - _NOTICED
         self._most = most
-        self._reader = Reader(log, lease)
-        self._writer = Writer(log, lease, ttl, self._reader.counts)
+        self._reader = LogReader(log, lease)
+        self._writer = LogWriter(log, lease, ttl, self._reader.counts)
         self._reader.at_rest = self._writer.close_when_idle
 
     def begin(

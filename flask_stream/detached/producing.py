@@ -14,9 +14,9 @@ from ..logs.log import Claim, Fenced, Row, State
 from ..run import ClientLeft, Run, Stopped
 from ..told import logger
 from .feed import Piece
-from .reading import Reader
+from .reading import LogReader
 from .stored import to_bytes
-from .writing import Writer
+from .writing import LogWriter
 
 _MOST_BYTES = 64 * 1024 * 1024  # of one run in the log
 _NOBODY = "Nobody was reading any more, so the answer was ended before its end."
@@ -41,7 +41,9 @@ class Producer:
     :ivar feed: for those who follow it in this process.
     """
 
-    def __init__(self, claim: Claim, writer: Writer, reader: Reader, linger: float | None) -> None:
+    def __init__(
+        self, claim: Claim, writer: LogWriter, reader: LogReader, linger: float | None
+    ) -> None:
         self.claim = claim
         self.feed = reader.local(claim.id)
         self._writer = writer

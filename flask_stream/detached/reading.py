@@ -1,4 +1,4 @@
-"""`Reader`: one thread a process, which reads what is followed here and produced elsewhere.
+"""`LogReader`: one thread a process, which reads what is followed here and produced elsewhere.
 
 It also ends what nobody produces any more, see `dying`: a run whose lease has run out, since its
 worker is dead, is `failed: interrupted`, for all who follow it and once.
@@ -21,7 +21,7 @@ from .stored import from_bytes
 _AT_ONCE = 262_144  # bytes read of a run
 
 
-class Reader:
+class LogReader:
     """Reads one log.
 
     :param lease: seconds for which a run is claimed that is ended here.

@@ -1,4 +1,4 @@
-"""`Writer`: one thread a process, which writes what its producers have, and keeps their leases.
+"""`LogWriter`: one thread a process, which writes what its producers have, and keeps their leases.
 
 A commit costs the same for one row as for forty, so all of a process's rows go together, at most
 every 20 ms. The watcher (see `watch`) does none of this: a log may make who asks it wait.
@@ -49,7 +49,7 @@ class _Waiting:
         self.ends = False
 
 
-class Writer:
+class LogWriter:
     """Writes to one log.
 
     :param lease: seconds that a claim is worth.

@@ -11,7 +11,7 @@ import pytest
 
 from flask_stream import sse
 from flask_stream.detached import writing
-from flask_stream.detached.writing import Writer
+from flask_stream.detached.writing import LogWriter
 from flask_stream.errors import FlaskStreamError
 from flask_stream.logs.log import Claim, LogError, State, Write
 from flask_stream.logs.memory import MemoryLog
@@ -78,8 +78,8 @@ def log() -> Held:
 
 
 @pytest.fixture
-def writer(log: Held) -> Iterator[Writer]:
-    writer = Writer(log, LEASE, 0.01, dict)
+def writer(log: Held) -> Iterator[LogWriter]:
+    writer = LogWriter(log, LEASE, 0.01, dict)
     writer.start()
     yield writer
     for leased in list(writer._leased.values()):
@@ -88,13 +88,13 @@ def writer(log: Held) -> Iterator[Writer]:
     eventually(lambda: writer._thread is None)
 
 
-def kept(writer: Writer, log: Held, id: str) -> Owner:
+def kept(writer: LogWriter, log: Held, id: str) -> Owner:
     owner = Owner(begun(log, id))
     writer.keep(owner)
     return owner
 
 
-def test_a_run_that_lost_rows_takes_no_other_with_it(log: Held, writer: Writer) -> None:
+def test_a_run_that_lost_rows_takes_no_other_with_it(log: Held, writer: LogWriter) -> None:
     """A replica that has taken over may lack rows that were acknowledged."""
     torn, well = kept(writer, log, "torn"), kept(writer, log, "well")
     log.hold()
@@ -110,7 +110,7 @@ def test_a_run_that_lost_rows_takes_no_other_with_it(log: Held, writer: Writer) 
 
 
 def test_what_comes_while_a_write_fails_is_not_written_behind_a_gap(
-    log: Held, writer: Writer, caplog: pytest.LogCaptureFixture
+    log: Held, writer: LogWriter, caplog: pytest.LogCaptureFixture
 ) -> None:
     lost, well = kept(writer, log, "lost"), kept(writer, log, "well")
     first, second, third = rows(1, 1, 1)
