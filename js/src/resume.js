@@ -59,7 +59,8 @@ function onlyShow(line) {
 export async function goOn(line, error = cutOff()) {
   let fruitless = error && !line.id ? 1 : 0;
   while (!isOver(line) && fruitless < TRIES && (!error || mayPass(line, error))) {
-    if (error) lose(line);
+    // Who is asked to come again, since a task has not begun for instance, has lost nothing.
+    if (error && (line.id || error.code !== "overloaded")) lose(line);
     await rest(fruitless, error?.retryAfter ?? 0, line.signal);
     if (isOver(line)) break;
     const { id } = line;

@@ -155,6 +155,21 @@ describe("while it cannot be reached", () => {
     });
   }
 
+  test("that has not begun yet is waited for, and nothing is said to be lost", async (t) => {
+    hurry(t);
+    const body = JSON.stringify({ code: "overloaded", message: "Not yet.", retryable: true });
+    const { url, followed } = await keep(t, ANSWER, {
+      instead: (_request, response, number) =>
+        number <= 3 && response.writeHead(503, { "Content-Type": "application/json" }).end(body),
+    });
+    const states = [];
+    const run = stream(url, { resume: new URL(PATH, url).href, onState: (state) => states.push(state) });
+    await run.done;
+    assert.equal(run.text, TEXT);
+    assert.equal(followed.length, 4);
+    assert.deepEqual(states, ["waiting", "streaming", "done"]);
+  });
+
   test("with Retry-After, it is left alone for so long, whatever the page is told meanwhile", async (t) => {
     const waits = hurry(t);
     const { url, followed } = await refusing(t, 1, 503, { "Retry-After": "30" });
