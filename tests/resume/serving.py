@@ -25,6 +25,7 @@ COMMAND += ["--log-level=warning", "--graceful-timeout=5", "--timeout=60"]
 WORKERS = {
     "gthread": ["--worker-class=gthread", "--threads=64"],
     "gevent": ["--worker-class=gevent"],
+    "sync": ["--worker-class=sync"],
 }
 
 

@@ -113,3 +113,21 @@ def test_a_worker_that_stops_ends_what_takes_too_long(server: Server) -> None:
     [[outcome, text]] = server.finished()["long"]
     assert outcome == "failed"
     assert "".join(words_of("long", 2000)).startswith(text)
+
+
+def test_sync_workers_may_answer_for_longer_than_their_timeout(tmp_path: Path) -> None:
+    """One that says nothing of itself for so long is killed; its readers speak for it.
+
+    Two answer, each with its one thread: the run's own worker, and one that follows it.
+    """
+    url, text = f"sqlite:///{tmp_path / 'runs.sqlite3'}", "".join(words_of("long", 40))
+    arguments = ["--timeout=3"]
+    with serving(tmp_path / "site", url, worker="sync", workers=2, arguments=arguments) as server:
+        workers = set(server.workers)
+        readers = [Reader(server, "/say/long/40/200", 0) for _ in range(2)]
+        all_at_once([partial(reader.read, 0) for reader in readers], 2)
+        assert [said(reader.events) for reader in readers] == [text, text]
+        assert [reader.events[-1].kind for reader in readers] == ["done", "done"]
+        assert [len(reader.workers) for reader in readers] == [1, 1]
+        assert set(server.workers) == workers
+    assert len(server.asked()) == 1
