@@ -66,11 +66,12 @@ coverage: test-tools ## run the Python and browser tests, and list the lines the
 	$(TOOLS) $(VENV_PYTHON) -m coverage run -m pytest
 	$(VENV_PYTHON) -m coverage report
 
-bench: test-tools bench-tools ## measure importing, the bounds, the client and the server: an hour and a half
+bench: test-tools bench-tools ## measure importing, the bounds, the client, the server and the logs: an hour and a half
 	$(VENV_PYTHON) -m bench.importing
 	$(VENV_PYTHON) -m bench.caps
 	$(TOOLS) $(VENV_PYTHON) -m bench.client
 	$(TOOLS) $(BENCH_PYTHON) -m bench.server
+	$(TOOLS) $(BENCH_PYTHON) -m bench.resume
 
 bench-tools: bench/server/ai_sdk/node_modules/.ready ## fetch what bench.server is compared with
 	@.ci/get-venv $(PYTHON) .venv-bench bench

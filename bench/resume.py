@@ -1,15 +1,19 @@
 """Runs that outlive their request: many readers of one, many at once, long ones, and how late.
 
-python -m bench.resume [--redis URL]
+python -m bench.resume
+
+With sqlite, and with a Redis of its own: that of `REDIS`, or the one on the path.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
 import re
+import shutil
+import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -76,6 +80,8 @@ async def begun(port: int, model: str, into: Read) -> asyncio.Task[None]:
     """A run's first reader, once he knows where it is."""
     task = asyncio.create_task(read(port, f"/plain?model={model}", into))
     while not into.url:
+        if task.done():
+            raise RuntimeError(f"Port {port} answered with no run.")
         await asyncio.sleep(0.002)
     return task
 
@@ -188,10 +194,38 @@ def of_log(name: str, url: str, folder: Path) -> None:
                 pid,
                 lambda part=part: asyncio.run(part(port)),  # type: ignore[misc]
             )
-        if name == "memory":
-            return
         with serving(folder / f"{name}-two", url) as (_, other):
             measured(beside.__doc__ or "", pid, lambda: asyncio.run(beside((port, other))))
+
+
+@contextmanager
+def redis_server(binary: str, folder: Path) -> Iterator[str]:
+    """One that keeps what it has as docs/resume.md advises; its URL, on loopback."""
+    folder.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+    command += ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        until_open(port)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.kill()
+        process.wait(60)
+
+
+def until_open(port: int) -> None:
+    end = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except ConnectionRefusedError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.01)
 
 
 def attached(folder: Path) -> None:
@@ -205,16 +239,17 @@ def attached(folder: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.resume", description=__doc__)
-    parser.add_argument("--redis", metavar="URL", help="measure this one, too; it is emptied")
-    args = parser.parse_args()
     print(about.machine(), "load", os.getloadavg(), flush=True)
+    redis = os.environ.get("REDIS") or shutil.which("redis-server")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         attached(folder)
         of_log("sqlite", f"sqlite:///{folder / 'runs.sqlite3'}", folder)
-        if args.redis:
-            of_log("redis", args.redis, folder)
+        if redis is None:
+            print("redis: not measured: set REDIS to the path of a redis-server")
+            return
+        with redis_server(redis, folder / "redis") as url:
+            of_log("redis", url, folder)
 
 
 if __name__ == "__main__":
