@@ -85,9 +85,10 @@ class Feed:
 
     def note_in_log(self, last: int) -> None:
         """All up to this number can be read in the log."""
-        with self._changed:
-            self._in_log = max(self._in_log, last)
-            self._trim()
+        self._in_log = max(self._in_log, last)
+        if self._size > _KEPT:
+            with self._changed:
+                self._trim()
 
     def lose(self) -> None:
         """There is no such run any more."""

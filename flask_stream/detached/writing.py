@@ -94,13 +94,14 @@ class LogWriter:
         with self._changed:
             if leased.claim not in self._leased:
                 return  # it is being told that it is lost
+            is_first = not self._waiting  # the others are written with it
             waiting = self._waiting.get(leased.claim)
             if waiting is None:
                 waiting = self._waiting[leased.claim] = _Waiting(leased)
-                self._changed.notify_all()
             waiting.rows.append(row)
             if ends:
                 waiting.ends = self._is_urgent = True
+            if is_first or ends:
                 self._changed.notify_all()
 
     def start(self) -> None:
