@@ -86,11 +86,11 @@ def test_a_comment_comes_for_each_heartbeat_of_silence(
         lasted = time.monotonic() - began_at
         client.has_no_more()
     events = events_of(body + b"".join(chunks) + rest, comments=True)
-    # The sync worker, say, may be held up for a heartbeat; but nothing beats faster.
+    # A worker may be held up for a heartbeat, and a comment come as the silence ends; but nothing
+    # beats faster.
     assert 3 <= events.count(COMMENT) <= lasted / HEARTBEAT
     assert 3 * HEARTBEAT < silent_for < 3 * HEARTBEAT * 10
     assert (said(events), events[-1][0]) == ("before during after", "done")
-    assert events.count(COMMENT) == 3 or lasted - silent_for > HEARTBEAT / 2
 
 
 def test_comments_go_on_while_a_callback_saves_what_was_said(
