@@ -13,7 +13,7 @@ from contextlib import suppress
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, current_app, request, session
+from flask import Flask, appcontext_popped, current_app, request, session
 from flask.globals import request_ctx
 
 from . import advice
@@ -62,18 +62,19 @@ class Carried:
             advice.of_session(self._sent, session)
 
     def _tear_down(self) -> None:
-        """As Flask's RequestContext.pop and AppContext.pop do."""
+        """As Flask's RequestContext.pop and AppContext.pop do; no exception is handed on."""
         environ = request.environ
         steps: list[Callable[[], object]] = [
             lambda: self._app.do_teardown_request(None),
             request.close,
             lambda: self._app.do_teardown_appcontext(None),
+            lambda: appcontext_popped.send(self._app),
         ]
         for step in steps:
             try:
                 step()
             except Exception:
-                logger.exception("A teardown function failed behind a run")
+                logger.exception("What is called at a context's end failed behind a run")
         environ["werkzeug.request"] = None
 
 

@@ -22,6 +22,7 @@ _IN_MEMORY = (
     'STREAM_LOG_URL is "memory:", so the runs are in the memory of the process that serves them, '
     "and another process's memory cannot be looked into."
 )
+_TURN = 0.05  # seconds: a server that writes to the same log wants its turn
 # The key is the last one: whatever is in it, it puts no other column out of line.
 _HEADER = ("RUN", "AGE", "READERS", "LEASE", "KEY")
 
@@ -39,7 +40,7 @@ _commands = AppGroup("stream", help="Look after the runs that outlive their requ
 def _runs() -> None:
     """List the runs that have not ended, the oldest first."""
     with _keeper() as keeper:
-        states = keeper.log.states()
+        states = keeper.log.alive()
     if not states:
         click.echo("No run is under way.")
         return
@@ -69,7 +70,10 @@ def _expire() -> None:
     """Forget the runs that ended more than STREAM_TTL seconds ago."""
     ttl = current_app.config["STREAM_TTL"]
     with _keeper() as keeper:
-        count = keeper.log.expire(ttl)
+        count = 0
+        while some := keeper.log.expire(ttl):
+            count += some
+            time.sleep(_TURN)
     runs = "1 run" if count == 1 else f"{count} runs"
     click.echo(f"{runs} forgotten, of more than {ttl:g} s ago (STREAM_TTL).")
 

@@ -26,6 +26,8 @@ _MOST_RAW = 16 * 1024 * 1024  # bytes of a body that is no form
 def once_of(request: Request) -> Once | None:
     """What the request is to be answered once for; None where it does not ask for that.
 
+    Behind `keep_body`.
+
     :raises StreamFailed: its key is none.
     """
     key = request.headers.get(_HEADER)
@@ -53,7 +55,7 @@ def keep_body(request: Request) -> None:
     if request.mimetype in _FORMS:
         _ = request.form  # its files are on the disk
     else:
-        _raw(request)
+        _keep_raw(request)
 
 
 def _asked(request: Request) -> Iterator[bytes]:
@@ -63,7 +65,7 @@ def _asked(request: Request) -> Iterator[bytes]:
     """
     yield request.query_string
     if request.mimetype not in _FORMS:
-        yield _raw(request)
+        yield request.get_data()
         return
     for name, value in request.form.items(multi=True):
         yield name.encode()
@@ -78,8 +80,8 @@ def _asked(request: Request) -> Iterator[bytes]:
         yield content.digest()
 
 
-def _raw(request: Request) -> bytes:
-    """The body, for whoever reads it again; a form's files would be on the disk."""
+def _keep_raw(request: Request) -> None:
+    """For whoever reads it again; a form's files would be on the disk."""
     read = bytearray()
     while piece := request.stream.read(_READ):
         read += piece
@@ -91,12 +93,11 @@ def _raw(request: Request) -> bytes:
                 status=413,
             )
     if not read:  # or something has read it before us, and kept it
-        return request.get_data()
+        return
     body = bytes(read)
     request.stream = BytesIO(body)
     request.get_data()  # which keeps it, for get_json() and others
     request.stream = BytesIO(body)  # and for a view that reads it by itself
-    return body
 
 
 def _digest(pieces: list[bytes] | Iterator[bytes]) -> str:

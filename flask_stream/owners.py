@@ -60,7 +60,7 @@ def known_owner(owner: Owner | None) -> str | None:
     :raises TypeError: the app's callback returns what may be another reader's, too.
     """
     told = owner() if owner is not None else None
-    if told:
+    if told is not None and told is not False and told != "":  # 0 may be somebody's id
         if isinstance(told, str | int | UUID) and not isinstance(told, bool):
             return str(told)
         raise TypeError(

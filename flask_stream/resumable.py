@@ -42,8 +42,8 @@ def resumable(
     """
     if call.state.beginning is not None:  # another resumable view calls this one: it is its run
         return _begun(view, call.state.beginning, runs, call, route, format, began)
-    owner, once = runs.owner(), once_of(call.request)
     keep_body(call.request)
+    owner, once = runs.owner(), once_of(call.request)
     linger = route.linger_of(call.app.config)
     with Beginning(runs.keeper, owner, linger=linger, key=key, once=once) as beginning:
         # Before the view is called: what cannot be kept is not asked for, and paid.

@@ -66,7 +66,7 @@ class Feed:
         self._pieces: deque[Piece] = deque()
         self._size = 0
         self._in_log = last
-        self._waiting: list[Waiting] = []
+        self._waiting: dict[Waiting, None] = {}  # in their order
         # Looked up now: gevent may have put its own in its place since this was imported.
         self._changed = threading.Condition()
 
@@ -107,12 +107,12 @@ class Feed:
         :returns: nothing where it is over, or is to end; None where it is in the log alone.
         """
         with self._changed:
-            self._waiting.append(waiting)
+            self._waiting[waiting] = None
             try:
                 while self.last <= waiting.number and not self.over and not waiting.is_to_end:
                     self._changed.wait()
             finally:
-                self._waiting.remove(waiting)
+                del self._waiting[waiting]
             number = waiting.number
             if self.last <= number or waiting.is_to_end:
                 return []

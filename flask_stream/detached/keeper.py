@@ -123,5 +123,6 @@ class Keeper:
     def stop(self, id: str) -> bool:
         """Ask for a run's end. False where it has ended, or there is none."""
         asked = self.log.request_stop(id)
-        self._writer.renew_now()
+        if self._reader.is_local(id):
+            self._writer.renew_now()
         return asked

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from .. import advice
 from ..events import TERMINAL
@@ -38,7 +38,7 @@ class LogReader:
         self._thread: threading.Thread | None = None
         self._feeds: dict[str, Feed] = {}
         self._waited_for: set[str] = set()
-        self._looked_at = 0.0
+        self._look_at = 0.0  # the monotonic clock's time of the next look
 
     def counts(self) -> Mapping[str, int]:
         """Of each run that is followed in this process, by how many."""
@@ -51,6 +51,12 @@ class LogReader:
             feed = self._feed(id, 0)
             feed.is_local = True
             return feed
+
+    def is_local(self, id: str) -> bool:
+        """Whether it is produced here."""
+        with self._lock:
+            feed = self._feeds.get(id)
+            return feed is not None and feed.is_local
 
     def elsewhere(self, feed: Feed) -> None:
         """It was produced here, and is no more."""
@@ -117,14 +123,14 @@ class LogReader:
                     self._thread = None
                     break
             try:
-                more = self._log.wait({id: feed.last for id, feed in feeds.items()}, LOOKS)
+                lasts = {id: feed.last for id, feed in feeds.items()}
+                more = self._log.wait(lasts, max(0.0, self._look_at - time.monotonic()))
                 for id in more:
                     self._read(feeds[id])
                 now = time.monotonic()
-                if now - self._looked_at >= self._looks:
-                    self._looked_at = now
-                    for feed in feeds.values():
-                        self._look_after(feed)
+                if now >= self._look_at:
+                    self._look_at = now + self._looks
+                    self._look_after(feeds.values())
             except Exception as error:
                 if isinstance(error, LogError):
                     advice.of_log(error)
@@ -147,16 +153,18 @@ class LogReader:
         if not pieces and self._log.state(feed.id) is None:
             feed.lose()
 
-    def _look_after(self, feed: Feed) -> None:
-        if feed.over or feed.is_local:
-            return
-        state = self._log.state(feed.id)
-        if state is None:
-            feed.lose()
-        elif state.ended and state.last <= feed.last:
-            feed.lose()  # its producer has told more than it could write
-        elif not state.ended:
-            self._deaths.look_at(state)
+    def _look_after(self, feeds: Iterable[Feed]) -> None:
+        states = self._log.states([feed.id for feed in feeds if not feed.over])
+        for feed in feeds:
+            if feed.over or feed.is_local:
+                continue
+            state = states.get(feed.id)
+            if state is None:
+                feed.lose()
+            elif state.ended and state.last <= feed.last:
+                feed.lose()  # its producer has told more than it could write
+            elif not state.ended:
+                self._deaths.look_at(state)
 
 
 def pieces_after(log: Log, id: str, after: int) -> list[Piece]:

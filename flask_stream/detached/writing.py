@@ -23,6 +23,7 @@ _TOGETHER = 0.02  # seconds from one write to the next
 _RENEWALS = 0.5  # seconds: within 1 s a stop reaches who produces the run
 _ATTENDANCE = 10.0  # seconds for which it is told how many read here
 _EXPIRIES = 60.0  # seconds
+_TURN = 0.05  # seconds between two steps of one: all who write want their turn
 
 
 class Leased(Protocol):
@@ -107,19 +108,20 @@ class LogWriter:
     def start(self) -> None:
         """There is something to do: see that the thread does it. It stays for a while."""
         with self._changed:
-            self._needed_until = max(self._needed_until, time.monotonic() + self._expiries)
-            if self._thread is None:
-                thread = threading.Thread(
-                    target=self._work, name="flask-stream-writer", daemon=True
-                )
-                thread.start()
-                self._thread = thread
+            self._stay()
             self._changed.notify_all()
 
     def close_when_idle(self) -> None:
         """Somebody else has used the log, which is to be closed once nothing is done with it."""
-        with suppress(RuntimeError):  # no thread can begin: then it stays open
-            self.start()
+        with self._changed, suppress(RuntimeError):  # no thread can begin: then it stays open
+            self._stay()
+
+    def _stay(self) -> None:
+        self._needed_until = max(self._needed_until, time.monotonic() + self._expiries)
+        if self._thread is None:
+            thread = threading.Thread(target=self._work, name="flask-stream-writer", daemon=True)
+            thread.start()
+            self._thread = thread
 
     def renew_now(self) -> None:
         """Something is known of a run that its producer here should be told."""
@@ -168,7 +170,7 @@ class LogWriter:
     def _due(self) -> float | None:
         """When something is to be done, on the monotonic clock; None: never."""
         if self._leased or self._attending or self._counts():
-            return self._renew_at
+            return min(self._renew_at, self._expire_at)
         if time.monotonic() < self._needed_until:
             return self._expire_at
         return None
@@ -211,7 +213,9 @@ class LogWriter:
             self._attend(now)
         if now >= self._expire_at:
             self._expire_at = now + self._expiries
-            self._log.expire(self._ttl)
+            if self._log.expire(self._ttl):  # there may be more
+                self._expire_at = time.monotonic() + _TURN
+                self._needed_until = max(self._needed_until, now + self._expiries)
 
     def _attend(self, now: float) -> None:
         counts = dict(self._counts())
@@ -222,7 +226,7 @@ class LogWriter:
 
     def _renew(self) -> None:
         with self._changed:
-            leased = dict(self._leased)
+            leased = dict(self._leased.items())  # which keeps them alive meanwhile
         if not leased:
             return
         states = self._log.renew([*leased], self._lease)

@@ -165,15 +165,19 @@ class Log(ABC):
         """
 
     @abstractmethod
+    def states(self, ids: Sequence[str]) -> Mapping[str, State]:
+        """What is known of these runs. One that is not there, or not any more, is left out."""
+
     def state(self, id: str) -> State | None:
         """What is known of a run; None where there is none, or none any more."""
+        return self.states([id]).get(id)
 
     @abstractmethod
     def newest(self, owner: str, key: str) -> str | None:
         """The id of the run that was begun last with this key of the app's."""
 
     @abstractmethod
-    def states(self) -> list[State]:
+    def alive(self) -> list[State]:
         """All that have not ended, the oldest first."""
 
     @abstractmethod
@@ -217,7 +221,10 @@ class Log(ABC):
 
     @abstractmethod
     def expire(self, seconds: float) -> int:
-        """Forget the runs that ended so long ago, and those whose lease ran out so long ago.
+        """Forget runs that ended so long ago, and ones whose lease ran out so long ago.
+
+        No more at once than leaves others their turn: who calls it calls again, a moment later,
+        until there was none.
 
         :returns: how many.
         """

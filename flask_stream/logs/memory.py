@@ -128,10 +128,9 @@ class MemoryLog(Log):
             first = bisect_right(run.rows, after, key=_last)
             return some((run.rows[at] for at in range(first, len(run.rows))), most)
 
-    def state(self, id: str) -> State | None:
+    def states(self, ids: Sequence[str]) -> Mapping[str, State]:
         with self._changed:
-            run = self._runs.get(id)
-            return run.state if run else None
+            return {id: run.state for id in ids if (run := self._runs.get(id))}
 
     def newest(self, owner: str, key: str) -> str | None:
         with self._changed:
@@ -140,7 +139,7 @@ class MemoryLog(Log):
                     return run.id
             return None
 
-    def states(self) -> list[State]:
+    def alive(self) -> list[State]:
         with self._changed:
             return [run.state for run in self._runs.values() if run.ended_at is None]
 

@@ -29,8 +29,8 @@ from .redis_scripts import (
 )
 from .redis_server import RedisServer
 
-# Seconds: a blocked read hears of new rows at once, but not of a run that was forgotten.
 _NOTHING = "flask-stream:nothing"  # a key that is never there
+# Seconds: a blocked read hears of new rows at once, but not of a run that was forgotten.
 _LOOKS_ANYWAY = 1.0
 _WOKEN = 10_000  # milliseconds: for what nobody has waited for after all
 _AT_ONCE = 100  # runs in one step; while it is taken, Redis does nothing else
@@ -112,20 +112,17 @@ class RedisLog(Log):
             )
         return rows
 
-    def state(self, id: str) -> State | None:
-        return next(self._states([id]), None)
+    def states(self, ids: Sequence[str]) -> Mapping[str, State]:
+        found = (each for some in _in_steps(ids) for each in self._server.run(STATES, *some))
+        return {state.id: state for state in (_state(*each) for each in found if each)}
 
     def newest(self, owner: str, key: str) -> str | None:
         found = self._server.run(NEWEST, owner, key)
         return None if found is None else str(found, "utf-8")
 
-    def states(self) -> list[State]:
-        alive = [str(id, "utf-8") for id in self._server.run(ALIVE)]
-        return [state for state in self._states(alive) if not state.ended]
-
-    def _states(self, ids: Sequence[str]) -> Iterator[State]:
-        for some in _in_steps(ids):
-            yield from (_state(*found) for found in self._server.run(STATES, *some) if found)
+    def alive(self) -> list[State]:
+        ids = [str(id, "utf-8") for id in self._server.run(ALIVE)]
+        return [state for state in self.states(ids).values() if not state.ended]
 
     def renew(self, claims: Sequence[Claim], lease: float) -> Mapping[Claim, State]:
         kept: dict[Claim, State] = {}
@@ -187,10 +184,7 @@ class RedisLog(Log):
             self._server.tell(WAKE, self._wake, _WOKEN)
 
     def expire(self, seconds: float) -> int:
-        forgotten = 0
-        while (some := int(self._server.run(EXPIRE, _micro(seconds), _AT_ONCE))) > 0:
-            forgotten += some
-        return forgotten
+        return int(self._server.run(EXPIRE, _micro(seconds), _AT_ONCE))
 
     def close(self) -> None:
         self.wake()

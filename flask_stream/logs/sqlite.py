@@ -31,7 +31,9 @@ _STATE = (
 
 # Seconds: between two looks for whether anybody has written, and for what, whatever the first says.
 _LOOKS, _LOOKS_ANYWAY = 0.01, 1.0
-_AT_ONCE = 100  # runs in one transaction that forgets them; others wait for it
+# In one transaction that forgets: others wait for it.
+_AT_ONCE = 50  # runs
+_PAGES_AT_ONCE = 2000  # of the file, given back to the disk
 
 
 class SqliteLog(Log):
@@ -105,25 +107,23 @@ class SqliteLog(Log):
 
         return self._reader.look(read)
 
-    def state(self, id: str) -> State | None:
-        def look(db: sqlite3.Connection) -> State | None:
-            found = db.execute(f"SELECT {_STATE} FROM runs WHERE id = ?2", (time.time(), id))
-            return next(map(_state, found), None)
+    def states(self, ids: Sequence[str]) -> Mapping[str, State]:
+        def look(db: sqlite3.Connection) -> dict[str, State]:
+            sql, now = f"SELECT {_STATE} FROM runs WHERE id = ?2", time.time()
+            found = (db.execute(sql, (now, id)).fetchone() for id in ids)
+            return {state.id: state for state in (_state(each) for each in found if each)}
 
         return self._reader.look(look)
 
     def newest(self, owner: str, key: str) -> str | None:
         def look(db: sqlite3.Connection) -> str | None:
-            sql = (
-                "SELECT id FROM runs WHERE owner = ? AND key = ?"
-                " ORDER BY created DESC, rowid DESC LIMIT 1"
-            )
+            sql = "SELECT id FROM runs WHERE owner = ? AND key = ? ORDER BY rowid DESC LIMIT 1"
             found = db.execute(sql, (owner, key)).fetchone()
             return found and str(found[0])
 
         return self._reader.look(look)
 
-    def states(self) -> list[State]:
+    def alive(self) -> list[State]:
         def look(db: sqlite3.Connection) -> list[State]:
             sql = f"SELECT {_STATE} FROM runs WHERE ended_at IS NULL ORDER BY created, rowid"
             return [*map(_state, db.execute(sql, (time.time(),)))]
@@ -215,9 +215,7 @@ class SqliteLog(Log):
             _forget(db, found)
             return len(found)
 
-        forgotten = 0
-        while (some := self._writer.change(expire)) > 0:
-            forgotten += some
+        forgotten = self._writer.change(expire)
         if forgotten:
             self._writer.look(_give_back)
         return forgotten
@@ -286,4 +284,5 @@ def _more(db: sqlite3.Connection, after: Mapping[str, int]) -> set[str]:
 
 def _give_back(db: sqlite3.Connection) -> None:
     """What is free in the file, to the disk."""
-    db.executescript("PRAGMA incremental_vacuum")  # `execute` would give back one page
+    # `execute` would give back one page.
+    db.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from ..logs.log import Claim, Log, Once, Row, State
 
 LEASE = 60.0
 DEADLINE = 30.0  # seconds, for what takes a moment
+LONG = 10 * DEADLINE  # for a wait that is to end before its time
 
 
 def rows(*counts: int, after: int = 0) -> list[Row]:
@@ -28,6 +30,14 @@ def eventually(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < end, "It has not come to that."
         time.sleep(0.005)
+
+
+@contextmanager
+def ends_early() -> Iterator[None]:
+    """For a wait of `LONG`: by itself it would have the same result."""
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < DEADLINE, "It has waited for its whole time."
 
 
 class LogCase:

@@ -28,13 +28,13 @@ class RunsContract(LogCase):
             "r", "ann", "chat:42", 0, state.created, False, state.lease, False, readers=0
         )
         assert other.read("r", 0, 1000) == []
-        assert [each.id for each in other.states()] == ["r"]
+        assert [each.id for each in other.alive()] == ["r"]
 
     def test_what_never_was_is_not_known(self, log: Log) -> None:
         assert log.state("r") is None
         assert log.read("r", 0, 1000) == []
         assert log.newest("ann", "chat:42") is None
-        assert log.states() == []
+        assert log.alive() == []
         assert not log.request_stop("r")
         assert log.take_over("r", LEASE) is None
         assert log.renew([Claim("r", 1)], LEASE) == {}
@@ -126,7 +126,7 @@ class RunsContract(LogCase):
         log.write([Write(claim, rows(1), ends=True)])
         state = known(other, "r")
         assert (state.ended, state.last) == (True, 1)
-        assert other.states() == []
+        assert other.alive() == []
         assert log.write([Write(claim, rows(1, after=1))]) == {claim}
         assert log.renew([claim], LEASE) == {}
         assert not other.request_stop("r")
@@ -152,8 +152,9 @@ class RunsContract(LogCase):
         log.attend("here", {"r": 1}, LEASE)
         log.attend("there", {"r": 0}, LEASE)
         assert log.renew([claim], LEASE)[claim].readers == 1
-        assert {each.id: each.readers for each in log.states()} == {"r": 1, "another": 1}
+        assert {each.id: each.readers for each in log.alive()} == {"r": 1, "another": 1}
         assert log.state("unknown") is None
+        assert log.states(["unknown"]) == {}
         log.attend("here", {"r": 4}, 0.01)
         eventually(lambda: known(other, "r").readers == 0)
 
@@ -169,7 +170,7 @@ class RunsContract(LogCase):
         log.try_to_write()
         begun(log, "r")
         log.try_to_write()
-        assert [state.id for state in log.states()] == ["r"]
+        assert [state.id for state in log.alive()] == ["r"]
 
     def test_one_takes_over_what_nobody_keeps(self, log: Log, other: Log) -> None:
         old = begun(log, "r", lease=0.01)
@@ -223,7 +224,7 @@ class RunsContract(LogCase):
             return forgotten == 250
 
         eventually(all_are_forgotten)
-        assert log.states() == []
+        assert log.alive() == []
 
     def test_it_can_be_used_again(self, log: Log, tmp_path: Path) -> None:
         log.write([Write(begun(log, "r"), rows(1))])

@@ -28,7 +28,8 @@ export function rest(fruitless, seconds, signal) {
       resolve(null);
     };
     const look = () => {
-      if ((isDue || !seconds) && !isOffline()) end();
+      const isHidden = globalThis.document?.visibilityState === "hidden"; // nobody looks: only time counts
+      if ((isDue || (!seconds && !isHidden)) && !isOffline()) end();
     };
     const timer = setTimeout(
       () => {

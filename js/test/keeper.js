@@ -93,8 +93,13 @@ export function page(t, { origin = "https://elsewhere.example", token, onLine = 
     delete globalThis.navigator;
     if (navigator) Object.defineProperty(globalThis, "navigator", navigator);
   });
+  const tell = (type) => target.dispatchEvent(new Event(type));
   return {
-    tell: (type) => target.dispatchEvent(new Event(type)),
+    tell,
+    look(visibilityState) {
+      globalThis.document.visibilityState = visibilityState;
+      tell("visibilitychange");
+    },
     goOnline() {
       globalThis.navigator.onLine = true;
       target.dispatchEvent(new Event("online"));

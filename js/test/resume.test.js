@@ -281,6 +281,32 @@ describe("while it cannot be reached", () => {
   }
 });
 
+describe("a page that nobody sees", () => {
+  test("waits its time, however often it is hidden, and tries at once where it is shown", async (t) => {
+    const { url, followed } = await keep(t, ANSWER, {
+      cut: (request) => (isFollowing(request) ? undefined : 250),
+      instead: (request, response, number) => isFollowing(request) && number <= 1 && refuse(response, 503),
+    });
+    const { look } = page(t);
+    const { setTimeout } = globalThis;
+    let isResting = () => {};
+    const rests = new Promise((resolve) => (isResting = resolve));
+    t.mock.method(globalThis, "setTimeout", (call, wait) => {
+      if (wait >= 500 && wait <= 1000) isResting();
+      return setTimeout(call, wait >= 500 ? 1e6 : wait).unref();
+    });
+    const run = stream(url);
+    await rests;
+    for (let turn = 0; turn < 20; turn += 1) look("hidden");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(followed.length, 1);
+    look("visible");
+    await run.done;
+    assert.equal(followed.length, 2);
+    assert.equal(run.text, TEXT);
+  });
+});
+
 describe("a run that is followed by its address", () => {
   test("is read from its beginning, and nothing is asked", async (t) => {
     const { url, asked, followed } = await keep(t, ANSWER);

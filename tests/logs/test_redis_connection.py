@@ -96,7 +96,7 @@ def test_databases_are_apart(server: Server) -> None:
     with closing(RedisLog(one)) as log, closing(RedisLog(two)) as other:
         claim = begun(log, "r")
         assert other.state("r") is None
-        assert other.states() == []
+        assert other.alive() == []
         log.forget(claim)
 
 

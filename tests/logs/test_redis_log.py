@@ -270,6 +270,13 @@ def test_nothing_is_left_of_2000_runs_and_each_step_is_short(log: RedisLog, serv
     assert server.counted("zrangebyscore") >= 20
 
 
+def test_no_more_is_forgotten_at_once_than_leaves_others_their_turn(log: RedisLog) -> None:
+    claims = [begun(log, f"r{number}") for number in range(250)]
+    log.write([Write(claim, rows(1), ends=True) for claim in claims])
+    eventually(lambda: log.expire(0) == 100)
+    assert [log.expire(0) for _ in range(3)] == [100, 50, 0]
+
+
 def test_rows_that_were_evicted_are_no_end_and_no_gap(log: RedisLog, server: Server) -> None:
     claim = begun(log, "r")
     log.write([Write(claim, rows(2, 1))])

@@ -34,6 +34,22 @@ class TestSqliteLogOfSeveralProcesses(SharedByProcesses):
     pass
 
 
+def test_a_clock_that_was_set_back_makes_no_run_the_newest(
+    log: SqliteLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    begun(log, "old", key="k")
+    monkeypatch.setattr(time, "time", lambda: now - 3600)
+    begun(log, "new", key="k")
+    assert log.newest("ann", "k") == "new"
+
+
+def test_no_more_is_forgotten_at_once_than_leaves_others_their_turn(log: SqliteLog) -> None:
+    claims = [begun(log, f"r{number}") for number in range(120)]
+    log.write([Write(claim, rows(1), ends=True) for claim in claims])
+    assert [log.expire(-1) for _ in range(4)] == [50, 50, 20, 0]
+
+
 # -- several processes ----------------------------------------------------------------------
 
 

@@ -41,4 +41,4 @@ print(log.write([Write(Claim("a", 1), rows(1))]) == set(), flush=True)
         assert process.stdout.readline() == "begun\n"
         begun(log, "a")
         assert process.communicate(timeout=DEADLINE)[0] == "True\n"
-    assert [(each.id, each.last) for each in log.states()] == [("b", 0), ("a", 1)]
+    assert [(each.id, each.last) for each in log.alive()] == [("b", 0), ("a", 1)]

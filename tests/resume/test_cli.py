@@ -91,7 +91,7 @@ def test_a_key_is_one_line_whatever_is_in_it(site: ResumableSite) -> None:
 def test_stop_asks_for_the_end(site: ResumableSite) -> None:
     log_of(site).create(RUN, "ann", 9)
     assert told(call(site, "stop", RUN)) == (0, f"Run {RUN} was asked to end.\n", "")
-    assert [state.stopping for state in log_of(site).states()] == [True]
+    assert [state.stopping for state in log_of(site).alive()] == [True]
 
 
 def test_stop_says_that_nobody_may_hear_it(site: ResumableSite) -> None:
@@ -223,7 +223,7 @@ def test_what_goes_on_in_another_process_is_listed_and_stopped(tmp_path: Path) -
 
     publishing = flask("publish")
     try:
-        [state] = eventually(lambda: [state for state in log.states() if state.last >= 2])
+        [state] = eventually(lambda: [state for state in log.alive() if state.last >= 2])
         code, listed = said(flask("stream", "runs"))
         header, line = listed.splitlines()
         assert (code, header.split()) == (0, ["RUN", "AGE", "READERS", "LEASE", "KEY"])

@@ -11,6 +11,7 @@ import pytest
 from flask import (
     Flask,
     Response,
+    appcontext_popped,
     current_app,
     g,
     has_request_context,
@@ -60,6 +61,8 @@ def test_teardown_runs_once_at_the_runs_end(site: ResumableSite) -> None:
     site.app.teardown_request(lambda error: torn_down.append("request"))
     site.app.teardown_appcontext(lambda error: torn_down.append("app"))
     may_end = threading.Event()
+    popped: list[Any] = []
+    appcontext_popped.connect(popped.append, site.app, weak=False)
 
     def view() -> Iterator[str]:
         yield "begins"
@@ -71,6 +74,8 @@ def test_teardown_runs_once_at_the_runs_end(site: ResumableSite) -> None:
     may_end.set()
     eventually(lambda: len(torn_down) == 2)
     assert torn_down == ["request", "app"]
+    eventually(lambda: popped)
+    assert popped == [site.app]
     assert not has_request_context()
     assert not current_app
 

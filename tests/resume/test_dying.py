@@ -130,7 +130,7 @@ def test_what_was_written_up_to_the_last_moment_counts() -> None:
     log = WrittenLate()
     claim = begun(log, "r", lease=0.01)
     log.write([Write(claim, [row(2, Start("r"), Text("Some "))])])
-    keeper = Keeper(log, lease=0.01, ttl=5, most=1)
+    keeper = Keeper(log, lease=2, ttl=5, most=1)
     batches = keeper.follow("r", 2).batches()
     events = [event for batch in batches for event in batch]
     assert [event.kind for event in events] == ["start", "text", "text", "failed"]
@@ -148,7 +148,7 @@ def test_who_reads_beside_a_fenced_producer_need_not_wait_for_its_source() -> No
     answers: list[Any] = []
     reading = threading.Thread(target=lambda: answers.append(events_of(site.reader().post("/"))))
     reading.start()
-    [state] = eventually(lambda: [each for each in keeper.log.states() if each.last >= 2])
+    [state] = eventually(lambda: [each for each in keeper.log.alive() if each.last >= 2])
     keeper.log._runs[state.id].leased_until = 0.0
     dying.end_interrupted(keeper.log, state.id, 1.0)
     reading.join(DEADLINE / 3)  # its source, which waits for a word, does so for longer

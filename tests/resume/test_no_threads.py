@@ -22,7 +22,7 @@ def test_a_run_that_nobody_can_keep_is_none(monkeypatch: pytest.MonkeyPatch) -> 
     for _ in range(2):
         with pytest.raises(RuntimeError):
             keeper.begin("r", "ann", linger=None, once=Once("key", "body"))
-    assert log.states() == []
+    assert log.alive() == []
     assert keeper.state("r") is None
     assert keeper._reader._feeds == {}
 

@@ -273,7 +273,7 @@ def test_what_is_refused_leaves_no_run_behind(
     assert site.reader().post("/").status_code == 500
     assert [result.outcome for result in site.finished] == ["disconnected"]
     keeper = site.app.extensions["flask_stream"].keeper(site.app)
-    assert keeper.log.states() == []
+    assert keeper.log.alive() == []
     assert keeper._reader._feeds == {}
     assert run_places().taken == 0
     assert not any(run.result.id is None or not run.over for run in watch.watcher()._runs)

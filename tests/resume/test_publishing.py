@@ -79,7 +79,7 @@ def test_what_fails_is_told_to_who_follows(owned: ResumableSite) -> None:
     keeper = owned.app.extensions["flask_stream"].keeper(owned.app)
     events = events_of(owned.reader().get(f"/_stream/{result.id}", headers={"User": "ann"}))
     assert [event.kind for event in events] == ["start", "failed"]
-    assert keeper.log.states() == []
+    assert keeper.log.alive() == []
 
 
 def test_a_reader_stops_it(owned: ResumableSite) -> None:
@@ -98,7 +98,7 @@ def test_a_reader_stops_it(owned: ResumableSite) -> None:
     thread = threading.Thread(target=task)
     thread.start()
     keeper = owned.app.extensions["flask_stream"].keeper(owned.app)
-    [state] = eventually(lambda: [state for state in keeper.log.states() if state.last >= 2])
+    [state] = eventually(lambda: [state for state in keeper.log.alive() if state.last >= 2])
     assert owned.reader().post(f"/_stream/{state.id}/stop").status_code == 404
     headers = {"User": "ann"}
     assert owned.reader().post(f"/_stream/{state.id}/stop", headers=headers).status_code == 204
@@ -193,7 +193,7 @@ def test_a_command_that_is_interrupted_tells_its_readers_at_once(tmp_path: Path)
     process = subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
     try:
         log = site.app.extensions["flask_stream"].keeper(site.app).log
-        [state] = eventually(lambda: [state for state in log.states() if state.last >= 2])
+        [state] = eventually(lambda: [state for state in log.alive() if state.last >= 2])
         process.send_signal(signal.SIGINT)
         out, error = process.communicate(timeout=DEADLINE)
     finally:

@@ -35,7 +35,7 @@ def asking(site: ResumableSite) -> tuple[threading.Thread, list[Any]]:
 def stopped(site: ResumableSite) -> str:
     """Its one run that is under way; its id."""
     log = site.app.extensions["flask_stream"].keeper(site.app).log
-    [state] = eventually(log.states)
+    [state] = eventually(log.alive)
     assert site.reader().post(f"/_stream/{state.id}/stop").status_code == 204
     assert site.reader().post(f"/_stream/{state.id}/stop").status_code == 204
     return str(state.id)
@@ -140,4 +140,4 @@ def test_all_that_is_not_there_is_looked_for_in_the_same_way() -> None:
                 headers = tuple(answer.headers.items())
                 seen.add((method, answer.data.replace(id.encode(), b""), headers, *log.asked))
     assert len(seen) == 3  # by method: HEAD has no body, and stop its own headers
-    assert {asked for *_, asked in seen} == {"state"}
+    assert {asked for *_, asked in seen} == {"states"}

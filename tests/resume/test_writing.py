@@ -129,6 +129,30 @@ def test_what_comes_while_a_write_fails_is_not_written_behind_a_gap(
     assert "Traceback" not in caplog.text
 
 
+def test_while_much_is_forgotten_what_comes_is_written_and_leases_are_renewed(
+    log: Held, writer: LogWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that was down may find the runs of hours."""
+    forgotten: list[float] = []
+    renewed: list[int] = []
+    renew = log.renew
+    monkeypatch.setattr(log, "expire", lambda ttl: forgotten.append(ttl) or 1)
+    monkeypatch.setattr(
+        log, "renew", lambda claims, lease: renewed.append(len(claims)) or renew(claims, lease)
+    )
+    writer._expire_at = 0.0
+    owner = kept(writer, log, "r")
+    eventually(lambda: len(forgotten) > 2)
+    for number in range(1, 4):
+        steps = len(forgotten)
+        writer.add(owner, rows(1, after=number - 1)[0], ends=False)
+        eventually(lambda number=number: owner.last == number)
+        eventually(lambda steps=steps: len(forgotten) > steps)
+    assert sum(renewed) > 0
+    assert known(log, "r").leased
+    monkeypatch.undo()
+
+
 def test_what_is_in_the_log_is_not_kept_for_who_takes_nothing(tmp_path: Path) -> None:
     site = ResumableSite(f"sqlite:///{tmp_path / 'runs.sqlite3'}")
     words = ["x" * 100_000 for _ in range(30)]
@@ -157,7 +181,7 @@ def test_a_run_is_forgotten_however_long_it_took(monkeypatch: pytest.MonkeyPatch
     reading = threading.Thread(target=lambda: answers.append(events_of(site.reader().post("/"))))
     answers: list[Any] = []
     reading.start()
-    [state] = eventually(keeper.log.states)
+    [state] = eventually(keeper.log.alive)
     threading.Event().wait(1)  # longer than it is kept
     words.set()
     reading.join(DEADLINE)
