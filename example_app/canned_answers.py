@@ -25,8 +25,9 @@ HOW_IT_WORKS = """\
 Your question went to a Flask view. The view asked the provider for a stream and \
 returned that stream, and that is all it did.
 
-From there each piece of text is sent as one server-sent event, in the same request and \
-the same thread. The page reads the events and puts the words in as text, as they come. \
+From there each piece of text is sent as one server-sent event, and kept in a file, so \
+that you may reload this page in the middle of an answer. The page reads the events and \
+puts the words in as text, as they come. \
 At the end comes one more event that says how it ended: an answer that \
 was cut off never looks like one that is complete."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from flask import Response, current_app, request
+from flask import Response, current_app, jsonify, request
 
 from . import follow
 from .app_state import owned_runs, this_app
@@ -15,6 +15,8 @@ from .caches import keep_refusals_from_caches
 from .call import Call, current_call, this_request
 from .errors import FlaskStreamError
 from .formats import choose
+from .once import key_of
+from .owned import OwnedRuns, url_of
 from .positions import after_of, number_of
 from .prepared import prepared
 from .refusals import raise_as_http_error
@@ -23,6 +25,7 @@ from .resumable import resumable
 from .route import Route
 from .run import Callback
 from .sites import refuse_other_sites
+from .wanted import STOP, wanted
 
 C = TypeVar("C", bound=Callback)
 
@@ -49,10 +52,13 @@ def answered(
         try:
             if not call.cross_site:
                 refuse_other_sites(asked, call.app.config["STREAM_TRUSTED_ORIGINS"])
-            if "Last-Event-ID" in asked.headers and not route.resumable:
+            want = wanted(asked)
+            if ("Last-Event-ID" in asked.headers or want) and not route.resumable:
                 # EventSource reconnects by itself; the prompt must not run twice. 204 ends it.
-                call.state.is_refused = True
-                return Response(status=204)
+                return _without_body(call)
+            if want is not None:
+                runs = owned_runs()
+                return _done_with(runs, runs.answering(key_of(asked)), want, call)
             format = choose(asked.headers.get("Accept"), route.format)
             if asked.method == "HEAD":
                 return head_response(format)
@@ -82,6 +88,9 @@ def followed(id: str) -> Response:
     """The response of one more who reads a run; from `Last-Event-ID`, or else `?after=`, on."""
     with Call(_OF_FOLLOWERS) as call:
         try:
+            want = wanted(call.request)
+            if want is not None:
+                return _done_with(owned_runs(), id, want, call)
             known = number_of(call.request)
             after = after_of(call.request.args) if known is None or known[0] != id else known[1]
             format = choose(call.request.headers.get("Accept"))
@@ -106,11 +115,29 @@ def followed_by_key(key: str, wait: float) -> Response:
                 owned_runs().newest(key, 0)
                 return head_response(format)
             call.reserve()  # who waits has a thread too
+            want = wanted(call.request)
+            if want is not None:
+                return _done_with(owned_runs(), owned_runs().newest(key, wait), want, call)
             after = after_of(call.request.args)
             id, after = known or (owned_runs().newest(key, wait), after)
             return follow.followed(owned_runs(), id, after, call, format)
         except Exception as error:
             raise_as_http_error(error, call)
+
+
+def _done_with(runs: OwnedRuns, id: str, want: str, call: Call) -> Response:
+    """The response for who wants something of a run beside reading it."""
+    if want == STOP:
+        runs.stop(id)
+        return _without_body(call)
+    runs.found(id)
+    call.state.is_refused = True  # it is for this reader, and for no cache
+    return jsonify(id=id, url=url_of(id))
+
+
+def _without_body(call: Call) -> Response:
+    call.state.is_refused = True
+    return Response(status=204)
 
 
 def stopped(id: str) -> Response:

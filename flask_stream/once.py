@@ -30,6 +30,15 @@ def once_of(request: Request) -> Once | None:
 
     :raises StreamFailed: its key is none.
     """
+    key = key_of(request)
+    return None if key is None else Once(key, _digest(_asked(request)))
+
+
+def key_of(request: Request) -> str | None:
+    """The key of that: of the same method, at the same path, with the same `Idempotency-Key`.
+
+    :raises StreamFailed: that is none.
+    """
     key = request.headers.get(_HEADER)
     if key is None:
         return None
@@ -39,10 +48,7 @@ def once_of(request: Request) -> Once | None:
             f"{len(key)}.",
             error_code="bad_request",
         )
-    return Once(
-        _digest([request.method.encode(), request.path.encode(), key.strip().encode()]),
-        _digest(_asked(request)),
-    )
+    return _digest([request.method.encode(), request.path.encode(), key.strip().encode()])
 
 
 def keep_body(request: Request) -> None:

@@ -84,6 +84,19 @@ class OwnedRuns:
             raise Gone
         return state
 
+    def answering(self, once: str | None) -> str:
+        """The id of the run that answers a request with that key, see `once.key_of`.
+
+        :raises Gone: there is none, or none yet.
+        :raises RunError: the log cannot be used.
+        """
+        owner = known_owner(self._owner)
+        with asking_log():
+            id = self.keeper.answering(owner, once) if owner and once else None
+        if id is None:
+            raise Gone
+        return id
+
     def stop(self, id: str) -> None:
         """End a run, if it has not ended.
 

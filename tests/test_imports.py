@@ -113,6 +113,7 @@ ORDER = [
     "carried",
     "owned",
     "positions",
+    "wanted",
     "follow",
     "refusals",
     "response",

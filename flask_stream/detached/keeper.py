@@ -76,6 +76,16 @@ class Keeper:
         finally:
             self._writer.close_when_idle()
 
+    def answering(self, owner: str, once: str) -> str | None:
+        """The run that answers what has this key of a `Once`.
+
+        :raises LogError: the log cannot be used.
+        """
+        try:
+            return self.log.answering(owner, once)
+        finally:
+            self._writer.close_when_idle()
+
     def give_up(self, producer: Producer) -> None:
         """It has come to nothing that is a run."""
         self._writer.drop(producer)

@@ -53,6 +53,7 @@ class Producer:
         self._run: Run | None = None
         self._last = self._size = 0
         self._lost: FlaskStreamError | None = None
+        self._is_stopped = False
         # Looked up now: gevent may have put its own in its place since this was imported.
         self._is_settled = threading.Event()  # its end is in the log, or will never be
         try:
@@ -103,6 +104,8 @@ class Producer:
         self._run, self._read_at = run, time.monotonic()
         if self._lost is not None:
             run.end(_why(self._lost))
+        elif self._is_stopped:  # while its view was at work
+            run.end(Stopped())
 
     def _tell_end(self, end: Failed) -> None:
         self._tell([end] if self._last else [Start(self.claim.id), end])
@@ -150,10 +153,11 @@ class Producer:
             self._reader.elsewhere(self.feed)
 
     def told(self, state: State) -> None:
+        self._is_stopped = self._is_stopped or state.stopping
         run, now = self._run, time.monotonic()
         if run is None:
             return
-        if state.stopping:
+        if self._is_stopped:
             run.end(Stopped())
         if state.readers or self.feed.followers:
             self._read_at = now

@@ -177,6 +177,10 @@ class Log(ABC):
         """The id of the run that was begun last with this key of the app's."""
 
     @abstractmethod
+    def answering(self, owner: str, once: str) -> str | None:
+        """The id of the owner's run that answers what has this key of a :class:`Once`."""
+
+    @abstractmethod
     def alive(self) -> list[State]:
         """All that have not ended, the oldest first."""
 

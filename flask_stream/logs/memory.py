@@ -139,6 +139,13 @@ class MemoryLog(Log):
                     return run.id
             return None
 
+    def answering(self, owner: str, once: str) -> str | None:
+        with self._changed:
+            for run in self._runs.values():
+                if run.owner == owner and run.once and run.once.key == once:
+                    return run.id
+            return None
+
     def alive(self) -> list[State]:
         with self._changed:
             return [run.state for run in self._runs.values() if run.ended_at is None]

@@ -11,6 +11,7 @@ from typing import Any
 from .log import BrokenRun, Claim, Log, Once, OtherBody, Row, State, TooMany, Write, new_rows
 from .redis_scripts import (
     ALIVE,
+    ANSWERING,
     ATTEND,
     CREATE,
     EXPIRE,
@@ -118,6 +119,10 @@ class RedisLog(Log):
 
     def newest(self, owner: str, key: str) -> str | None:
         found = self._server.run(NEWEST, owner, key)
+        return None if found is None else str(found, "utf-8")
+
+    def answering(self, owner: str, once: str) -> str | None:
+        found = self._server.run(ANSWERING, owner, once)
         return None if found is None else str(found, "utf-8")
 
     def alive(self) -> list[State]:

@@ -254,6 +254,8 @@ return redis.call('ZREVRANGE', named('key', owner, key), 0, 0)[1]
 """
 )
 
+ANSWERING = Script(_BEGIN + "return redis.call('GET', named('once', ARGV[1], ARGV[2]))")
+
 RENEW = Script(
     _BEGIN
     + _LEASE

@@ -123,6 +123,14 @@ class SqliteLog(Log):
 
         return self._reader.look(look)
 
+    def answering(self, owner: str, once: str) -> str | None:
+        def look(db: sqlite3.Connection) -> str | None:
+            sql = "SELECT id FROM runs WHERE owner = ? AND once = ?"
+            found = db.execute(sql, (owner, once)).fetchone()
+            return found and str(found[0])
+
+        return self._reader.look(look)
+
     def alive(self) -> list[State]:
         def look(db: sqlite3.Connection) -> list[State]:
             sql = f"SELECT {_STATE} FROM runs WHERE ended_at IS NULL ORDER BY created, rowid"

@@ -56,6 +56,8 @@ class RunsContract(LogCase):
         assert begun(log, "first", "ann", once=once)
         assert other.create("second", "ann", LEASE, once=once) == "first"
         assert other.state("second") is None
+        assert other.answering("ann", once.key) == "first"
+        assert other.answering("bob", once.key) is None
 
     def test_the_same_key_of_another_owner_or_for_another_body(self, log: Log, other: Log) -> None:
         begun(log, "first", "ann", once=Once("key", "hash"))
@@ -155,6 +157,7 @@ class RunsContract(LogCase):
         assert {each.id: each.readers for each in log.alive()} == {"r": 1, "another": 1}
         assert log.state("unknown") is None
         assert log.states(["unknown"]) == {}
+        assert log.answering("ann", "unknown") is None
         log.attend("here", {"r": 4}, 0.01)
         eventually(lambda: known(other, "r").readers == 0)
 

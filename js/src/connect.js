@@ -67,8 +67,7 @@ import { overFetch, TERMINAL } from "./transport.js";
  * @property {AbortSignal} signal aborted once nothing is to be read any more
  * @property {import("./transport.js").Transport} connect
  * @property {(state: State) => void} enter
- * @property {(ending: State, value?: any, linger?: number) => void} end
- * @property {() => void} close nothing more is read
+ * @property {() => void} leave
  * @property {State} [before] its connection was lost
  * @property {boolean} [isStopping] whether its reader has stopped it, and waits for its end
  */
@@ -117,8 +116,7 @@ export function stream(url, { onState, signal: outer, ...init } = {}) {
     signal,
     connect: overFetch,
     enter,
-    end,
-    close,
+    leave,
     onOpen: () => over || enter("waiting"),
     onEvent: receive,
   };
@@ -179,14 +177,11 @@ export function stream(url, { onState, signal: outer, ...init } = {}) {
     end("stopped");
   }
 
-  function close() {
-    connection.abort();
-  }
-
   function stop() {
     if (over) return;
-    if (line.url || init.resume) (keeper ??= more()).then((module) => (module ? module.stop(line) : leave()));
-    else leave();
+    const { url } = line;
+    if (!url) leave();
+    if (url || init.resume) (keeper ??= more()).then((module) => (module ? module.stop(line) : leave()));
   }
 
   /**
@@ -202,6 +197,7 @@ export function stream(url, { onState, signal: outer, ...init } = {}) {
     settle(ending === "failed" ? Promise.reject(value) : value);
     enter(ending);
     wake();
+    const close = () => connection.abort();
     if (linger) setTimeout(close, linger);
     else close();
   }

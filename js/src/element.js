@@ -153,7 +153,7 @@ export class FlaskStreamElement extends Base {
    */
   #start(request, { attempt = 1, asked = false, resume } = {}) {
     this.#run?.stop();
-    if (this.#run?.url) this.#run.leave(); // another takes its place now
+    this.#run?.leave(); // another takes its place now
     this.#isAsked = false;
     this.#ran = this.getAttribute("src");
     delete this.dataset.stopReason;
@@ -213,7 +213,7 @@ export class FlaskStreamElement extends Base {
     if (!this.#hasBegun && !this.#run) this.#showSaved();
     this.#hasBegun = true;
     const module = this.hasAttribute("resume") && (await more());
-    if (!module || this.#isRunning || !module.recall(this)) this.#runSrc();
+    if (!module || this.#isRunning || !(await module.recall(this))) this.#runSrc();
   }
 
   /** One that has a state in its markup, in a saved page for instance, has had its run. */

@@ -1,5 +1,7 @@
 /** A run that the server keeps: where it is found, and how far it has been read. */
 
+import { prepare } from "./request.js";
+
 /** @typedef {import("./connect.js").Line} Line */
 
 /**
@@ -58,5 +60,30 @@ export function recover(line) {
 /** @param {Line} line that its reader has stopped: it is over for him, whatever else is heard of it */
 export function endStopped(line) {
   line.url = "";
-  line.end("stopped");
+  line.leave();
 }
+
+/**
+ * What is wanted of a run whose own address is not known yet. It is told at the address that asked for it, by the same
+ * method and with the same key; or at the one that the page gave.
+ *
+ * @param {"find" | "stop"} want
+ * @param {Pick<Line, "init" | "request" | "url">} line
+ */
+export function wanting(want, { init, request, url }) {
+  const own = url || (typeof init.resume === "string" ? init.resume : "");
+  const options = { ...init, body: null, csrf: tokenIn(init.body) ?? init.csrf };
+  const asking = own
+    ? prepare(addressOf({ request, url: own }), { ...options, method: "GET", key: undefined })
+    : prepare(request.url, { ...options, method: request.method });
+  asking.headers.set("Flask-Stream", want);
+  return asking;
+}
+
+/**
+ * The form's own, as Flask-WTF names it.
+ *
+ * @param {any} body
+ * @returns {string | undefined}
+ */
+export const tokenIn = (body) => body?.get?.("csrf_token") ?? undefined;

@@ -1,6 +1,7 @@
 /** Where an element finds its run again, after its page was loaded anew. */
 
-import { addressOf } from "./kept.js";
+import { addressOf, isOver, wanting } from "./kept.js";
+import { prepare } from "./request.js";
 
 /** @typedef {import("./connect.js").Line} Line */
 /** @typedef {import("./element.js").FlaskStreamElement} FlaskStreamElement */
@@ -34,23 +35,27 @@ function keyOf(element) {
 }
 
 /**
- * Keeps in mind where the run can be followed, from its beginning to its end.
+ * Keeps in mind where the run can be found, from its request to its end.
  *
  * @param {Element} element
  * @param {Line} line
  */
 export function remember(element, line) {
   if (element.getAttribute("resume")) return; // the server's pages say it
-  const { onEvent } = line;
+  const { onEvent, request, init } = line;
+  // EventSource sends no key.
+  const asked = init.transport === "eventsource" ? "" : JSON.stringify([request.method, request.url, init.key]);
   /** @type {string | undefined} */
   let kept;
   const note = () => {
-    const url = line.url && addressOf(line).href;
+    const last = line.id || isOver(line) ? "" : asked;
+    const url = line.url ? addressOf(line).href : last;
     if (url === kept || lines.get(element) !== line) return;
     kept = url;
     withStorage((storage) => (url ? storage.setItem(keyOf(element), url) : storage.removeItem(keyOf(element))));
   };
   lines.set(element, line);
+  note();
   line.signal.addEventListener("abort", note);
   line.onEvent = (event) => {
     onEvent(event);
@@ -62,9 +67,9 @@ export function remember(element, line) {
  * Goes on with the run that the page names, or with the one that was going on when the page was left.
  *
  * @param {FlaskStreamElement} element
- * @returns {boolean} whether there is one
+ * @returns {Promise<boolean>} whether there is one
  */
-export function recall(element) {
+export async function recall(element) {
   if (!element.isConnected) return false; // it was removed while this file was loaded
   const says = element.getAttribute("resume");
   if (says === SERVER) return false;
@@ -72,12 +77,13 @@ export function recall(element) {
   const isShown = begun.has(element) || element.dataset.state !== "idle";
   begun.add(element);
   const named = isShown ? null : says;
-  const url = says ? named : withStorage((storage) => storage.getItem(keyOf(element)));
-  if (!url) return false;
   const last = lines.get(element);
+  const csrf = element.getAttribute("csrf") ?? tokenOfForm(element);
+  const url = says ? named : await found(element, csrf);
+  if (lines.get(element) !== last) return true; // its reader has asked something meanwhile
+  if (!url) return false;
   // Back in the page, it has the beginning of this answer already.
   if (last?.url && addressOf(last).href === url) element.querySelector("[data-turn]:last-child")?.remove();
-  const csrf = element.getAttribute("csrf") ?? tokenOfForm(element);
   const options = { resume: url, isStored: !named, ...(csrf && { csrf }) };
   const { done } = element.start(url, options);
   done.catch(({ code }) => {
@@ -87,6 +93,26 @@ export function recall(element) {
     if (!code && src) setTimeout(() => element.start(src, { method }));
   });
   return true;
+}
+
+/**
+ * The address of the run that is remembered; the server is asked where it is, if the page was left before that came.
+ *
+ * @param {Element} element
+ * @param {string | undefined} csrf
+ * @returns {Promise<string | null | void>}
+ */
+async function found(element, csrf) {
+  const kept = withStorage((storage) => storage.getItem(keyOf(element)));
+  if (!kept?.startsWith("[")) return kept;
+  const [method, address, key] = JSON.parse(kept);
+  const init = { method, key, csrf, resume: true };
+  const request = prepare(address, init);
+  const response = await fetch(wanting("find", { init, request, url: "" })).catch(() => null);
+  const { url } = response?.status === 200 ? await response.json() : {};
+  if (url) return addressOf({ request, url }).href;
+  // It never came to the server, or is not kept any more.
+  if (response && response.status < 500) withStorage((storage) => storage.removeItem(keyOf(element)));
 }
 
 /**

@@ -26,9 +26,9 @@ const PATIENCE = 60;
  */
 export async function connect(request, signal, line) {
   const { element, resume, transport } = line.init;
+  if (typeof resume === "string") line.url = resume;
   if (element?.hasAttribute("resume")) remember(element, line);
   if (typeof resume === "string") {
-    line.url = resume;
     if (line.request.url === addressOf(line).href) onlyShow(line);
     return goOn(line, null);
   }

@@ -141,74 +141,124 @@ describe("to stop a run that the server keeps", () => {
   });
 
   describe("before it has begun", () => {
-    /** A server that has heard the question, and begins to answer once the test says so. */
-    async function late(t, start) {
-      let begin = () => {};
-      let posted = () => {};
-      const isPosted = new Promise((resolve) => (posted = resolve));
-      const heard = new Promise((resolve) => (begin = resolve));
-      const { url, requests, asked, stopped } = await keep(t, [], {
+    /** A server that has heard the question, and has not begun to answer. */
+    async function late(t, answer = (response) => refuse(response, 204)) {
+      const told = [];
+      let hear = () => {};
+      const heard = new Promise((resolve) => (hear = resolve));
+      let hearStop = () => {};
+      const isTold = new Promise((resolve) => (hearStop = resolve));
+      const { url, requests, asked } = await keep(t, [], {
         instead(request, response) {
-          if (request.url.endsWith("/stop")) return posted(refuse(response, 204)) ?? true;
-          begin(() => {
-            open(response);
-            response.write(frame("start", start, `${RUN}.1`));
-          });
+          if (request.headers["flask-stream"]) {
+            told.push(request);
+            if (answer(response, told.length) !== false) hearStop();
+          } else {
+            hear(request);
+          }
           return true;
         },
       });
-      return { url, requests, asked, stopped, isPosted, heard };
+      return { url, requests, asked, told, heard, isTold };
     }
 
-    test("is shown at once, and told to the server as soon as it says where the run is", async (t) => {
-      hurry(t);
-      const { url, requests, asked, stopped, heard, isPosted } = await late(t, { id: RUN, url: PATH });
+    test("is shown at once, and told where the question was asked, with its key", async (t) => {
+      const { url, told, heard, isTold } = await late(t);
       const run = stream(url, { method: "POST", body: "question", resume: true });
-      const begin = await heard;
+      const asked = await heard;
+      const gone = once(asked.socket, "close");
       run.stop();
-      run.stop();
-      assert.equal(await run.done, undefined);
       assert.deepEqual([run.state, run.url], ["stopped", ""]);
-      const gone = once(requests[0].socket, "close");
-      begin();
-      await isPosted;
-      await gone;
-      assert.deepEqual([asked.length, stopped.length], [1, 1]);
-      assert.equal(stopped[0].url, `${PATH}/stop`);
-      assert.deepEqual([run.state, run.text, run.url], ["stopped", "", ""]);
-    });
-
-    test("closes the connection to a server that does not keep it", async (t) => {
-      hurry(t);
-      const { url, requests, stopped, heard } = await late(t, { id: RUN });
-      const run = stream(url, { method: "POST", resume: true });
-      const begin = await heard;
-      const gone = once(requests[0].socket, "close");
       run.stop();
-      begin();
       await gone;
-      assert.equal(stopped.length, 0);
-    });
-
-    test("does not ask again, where the request was lost", async (t) => {
-      hurry(t);
-      const { url, asked } = await keep(t, [], { instead: (_request, response) => response.destroy() ?? true });
-      const run = await reaches("reconnecting", (onState) => stream(url, { onState, method: "POST", resume: true }));
-      const { length } = asked;
-      run.stop();
+      await isTold;
       assert.equal(await run.done, undefined);
-      await new Promise((resolve) => setTimeout(resolve, 3000)); // 30 ms
-      assert.equal(asked.length, length);
+      assert.equal(told.length, 1);
+      const [{ method, headers, text, url: path }] = told;
+      assert.deepEqual([method, path, text, headers["flask-stream"]], [asked.method, asked.url, "", "stop"]);
+      assert.equal(headers["idempotency-key"], asked.headers["idempotency-key"]);
+    });
+
+    test("is told to the run that the page named, by its address", async (t) => {
+      const { url, told, heard, isTold } = await late(t);
+      const run = stream(url, { method: "POST", resume: "/answers/1" });
+      await heard;
+      run.stop();
+      await isTold;
+      assert.equal(run.state, "stopped");
+      assert.deepEqual(told.map(({ method, url }) => [method, url]), [["GET", "/answers/1"]]);
+      assert.equal(told[0].headers["idempotency-key"], undefined);
+    });
+
+    test("is told again while the run is not there, or the server is not", async (t) => {
+      const waits = hurry(t);
+      const statuses = [404, 503, 204];
+      const { url, told, heard, isTold } = await late(t, (response, number) => {
+        if (number === 1) return response.destroy() && false;
+        refuse(response, statuses[number - 2]);
+        return statuses[number - 2] === 204;
+      });
+      const run = stream(url, { method: "POST", resume: true });
+      await heard;
+      run.stop();
+      await isTold;
+      assert.equal(told.length, 4);
+      assert.ok(waits.length > 2);
+    });
+
+    test("is given up where there is no such run", async (t) => {
+      hurry(t);
+      const warned = new Promise((resolve) => t.mock.method(console, "warn", resolve));
+      const { url, told, heard } = await late(t, (response) => refuse(response, 404) && false);
+      const run = stream(url, { method: "POST", resume: true });
+      await heard;
+      run.stop();
+      assert.match(await warned, /Stop was refused: HTTP 404/);
+      assert.equal(told.length, 4);
+      assert.equal(run.state, "stopped");
+    });
+
+    test("and before it has been asked: it never is", async (t) => {
+      const { url, asked, isTold } = await late(t);
+      const run = stream(url, { method: "POST", resume: true });
+      run.stop();
+      assert.equal(run.state, "stopped");
+      await isTold;
+      assert.equal(asked.filter(({ headers }) => !headers["flask-stream"]).length, 0);
     });
 
     test("closes the connection at once, where nothing is known of a server that keeps it", async (t) => {
-      const { url, requests, heard } = await late(t, { id: RUN, url: PATH });
+      const { url, told, heard } = await late(t);
       const run = stream(url, { method: "POST" });
-      await heard;
-      const gone = once(requests[0].socket, "close");
+      const gone = once((await heard).socket, "close");
       run.stop();
       await gone;
       assert.equal(run.state, "stopped");
+      assert.equal(told.length, 0);
+    });
+
+    test("and while the connection is lost: it is asked for no more", async (t) => {
+      hurry(t);
+      const { url, told, asked, isTold } = await (async () => {
+        const told = [];
+        let hearStop = () => {};
+        const isTold = new Promise((resolve) => (hearStop = resolve));
+        const kept = await keep(t, [], {
+          instead(request, response) {
+            if (!request.headers["flask-stream"]) return response.destroy() ?? true;
+            told.push(request);
+            hearStop();
+            return refuse(response, 204);
+          },
+        });
+        return { ...kept, told, isTold };
+      })();
+      const run = await reaches("reconnecting", (onState) => stream(url, { onState, method: "POST", resume: true }));
+      const before = asked.length;
+      run.stop();
+      assert.equal(run.state, "stopped");
+      await isTold;
+      assert.equal(asked.length, before + told.length);
     });
   });
 });

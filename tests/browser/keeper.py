@@ -152,8 +152,12 @@ class Keeper:
 
     # -- what the server does --
 
-    def answer(self, asked: Asked) -> tuple[Run, int] | int:
+    def answer(self, asked: Asked) -> tuple[Run, int] | dict[str, str] | int:
         """The run to be read, and behind which event; or a status."""
+        want = asked.headers["Flask-Stream"]
+        if want:
+            run = self._keys.get(asked.key)
+            return self._wanted(asked, want, run.id if run else asked.path.rpartition("/")[2])
         if asked.path.startswith("/_stream/"):
             return self._follow(asked)
         last = asked.headers["Last-Event-ID"]
@@ -181,6 +185,16 @@ class Keeper:
                     run.finish("stopped")
                 return 204
         return 404
+
+    def _wanted(self, asked: Asked, want: str, id: str) -> dict[str, str] | int:
+        found = next((run for run in self.runs if run.id == id), None)
+        if found is None:
+            return 404
+        if want == "find":
+            return {"id": id, "url": found.url}
+        self.stopped.append(asked)
+        found.finish("stopped")
+        return 204
 
     def _kept(self, id: str, number: int) -> tuple[Run, int] | int:
         if self.refusal:
@@ -236,6 +250,9 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self.site.answer(asked)
         if isinstance(answer, int):
             self._refuse(answer)
+            return
+        if isinstance(answer, dict):
+            self._respond("application/json", json.dumps(answer).encode())
             return
         self.site.begins.wait(60)
         self.send_response(200)

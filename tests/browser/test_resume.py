@@ -478,13 +478,12 @@ def test_stop_before_the_answer_begins_counts_at_once_and_reaches_the_run(
     keeper.begins.clear()
     page.goto(keeper.page(ask_form()))
     page.click("text=Ask")
-    run = keeper.run()
+    keeper.run()
     stop_button(page).click()
     expect_state(page, "stopped")
-    run.say("one ")
+    until(lambda: keeper.stopped, "the server is not told")
+    assert [(asked.path, asked.key) for asked in keeper.stopped] == [("/chat", keeper.asked[0].key)]
     keeper.begins.set()
-    until(lambda: keeper.stopped, "nothing is posted")
-    assert [asked.path for asked in keeper.stopped] == ["/_stream/run1/stop"]
     page.wait_for_function(NOTHING_KEPT)
     page.click("text=Ask")
     keeper.run(2).say("two ").finish()
@@ -501,12 +500,72 @@ def test_another_question_before_the_answer_begins_stops_it(page: Page, keeper: 
     element(page).evaluate("element => void element.start('/chat', { method: 'POST' })")
     keeper.run(2).say("second ")
     keeper.begins.set()
-    until(lambda: keeper.stopped, "nothing is posted")
-    assert [asked.path for asked in keeper.stopped] == ["/_stream/run1/stop"]
+    until(lambda: keeper.stopped, "the server is not told")
+    assert [asked.key for asked in keeper.stopped] == [keeper.asked[0].key]
     expect(output(page)).to_have_text("second ")
     keeper.run(2).finish()
     expect_state(page, "done")
     assert seen(page, "stop") == []
+
+
+def test_six_stops_before_their_answers_leave_the_page_its_connections(
+    page: Page, keeper: Keeper
+) -> None:
+    """A browser opens six to a server, and one that waits for an answer is taken."""
+    keeper.begins.clear()
+    page.goto(keeper.page(ask_form()))
+    for number in range(1, 8):
+        page.click("text=Ask")
+        keeper.run(number)
+        stop_button(page).click()
+        expect_state(page, "stopped")
+        until(lambda number=number: len(keeper.stopped) == number, "the server is not told")
+    assert page.evaluate("async () => (await fetch('/static/flask-stream.css')).status") == 200
+    keeper.begins.set()
+
+
+def test_a_stop_before_the_answer_begins_counts_though_the_page_is_left(
+    page: Page, keeper: Keeper
+) -> None:
+    keeper.begins.clear()
+    page.goto(keeper.page(ask_form()))
+    page.click("text=Ask")
+    keeper.run()
+    page.evaluate(
+        "() => { document.querySelector('flask-stream').stop();"
+        " location.href = '/static/flask-stream.css'; }"
+    )
+    until(lambda: keeper.stopped, "the server is not told")
+    keeper.begins.set()
+
+
+@pytest.mark.parametrize("attributes", ["resume", "resume append"])
+def test_a_reload_before_the_answer_begins_goes_on(
+    page: Page, keeper: Keeper, attributes: str
+) -> None:
+    keeper.begins.clear()
+    page.goto(keeper.page(ask_form(attributes)))
+    page.click("text=Ask")
+    keeper.run()
+    page.reload()
+    keeper.begins.set()
+    until(lambda: keeper.followed, "the page does not go on")
+    keeper.run().say("one two").finish()
+    expect_whole(page, keeper)
+    page.wait_for_function(NOTHING_KEPT)
+
+
+def test_a_question_that_never_came_is_forgotten_by_a_reload(page: Page, keeper: Keeper) -> None:
+    keeper.begins.clear()
+    page.goto(keeper.page(ask_form()))
+    page.click("text=Ask")
+    keeper.run()
+    keeper.forget()
+    keeper._keys.clear()
+    page.reload()
+    page.wait_for_function(NOTHING_KEPT)
+    expect_state(page, "idle")
+    keeper.begins.set()
 
 
 @pytest.mark.parametrize("attributes", ["resume", "resume append"])

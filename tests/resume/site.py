@@ -56,6 +56,7 @@ def say(prompt: str, count: int, pause: int) -> Iterator[str]:
         write_down("FINISHED", prompt, result.outcome, result.text)
 
     after_this_stream(finish)
+    time.sleep(float(request.args.get("wait", 0)))  # until which there is no response
     for word in words_of(g.prompt, count):
         yield word
         time.sleep(pause / 1000)
@@ -101,7 +102,8 @@ PAGE = """<!doctype html><title>Test</title>{{ stream_script() }}
 
 @app.get("/page/<prompt>/<int:count>/<int:pause>")
 def page(prompt: str, count: int, pause: int) -> str:
-    say = url_for("say", prompt=prompt, count=count, pause=pause)
+    wait = request.args.get("wait")
+    say = url_for("say", prompt=prompt, count=count, pause=pause, wait=wait)
     return render_template_string(PAGE, say=say, transport=request.args.get("transport"))
 
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.resume.address import Address
-from tests.resume.conftest import DEADLINE
+from tests.resume.conftest import DEADLINE, eventually
 from tests.resume.serving import Server, serving
 from tests.resume.words import words_of
 
@@ -59,6 +59,33 @@ def test_a_reload_goes_on(page: Page, server: Server, transport: str) -> None:
     page.reload()
     expect(answer(page)).to_contain_text("p-2")
     expect_whole(page, server)
+
+
+def begin_slowly(page: Page, server: Server, wait: int) -> None:
+    """Ask, and wait until the view is at work."""
+    page.goto(f"http://127.0.0.1:{server.port}/page/p/{WORDS}/{PAUSE}?wait={wait}")
+    page.get_by_role("button", name="Ask").click()
+    eventually(server.asked)
+
+
+def test_a_reload_before_the_answer_has_begun_goes_on(page: Page, server: Server) -> None:
+    begin_slowly(page, server, wait=2)
+    page.reload()
+    expect_whole(page, server)
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_a_stop_before_the_answer_has_begun_is_heard(
+    page: Page, server: Server, leaves: bool
+) -> None:
+    begin_slowly(page, server, wait=2)
+    page.evaluate("() => document.querySelector('flask-stream').stop()")
+    if leaves:
+        page.goto(f"http://127.0.0.1:{server.port}/hello")
+    else:
+        expect(page.locator("flask-stream")).to_have_attribute("data-state", "stopped")
+    [[outcome, text]] = eventually(lambda: server.finished().get("p"))
+    assert (outcome, text) == ("stopped", "")
 
 
 def test_back_goes_on(page: Page, server: Server) -> None:
