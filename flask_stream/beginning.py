@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
+from .asking import asking_log
 from .detached.keeper import Keeper
-from .errors import RunError, StreamFailed
+from .errors import StreamFailed
 from .limits import Slot
-from .logs.log import LogError, Once, OtherBody, TooMany
+from .logs.log import Once, OtherBody, TooMany
 from .run import Run, new_id
 
 if TYPE_CHECKING:
@@ -92,10 +92,10 @@ class Beginning:
         self.producer = claimed
         return None
 
-    def is_to_start(
+    def opened_within(
         self, within: Callable[[Callable[[], None]], None], carried: Carried | None
     ) -> None:
-        """The run has opened, and is to be produced within that."""
+        """Note that the run has opened, and what its production is to be called by."""
         self._within, self._carried = within, carried
         if self.run is not None and self.place is not None:
             self.run.at_end.append(self.place.release)
@@ -128,21 +128,3 @@ class Beginning:
                 self._carried.let_go()
             if self.producer is not None:
                 self._keeper.give_up(self.producer)
-
-
-@contextmanager
-def asking_log() -> Iterator[None]:
-    """For who asks a log for a request.
-
-    :raises RunError: it cannot be used: 503.
-    """
-    try:
-        yield
-    except LogError as error:
-        raise RunError(
-            "The server cannot keep this answer right now. Please try again in a moment.",
-            error_code="internal",
-            retryable=True,
-            status=503,
-            detail=str(error),
-        ) from error

@@ -8,7 +8,8 @@ from flask import Response
 from werkzeug.exceptions import ClientDisconnected
 
 from . import advice
-from .beginning import Beginning, asking_log
+from .asking import asking_log
+from .beginning import Beginning
 from .caches import vary
 from .call import Call
 from .complete import complete

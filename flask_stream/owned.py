@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from flask import url_for
 
-from .beginning import asking_log
+from .asking import asking_log
 from .detached.keeper import Keeper
 from .errors import StreamFailed
 from .logs.log import State

@@ -81,7 +81,7 @@ def _begun(
             return passed_on(value, call, run)
         beginning.run = run
         run.open(batches)
-        beginning.is_to_start(*_context_of(batches, call, outer))
+        beginning.opened_within(*_context_of(batches, call, outer))
         return _first_response(beginning, run, runs, call, format, timing.idle)
 
 

@@ -109,6 +109,7 @@ ORDER = [
     "prepared",
     "body",
     "streamed",
+    "asking",
     "beginning",
     "carried",
     "owned",

@@ -14,9 +14,10 @@ and what runs are found by; all of it goes with the last run that is in it:
     flask-stream:key:…          a sorted set: an owner's runs with one key, by when they began
     flask-stream:once:…         a string: which run of an owner's has answered an Idempotency-Key
 
-None of it has a time to live, as a net below `expire`: with a `volatile-…` policy Redis evicts what
-has one when its memory is full, and that could be a run's rows without the rest. What nobody has
-forgotten stays until the next call of `expire`, by whichever process.
+Beside these, `flask-stream:wake:…` is what wakes a process that waits: a stream, for some seconds.
+None of the others has a time to live, as a net below `expire`: with a `volatile-…` policy Redis
+evicts what has one when its memory is full, and that could be a run's rows without the rest. What
+nobody has forgotten stays until the next call of `expire`, by whichever process.
 
 Times are Redis's own, in microseconds: the clocks of the machines that share it do not matter.
 Scripts find their keys by themselves, and none is declared: a node of a Redis Cluster refuses them

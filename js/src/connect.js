@@ -69,6 +69,7 @@ import { overFetch, TERMINAL } from "./transport.js";
  * @property {(state: State) => void} enter
  * @property {() => void} leave
  * @property {State} [before] its connection was lost
+ * @property {boolean} [isAsked] whether its request has left, by which a server knows it that keeps it
  * @property {boolean} [isStopping] whether its reader has stopped it, and waits for its end
  */
 /** @typedef {OwnLine & import("./transport.js").Listener} Line */

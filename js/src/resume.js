@@ -25,6 +25,7 @@ const PATIENCE = 60;
  * @type {import("./transport.js").Transport<Line>}
  */
 export async function connect(request, signal, line) {
+  if (signal.aborted) return; // its reader has stopped it while this file was loaded
   const { element, resume, transport } = line.init;
   if (typeof resume === "string") line.url = resume;
   if (element?.hasAttribute("resume")) remember(element, line);
@@ -33,6 +34,7 @@ export async function connect(request, signal, line) {
     return goOn(line, null);
   }
   if (transport === "eventsource") return overEventSource(request, signal, line);
+  line.isAsked = true; // EventSource sends no key
   const error = await lossOf(() => line.connect(request, signal, line));
   return goOn(line, error);
 }

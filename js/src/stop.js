@@ -30,9 +30,9 @@ export function stop(line) {
  * @param {Line} line
  */
 function stopAhead(line) {
-  const { init, request, url } = line;
+  const { init, isAsked, request, url } = line;
   endStopped(line);
-  tell(() => wanting("stop", { init, request, url }), LOOKS);
+  if (isAsked || url || typeof init.resume === "string") tell(() => wanting("stop", { init, request, url }), LOOKS);
 }
 
 /** @param {Line} line */

@@ -20,13 +20,15 @@ def _schedule(model: str) -> Iterator[float]:
         yield begun + pace.due(number, word) - time.monotonic()
 
 
-def words(model: str) -> Iterator[str]:
+def words(model: str, padding: int = 0) -> Iterator[str]:
+    """:param padding: so many characters behind each word."""
     asked = stamps.now()
     for number, wait in enumerate(_schedule(model)):
         if wait > 0:
             time.sleep(wait)
         sent = stamps.now()
-        yield stamps.word(sent) if number else stamps.first_word(asked, sent)
+        word = stamps.word(sent) if number else stamps.first_word(asked, sent)
+        yield word + "." * padding
 
 
 async def async_words(model: str) -> AsyncIterator[str]:

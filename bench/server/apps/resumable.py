@@ -41,4 +41,4 @@ def anthropic() -> Any:
 @app.get("/plain")
 @stream.response(resumable=True)
 def plain_generator() -> Iterator[str]:
-    return plain.words(request.args["model"])
+    return plain.words(request.args["model"], request.args.get("padding", 0, int))
