@@ -83,7 +83,8 @@ class FlaskStream:
     ``STREAM_LEASE_SECONDS`` (10)
         Within which readers are told that a run's worker has died: ``failed: interrupted``.
     ``STREAM_MAX_RUNS`` (500)
-        How many such runs a process produces at once; one more is refused with 503.
+        How many such runs a process produces at once for its requests; one more is refused
+        with 503. (What :meth:`publish` writes is not counted.)
     ``STREAM_MAX_EVENT_BYTES`` (8388608)
         How many bytes one server-sent event of a provider's may have, and one line of its
         stream, before the run is ``failed: provider_error``. Where an SDK decodes the stream

@@ -168,5 +168,6 @@ class Producer:
 def _why(error: FlaskStreamError) -> RunError:
     code, detail = "internal", str(error)
     if isinstance(error, Fenced):
-        code, detail = "interrupted", "its lease had run out, and another process has ended it"
+        code = "interrupted"
+        detail = "its lease had run out, so another process ended it; or the log has lost it"
     return RunError(SAFE_MESSAGES[code], error_code=code, retryable=True, detail=detail)
