@@ -4,6 +4,8 @@ import { prepare } from "./request.js";
 
 /** @typedef {import("./connect.js").Line} Line */
 
+export const KEY = "Idempotency-Key";
+
 /**
  * On the origin that was asked, whatever the server says: what is sent along is meant for that one.
  *
@@ -72,11 +74,13 @@ export function endStopped(line) {
  */
 export function wanting(want, { init, request, url }) {
   const own = url || (typeof init.resume === "string" ? init.resume : "");
-  const options = { ...init, body: null, csrf: tokenIn(init.body) ?? init.csrf };
+  const options = { ...init, body: null, key: undefined, csrf: tokenIn(init.body) ?? init.csrf };
   const asking = own
-    ? prepare(addressOf({ request, url: own }), { ...options, method: "GET", key: undefined })
+    ? prepare(addressOf({ request, url: own }), { ...options, method: "GET" })
     : prepare(request.url, { ...options, method: request.method });
   asking.headers.set("Flask-Stream", want);
+  // That which it had, though the page may make one for each request.
+  if (!own) asking.headers.set(KEY, request.headers.get(KEY) ?? "");
   return asking;
 }
 

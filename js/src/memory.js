@@ -1,6 +1,6 @@
 /** Where an element finds its run again, after its page was loaded anew. */
 
-import { addressOf, isOver, wanting } from "./kept.js";
+import { addressOf, isOver, KEY, wanting } from "./kept.js";
 import { prepare } from "./request.js";
 
 /** @typedef {import("./connect.js").Line} Line */
@@ -43,8 +43,9 @@ function keyOf(element) {
 export function remember(element, line) {
   if (element.getAttribute("resume")) return; // the server's pages say it
   const { onEvent, request, init } = line;
-  // EventSource sends no key.
-  const asked = init.transport === "eventsource" ? "" : JSON.stringify([request.method, request.url, init.key]);
+  const key = request.headers.get(KEY); // the page may have given one
+  // EventSource sends none.
+  const asked = init.transport === "eventsource" ? "" : JSON.stringify([request.method, request.url, key]);
   /** @type {string | undefined} */
   let kept;
   const note = () => {
@@ -98,7 +99,7 @@ export async function recall(element) {
 /**
  * The address of the run that is remembered; the server is asked where it is, if the page was left before that came.
  *
- * @param {Element} element
+ * @param {FlaskStreamElement} element
  * @param {string | undefined} csrf
  * @returns {Promise<string | null | void>}
  */
@@ -106,8 +107,11 @@ async function found(element, csrf) {
   const kept = withStorage((storage) => storage.getItem(keyOf(element)));
   if (!kept?.startsWith("[")) return kept;
   const [method, address, key] = JSON.parse(kept);
-  const init = { method, key, csrf, resume: true };
+  const credentials = element.hasAttribute("with-credentials") ? "include" : undefined;
+  /** @type {import("./connect.js").Line["init"]} */
+  const init = { credentials, ...element.options, method, csrf, resume: true };
   const request = prepare(address, init);
+  request.headers.set(KEY, key);
   const response = await fetch(wanting("find", { init, request, url: "" })).catch(() => null);
   const { url } = response?.status === 200 ? await response.json() : {};
   if (url) return addressOf({ request, url }).href;

@@ -179,6 +179,17 @@ describe("to stop a run that the server keeps", () => {
       assert.equal(headers["idempotency-key"], asked.headers["idempotency-key"]);
     });
 
+    test("is told with the key that the page gave it, though it makes one for each request", async (t) => {
+      const { url, told, heard, isTold } = await late(t);
+      let made = 0;
+      const headers = () => ({ "Idempotency-Key": `own ${(made += 1)}`, Authorization: "token" });
+      const run = stream(url, { method: "POST", resume: true, headers });
+      await heard;
+      run.stop();
+      await isTold;
+      assert.deepEqual([told[0].headers["idempotency-key"], told[0].headers.authorization], ["own 1", "token"]);
+    });
+
     test("is told to the run that the page named, by its address", async (t) => {
       const { url, told, heard, isTold } = await late(t);
       const run = stream(url, { method: "POST", resume: "/answers/1" });

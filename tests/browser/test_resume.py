@@ -555,6 +555,26 @@ def test_a_reload_before_the_answer_begins_goes_on(
     page.wait_for_function(NOTHING_KEPT)
 
 
+def test_a_reload_before_the_answer_begins_asks_with_the_pages_own_headers(
+    page: Page, keeper: Keeper
+) -> None:
+    page.add_init_script(
+        "const headers = () => ({ Authorization: 'token', 'Idempotency-Key': `${Math.random()}` });"
+        "const give = () => (document.querySelector('flask-stream').options = { headers });"
+        "document.addEventListener('readystatechange', give, { once: true });"
+    )
+    keeper.begins.clear()
+    page.goto(keeper.page(ask_form()))
+    page.click("text=Ask")
+    keeper.run()
+    page.reload()
+    keeper.begins.set()
+    until(lambda: keeper.followed, "the page does not go on")
+    keeper.run().say("one two").finish()
+    expect_whole(page, keeper)
+    assert keeper.followed[0].headers["Authorization"] == "token"
+
+
 def test_a_question_that_never_came_is_forgotten_by_a_reload(page: Page, keeper: Keeper) -> None:
     keeper.begins.clear()
     page.goto(keeper.page(ask_form()))
