@@ -114,10 +114,10 @@ def followed_by_key(key: str, wait: float) -> Response:
             if call.request.method == "HEAD":
                 owned_runs().newest(key, 0)
                 return head_response(format)
-            call.reserve()  # who waits has a thread too
             want = wanted(call.request)
             if want is not None:
-                return _done_with(owned_runs(), owned_runs().newest(key, wait), want, call)
+                return _done_with(owned_runs(), owned_runs().newest_by_now(key, wait), want, call)
+            call.reserve()  # who waits has a thread too
             after = after_of(call.request.args)
             id, after = known or (owned_runs().newest(key, wait), after)
             return follow.followed(owned_runs(), id, after, call, format)

@@ -116,6 +116,16 @@ class OwnedRuns:
             return None
         return LiveRun(state.id, url_of(state.id))
 
+    def newest_by_now(self, key: str, wait: float) -> str:
+        """The same, and nobody waits here: a run that begins later may be another question's.
+
+        :param wait: whether one is to begin: then there is none yet.
+        """
+        try:
+            return self.newest(key, 0)
+        except Gone:
+            raise (NotYet if wait else Gone) from None
+
     def newest(self, key: str, wait: float) -> str:
         """The id of the reader's newest run with this key of the app's, ended or not.
 

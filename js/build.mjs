@@ -34,7 +34,7 @@ const NOTICE = "/*! Contains marked, which has its own licence: flask-stream-mar
  */
 const TARGETS = [
   { entry: "index.js", file: "flask-stream.js", budget: 8090 },
-  { entry: "more.js", file: "flask-stream-more.js", budget: 4100 },
+  { entry: "more.js", file: "flask-stream-more.js", budget: 4300 },
   { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 19_300, notice: NOTICE },
   { entry: "flask-stream.css", file: "flask-stream.css", budget: 2048 },
 ];

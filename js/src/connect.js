@@ -52,6 +52,7 @@ import { overFetch, TERMINAL } from "./transport.js";
  * @typedef {object} OfOurs
  * @property {string} [key]
  * @property {HTMLElement} [element] that shows the run
+ * @property {string} [asked] the key with which it has been asked for, by this page before it was loaded anew
  * @property {boolean} [isStored] whether that has been found in the page's memory
  */
 
@@ -68,6 +69,7 @@ import { overFetch, TERMINAL } from "./transport.js";
  * @property {import("./transport.js").Transport} connect
  * @property {(state: State) => void} enter
  * @property {() => void} leave
+ * @property {() => void} [note] keeps in mind where it is, for the page that is loaded next
  * @property {State} [before] its connection was lost
  * @property {boolean} [isAsked] whether its request has left, by which a server knows it that keeps it
  * @property {boolean} [isStopping] whether its reader has stopped it, and waits for its end

@@ -213,7 +213,7 @@ export class FlaskStreamElement extends Base {
     if (!this.#hasBegun && !this.#run) this.#showSaved();
     this.#hasBegun = true;
     const module = this.hasAttribute("resume") && (await more());
-    if (!module || this.#isRunning || !(await module.recall(this))) this.#runSrc();
+    if (!module || this.#isRunning || !module.recall(this)) this.#runSrc();
   }
 
   /** One that has a state in its markup, in a saved page for instance, has had its run. */

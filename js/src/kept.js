@@ -63,6 +63,7 @@ export function recover(line) {
 export function endStopped(line) {
   line.url = "";
   line.leave();
+  line.note?.();
 }
 
 /**
@@ -74,14 +75,14 @@ export function endStopped(line) {
  */
 export function wanting(want, { init, request, url }) {
   const own = url || (typeof init.resume === "string" ? init.resume : "");
-  const options = { ...init, body: null, key: undefined, csrf: tokenIn(init.body) ?? init.csrf };
-  const asking = own
+  const headers = new Headers(request.headers); // a function that makes them is not asked again
+  headers.delete("Content-Type"); // there is no body
+  if (own) headers.delete(KEY);
+  headers.set("Flask-Stream", want);
+  const options = { ...init, headers, body: null, key: undefined, csrf: tokenIn(init.body) ?? init.csrf };
+  return own
     ? prepare(addressOf({ request, url: own }), { ...options, method: "GET" })
     : prepare(request.url, { ...options, method: request.method });
-  asking.headers.set("Flask-Stream", want);
-  // That which it had, though the page may make one for each request.
-  if (!own) asking.headers.set(KEY, request.headers.get(KEY) ?? "");
-  return asking;
 }
 
 /**

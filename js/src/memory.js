@@ -1,7 +1,6 @@
 /** Where an element finds its run again, after its page was loaded anew. */
 
-import { addressOf, isOver, KEY, wanting } from "./kept.js";
-import { prepare } from "./request.js";
+import { addressOf, KEY } from "./kept.js";
 
 /** @typedef {import("./connect.js").Line} Line */
 /** @typedef {import("./element.js").FlaskStreamElement} FlaskStreamElement */
@@ -49,8 +48,9 @@ export function remember(element, line) {
   /** @type {string | undefined} */
   let kept;
   const note = () => {
-    const last = line.id || isOver(line) ? "" : asked;
-    const url = line.url ? addressOf(line).href : last;
+    // To leave it, as an element does that is removed, is no end of it.
+    const isEnded = line.id || line.isStopping || /^(done|failed)$/.test(line.state);
+    const url = line.url ? addressOf(line).href : isEnded ? "" : asked;
     if (url === kept || lines.get(element) !== line) return;
     kept = url;
     withStorage((storage) => (url ? storage.setItem(keyOf(element), url) : storage.removeItem(keyOf(element))));
@@ -58,6 +58,7 @@ export function remember(element, line) {
   lines.set(element, line);
   note();
   line.signal.addEventListener("abort", note);
+  line.note = note;
   line.onEvent = (event) => {
     onEvent(event);
     note();
@@ -68,9 +69,9 @@ export function remember(element, line) {
  * Goes on with the run that the page names, or with the one that was going on when the page was left.
  *
  * @param {FlaskStreamElement} element
- * @returns {Promise<boolean>} whether there is one
+ * @returns {boolean} whether there is one
  */
-export async function recall(element) {
+export function recall(element) {
   if (!element.isConnected) return false; // it was removed while this file was loaded
   const says = element.getAttribute("resume");
   if (says === SERVER) return false;
@@ -78,14 +79,14 @@ export async function recall(element) {
   const isShown = begun.has(element) || element.dataset.state !== "idle";
   begun.add(element);
   const named = isShown ? null : says;
+  const kept = says ? named : withStorage((storage) => storage.getItem(keyOf(element)));
+  if (!kept) return false;
   const last = lines.get(element);
-  const csrf = element.getAttribute("csrf") ?? tokenOfForm(element);
-  const url = says ? named : await found(element, csrf);
-  if (lines.get(element) !== last) return true; // its reader has asked something meanwhile
-  if (!url) return false;
   // Back in the page, it has the beginning of this answer already.
-  if (last?.url && addressOf(last).href === url) element.querySelector("[data-turn]:last-child")?.remove();
-  const options = { resume: url, isStored: !named, ...(csrf && { csrf }) };
+  if (last?.url && addressOf(last).href === kept) element.querySelector("[data-turn]:last-child")?.remove();
+  const csrf = element.getAttribute("csrf") ?? tokenOfForm(element);
+  const { url, ...how } = kept.startsWith("[") ? askedBefore(kept) : { url: kept, resume: kept };
+  const options = { ...how, isStored: !named, ...(csrf && { csrf }) };
   const { done } = element.start(url, options);
   done.catch(({ code }) => {
     // What would have been asked if nothing had been remembered.
@@ -97,26 +98,13 @@ export async function recall(element) {
 }
 
 /**
- * The address of the run that is remembered; the server is asked where it is, if the page was left before that came.
+ * A request whose page was left before its answer began: the server finds the run by it.
  *
- * @param {FlaskStreamElement} element
- * @param {string | undefined} csrf
- * @returns {Promise<string | null | void>}
+ * @param {string} kept
  */
-async function found(element, csrf) {
-  const kept = withStorage((storage) => storage.getItem(keyOf(element)));
-  if (!kept?.startsWith("[")) return kept;
-  const [method, address, key] = JSON.parse(kept);
-  const credentials = element.hasAttribute("with-credentials") ? "include" : undefined;
-  /** @type {import("./connect.js").Line["init"]} */
-  const init = { credentials, ...element.options, method, csrf, resume: true };
-  const request = prepare(address, init);
-  request.headers.set(KEY, key);
-  const response = await fetch(wanting("find", { init, request, url: "" })).catch(() => null);
-  const { url } = response?.status === 200 ? await response.json() : {};
-  if (url) return addressOf({ request, url }).href;
-  // It never came to the server, or is not kept any more.
-  if (response && response.status < 500) withStorage((storage) => storage.removeItem(keyOf(element)));
+function askedBefore(kept) {
+  const [method, url, asked] = JSON.parse(kept);
+  return { url, method, asked, resume: true };
 }
 
 /**

@@ -1,11 +1,13 @@
 /** Goes on with a run whose connection was lost, over as many others as that takes. */
 
-import { cutOff, gone } from "./errors.js";
+import { cutOff, gone, unreachable } from "./errors.js";
 import { overEventSource } from "./eventsource.js";
-import { addressOf, endStopped, isOver, lose, onlyNew, positionOf, recover } from "./kept.js";
+import { addressOf, endStopped, isOver, KEY, lose, onlyNew, positionOf, recover, wanting } from "./kept.js";
 import { remember } from "./memory.js";
 import { prepare } from "./request.js";
 import { isOffline, rest } from "./rest.js";
+import { forgetStops } from "./stop.js";
+import { tell } from "./tell.js";
 
 /** @typedef {import("./connect.js").Line} Line */
 /** @typedef {import("./errors.js").StreamError} StreamError */
@@ -26,7 +28,9 @@ const PATIENCE = 60;
  */
 export async function connect(request, signal, line) {
   if (signal.aborted) return; // its reader has stopped it while this file was loaded
-  const { element, resume, transport } = line.init;
+  const { asked, element, resume, transport } = line.init;
+  if (asked) request.headers.set(KEY, asked);
+  else if (typeof resume !== "string") forgetStops();
   if (typeof resume === "string") line.url = resume;
   if (element?.hasAttribute("resume")) remember(element, line);
   if (typeof resume === "string") {
@@ -35,9 +39,32 @@ export async function connect(request, signal, line) {
   }
   if (transport === "eventsource") return overEventSource(request, signal, line);
   line.isAsked = true; // EventSource sends no key
+  if (asked) return find(line);
   const error = await lossOf(() => line.connect(request, signal, line));
   return goOn(line, error);
 }
+
+/**
+ * Its page was left before it was known where it is.
+ *
+ * @param {Line} line
+ */
+async function find(line) {
+  const { signal } = line;
+  const response = await tell(() => wanting("find", line), { signal, patience: ANSWER_MS });
+  const { url } = response?.status === 200 ? await response.json().catch(() => ({})) : {};
+  if (url) line.url = url;
+  else if (!response || response.status >= 500) throw unreachable();
+  else throw quietly(gone(false)); // it never came, or is not kept any more
+  return goOn(line, null);
+}
+
+/**
+ * Without a code nobody is to hear of it.
+ *
+ * @param {StreamError} error
+ */
+const quietly = (error) => Object.assign(error, { code: "" });
 
 /**
  * Where a run was all that was wanted, there is nothing that could be asked again once it has failed.
@@ -105,8 +132,7 @@ async function follow(line) {
   const isAllThatWasWanted = line.request.url === addressOf(line).href;
   line.url = "";
   const lost = gone(!isAllThatWasWanted);
-  // Without a code nobody is to hear of it.
-  return line.init.isStored ? Object.assign(lost, { code: "" }) : lost;
+  return line.init.isStored ? quietly(lost) : lost;
 }
 
 /**

@@ -2,19 +2,21 @@
 
 import { addressOf, endStopped, isOver, tokenIn, wanting } from "./kept.js";
 import { prepare } from "./request.js";
-import { rest } from "./rest.js";
+import { tell } from "./tell.js";
 
 /** @typedef {import("./connect.js").Line} Line */
 
-/** So long its end, with its last words, is waited for; and so long the server may take to hear of it. */
+/** So long its end, with its last words, is waited for. */
 const END_MS = 3000;
-const POST_MS = 30_000;
 
-/** So often it is told: in vain where there is no network, and where the run has not begun. */
-const TRIES = 8;
+/** Stops of what had not begun, at an address that another question may have next. @type {Set<AbortController>} */
+const pending = new Set();
 
-/** A request that was cut off may still be on its way, with its run behind it: so often that is looked for. */
-const LOOKS = 4;
+/** A question was asked: what was stopped before it is not looked for any more, or it could be taken for that. */
+export function forgetStops() {
+  for (const each of pending) each.abort();
+  pending.clear();
+}
 
 /** @param {Line} line */
 export function stop(line) {
@@ -29,10 +31,16 @@ export function stop(line) {
  *
  * @param {Line} line
  */
-function stopAhead(line) {
+async function stopAhead(line) {
   const { init, isAsked, request, url } = line;
   endStopped(line);
-  if (isAsked || url || typeof init.resume === "string") tell(() => wanting("stop", { init, request, url }), LOOKS);
+  const isNamed = url || typeof init.resume === "string";
+  if (!isNamed && !isAsked) return;
+  const trying = new AbortController();
+  if (isNamed) pending.add(trying);
+  const { signal } = trying;
+  warn(await tell(() => wanting("stop", { init, request, url }), { signal }));
+  pending.delete(trying);
 }
 
 /** @param {Line} line */
@@ -44,7 +52,9 @@ async function stopBegun(line) {
   const address = addressOf(line, "/stop");
   const csrf = tokenIn(init.body) ?? init.csrf;
   const post = () => prepare(address, { ...init, method: "POST", body: null, key: undefined, csrf });
-  if (await tell(post, 1, end)) return;
+  const { signal } = new AbortController();
+  const response = await tell(post, { signal, looks: 1, onLost: end });
+  if (!warn(response)) return;
   // It goes on, so it is not shown as stopped; and Stop may be pressed again.
   clearTimeout(late);
   line.isStopping = false;
@@ -52,24 +62,11 @@ async function stopBegun(line) {
 }
 
 /**
- * Goes on though the page is left: the browser sends what has been given to it.
- *
- * @param {() => Request} request
- * @param {number} looks how often 404 is no answer
- * @param {() => void} [onLost] called where there is no connection
- * @returns {Promise<boolean>} whether it was heard
+ * @param {Response | null} response
+ * @returns {boolean} whether it was refused
  */
-async function tell(request, looks, onLost) {
-  for (let tries = 1; ; tries++) {
-    const signal = AbortSignal.timeout(POST_MS);
-    const { ok, status } = await fetch(request(), { keepalive: true, signal }).catch(() => ({ ok: false, status: 0 }));
-    if (!status) onLost?.();
-    if (ok) return true;
-    const mayPass = !status || status === 503 || (status === 404 && tries < looks);
-    if (!mayPass || tries === TRIES) {
-      if (status) console.warn(`Stop was refused: HTTP ${status}`);
-      return !status;
-    }
-    await rest(tries, 0, new AbortController().signal);
-  }
+function warn(response) {
+  if (!response || response.ok) return false;
+  console.warn(`Stop was refused: HTTP ${response.status}`);
+  return true;
 }

@@ -201,6 +201,25 @@ describe("to stop a run that the server keeps", () => {
       assert.equal(told[0].headers["idempotency-key"], undefined);
     });
 
+    test("is told no more to an address that the page gave, once another question is asked", async (t) => {
+      hurry(t);
+      const { url, told, heard, isTold } = await late(t, (response, number) => {
+        refuse(response, 503);
+        return number === 2;
+      });
+      const run = stream(url, { resume: "/chat/1/stream" });
+      await heard;
+      run.stop();
+      await isTold;
+      const another = stream(url, { method: "POST", resume: true });
+      await new Promise((resolve) => setTimeout(resolve, 3000)); // 30 ms
+      const { length } = told;
+      await new Promise((resolve) => setTimeout(resolve, 60_000)); // 600 ms
+      assert.equal(told.length, length);
+      assert.ok(length < 8);
+      another.leave();
+    });
+
     test("is told again while the run is not there, or the server is not", async (t) => {
       const waits = hurry(t);
       const statuses = [404, 503, 204];

@@ -86,6 +86,8 @@ class Keeper:
     stopped: list[Asked] = field(default_factory=list)
     # What requests for a run that is kept are answered with, if not with that.
     refusal: int | None = None
+    # What requests that find or stop a run are answered with first, in place of that.
+    wanted: list[int] = field(default_factory=list)
     # A Stop ends the run, unless the server does not get round to it.
     stops: bool = True
     # Where it is not set, an answer that is asked for does not begin.
@@ -187,6 +189,8 @@ class Keeper:
         return 404
 
     def _wanted(self, asked: Asked, want: str, id: str) -> dict[str, str] | int:
+        if self.wanted:
+            return self.wanted.pop(0)
         found = next((run for run in self.runs if run.id == id), None)
         if found is None:
             return 404

@@ -575,6 +575,44 @@ def test_a_reload_before_the_answer_begins_asks_with_the_pages_own_headers(
     assert keeper.followed[0].headers["Authorization"] == "token"
 
 
+def test_a_reload_before_the_answer_begins_asks_until_the_server_can_tell(
+    page: Page, keeper: Keeper
+) -> None:
+    keeper.begins.clear()
+    page.goto(keeper.page(ask_form()))
+    page.click("text=Ask")
+    keeper.run()
+    page.clock.install()
+    keeper.wanted += [503, 404, 404]  # it is busy; the question is on its way
+    page.reload()
+    keeper.begins.set()
+    for left in (2, 1, 0):
+        until(lambda left=left: len(keeper.wanted) == left, "the server is not asked")
+        page.clock.run_for(5000)
+    keeper.run().say("one two").finish()
+    expect_whole(page, keeper)
+
+
+def test_an_element_that_is_removed_before_the_answer_begins_is_found_again(
+    page: Page, keeper: Keeper
+) -> None:
+    keeper.begins.clear()
+    page.goto(keeper.page(ask_form()))
+    page.click("text=Ask")
+    keeper.run()
+    element(page).evaluate("element => element.remove()")
+    page.evaluate(
+        "() => { const again = document.createElement('flask-stream');"
+        " again.setAttribute('form', 'ask'); again.setAttribute('resume', '');"
+        " document.body.append(again); }"
+    )
+    keeper.begins.set()
+    until(lambda: keeper.followed, "the page does not go on")
+    keeper.run().say("one two").finish()
+    expect_whole(page, keeper)
+    assert keeper.stopped == []
+
+
 def test_a_question_that_never_came_is_forgotten_by_a_reload(page: Page, keeper: Keeper) -> None:
     keeper.begins.clear()
     page.goto(keeper.page(ask_form()))

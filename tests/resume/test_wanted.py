@@ -151,7 +151,9 @@ def test_it_works_at_the_address_of_a_run_and_of_a_view_that_follows_one(
             yield "more"
 
     site.view(view, key="k")
-    site.app.add_url_rule("/own", "own", lambda: site.stream.follow(key="k", wait=0.01))
+    site.app.add_url_rule("/own", "own", lambda: site.stream.follow(key="k", wait=DEADLINE))
+    site.app.add_url_rule("/now", "now", lambda: site.stream.follow(key="k"))
+    assert reader.get("/now", headers={"Flask-Stream": "stop"}).status_code == 404
     early = reader.get("/own", headers={"Flask-Stream": "stop"})
     assert (early.status_code, early.json["code"]) == (503, "overloaded")
     start = some_of(reader.post("/"), 2)[0]
