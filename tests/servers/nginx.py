@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,8 +60,8 @@ def nginx(folder: Path, location: str, http: str = "", parameter: str = "") -> I
     binary = nginx_binary()
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         port = listener.getsockname()[1]
-        own = folder / f"nginx-{port}"
-        own.mkdir()
+        # Not by its port: another nginx of this folder may have had that before.
+        own = Path(tempfile.mkdtemp(prefix="nginx-", dir=folder))
         (own / "nginx.conf").write_text(
             CONFIG.format(
                 folder=own,
