@@ -12,6 +12,7 @@ from flask.cli import AppGroup
 
 from .app_state import this_app
 from .detached.keeper import Keeper
+from .detached.writing import TURN
 from .errors import FlaskStreamError
 from .logs.log import State
 from .logs.memory import MemoryLog
@@ -22,7 +23,6 @@ _IN_MEMORY = (
     'STREAM_LOG_URL is "memory:", so the runs are in the memory of the process that serves them, '
     "and another process's memory cannot be looked into."
 )
-_TURN = 0.05  # seconds: a server that writes to the same log wants its turn
 # The key is the last one: whatever is in it, it puts no other column out of line.
 _HEADER = ("RUN", "AGE", "READERS", "LEASE", "KEY")
 
@@ -73,7 +73,7 @@ def _expire() -> None:
         count = 0
         while some := keeper.log.expire(ttl):
             count += some
-            time.sleep(_TURN)
+            time.sleep(TURN)
     runs = "1 run" if count == 1 else f"{count} runs"
     click.echo(f"{runs} forgotten, of more than {ttl:g} s ago (STREAM_TTL).")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from .. import advice
 from ..logs.log import Log, LogError, Once, State
@@ -60,29 +61,31 @@ class Keeper:
 
         :raises LogError: the log cannot be used.
         """
-        try:
+        with self._looking():
             return self.log.state(id)
-        finally:
-            self._writer.close_when_idle()
 
     def newest(self, owner: str, key: str) -> State | None:
         """The run that was begun last with this key of the app's.
 
         :raises LogError: the log cannot be used.
         """
-        try:
+        with self._looking():
             id = self.log.newest(owner, key)
             return self.log.state(id) if id is not None else None
-        finally:
-            self._writer.close_when_idle()
 
     def answering(self, owner: str, once: str) -> str | None:
         """The run that answers what has this key of a `Once`.
 
         :raises LogError: the log cannot be used.
         """
-        try:
+        with self._looking():
             return self.log.answering(owner, once)
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        """The log is looked into, and closed once nothing is done with it."""
+        try:
+            yield
         finally:
             self._writer.close_when_idle()
 

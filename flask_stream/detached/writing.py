@@ -23,7 +23,7 @@ _TOGETHER = 0.02  # seconds from one write to the next
 _RENEWALS = 0.5  # seconds: within 1 s a stop reaches who produces the run
 _ATTENDANCE = 10.0  # seconds for which it is told how many read here
 _EXPIRIES = 60.0  # seconds
-_TURN = 0.05  # seconds between two steps of one: all who write want their turn
+TURN = 0.05  # seconds between two steps of one: all who write want their turn
 
 
 class Leased(Protocol):
@@ -214,7 +214,7 @@ class LogWriter:
         if now >= self._expire_at:
             self._expire_at = now + self._expiries
             if self._log.expire(self._ttl):  # there may be more
-                self._expire_at = time.monotonic() + _TURN
+                self._expire_at = time.monotonic() + TURN
                 self._needed_until = max(self._needed_until, now + self._expiries)
 
     def _attend(self, now: float) -> None:

@@ -79,11 +79,11 @@ class MemoryLog(Log):
         most: int | None = None,
     ) -> Claim | str:
         with self._changed:
-            for run in self._runs.values() if once else ():
-                if run.owner == owner and run.once and once and run.once.key == once.key:
-                    if run.once != once:
-                        raise OtherBody(once.key)
-                    return run.id
+            found = self._answering(owner, once.key) if once else None
+            if once and found is not None:
+                if found.once != once:
+                    raise OtherBody(once.key)
+                return found.id
             now = time.time()
             if most is not None and most <= sum(
                 run.owner == owner and run.ended_at is None and run.leased_until > now
@@ -141,10 +141,14 @@ class MemoryLog(Log):
 
     def answering(self, owner: str, once: str) -> str | None:
         with self._changed:
-            for run in self._runs.values():
-                if run.owner == owner and run.once and run.once.key == once:
-                    return run.id
-            return None
+            run = self._answering(owner, once)
+            return run.id if run else None
+
+    def _answering(self, owner: str, once: str) -> _Run | None:
+        for run in self._runs.values():
+            if run.owner == owner and run.once and run.once.key == once:
+                return run
+        return None
 
     def alive(self) -> list[State]:
         with self._changed:

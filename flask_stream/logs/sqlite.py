@@ -118,16 +118,13 @@ class SqliteLog(Log):
     def newest(self, owner: str, key: str) -> str | None:
         def look(db: sqlite3.Connection) -> str | None:
             sql = "SELECT id FROM runs WHERE owner = ? AND key = ? ORDER BY rowid DESC LIMIT 1"
-            found = db.execute(sql, (owner, key)).fetchone()
-            return found and str(found[0])
+            return _id(db, sql, (owner, key))
 
         return self._reader.look(look)
 
     def answering(self, owner: str, once: str) -> str | None:
         def look(db: sqlite3.Connection) -> str | None:
-            sql = "SELECT id FROM runs WHERE owner = ? AND once = ?"
-            found = db.execute(sql, (owner, once)).fetchone()
-            return found and str(found[0])
+            return _id(db, "SELECT id FROM runs WHERE owner = ? AND once = ?", (owner, once))
 
         return self._reader.look(look)
 
@@ -274,6 +271,12 @@ def _forget(db: sqlite3.Connection, ids: Sequence[tuple[str]]) -> None:
 def _state(found: Sequence[Any]) -> State:
     id, owner, key, last, created, ended, lease, stopping, readers = found
     return State(id, owner, key, last, created, bool(ended), lease, bool(stopping), int(readers))
+
+
+def _id(db: sqlite3.Connection, sql: str, values: tuple[str, ...]) -> str | None:
+    """That of the run which is found first."""
+    found = db.execute(sql, values).fetchone()
+    return found and str(found[0])
 
 
 def _version(db: sqlite3.Connection) -> int:

@@ -52,6 +52,14 @@ def begin(page: Page, keeper: Keeper, attributes: str = "resume", fields: str = 
     expect(output(page)).to_have_text("one ")
 
 
+def ask_in_vain(page: Page, keeper: Keeper, attributes: str = "resume") -> None:
+    """Ask: the server has heard it, and does not begin to answer."""
+    keeper.begins.clear()
+    page.goto(keeper.page(ask_form(attributes)))
+    page.click("text=Ask")
+    keeper.run()
+
+
 def expect_whole(page: Page, keeper: Keeper, text: str = "one two") -> None:
     """The answer is there, once, and was asked for once."""
     expect_state(page, "done")
@@ -475,10 +483,7 @@ def test_another_question_by_the_page_stops_the_one_that_runs(page: Page, keeper
 def test_stop_before_the_answer_begins_counts_at_once_and_reaches_the_run(
     page: Page, keeper: Keeper
 ) -> None:
-    keeper.begins.clear()
-    page.goto(keeper.page(ask_form()))
-    page.click("text=Ask")
-    keeper.run()
+    ask_in_vain(page, keeper)
     stop_button(page).click()
     expect_state(page, "stopped")
     until(lambda: keeper.stopped, "the server is not told")
@@ -493,10 +498,7 @@ def test_stop_before_the_answer_begins_counts_at_once_and_reaches_the_run(
 
 
 def test_another_question_before_the_answer_begins_stops_it(page: Page, keeper: Keeper) -> None:
-    keeper.begins.clear()
-    page.goto(keeper.page(ask_form()))
-    page.click("text=Ask")
-    keeper.run()
+    ask_in_vain(page, keeper)
     element(page).evaluate("element => void element.start('/chat', { method: 'POST' })")
     keeper.run(2).say("second ")
     keeper.begins.set()
@@ -527,10 +529,7 @@ def test_six_stops_before_their_answers_leave_the_page_its_connections(
 def test_a_stop_before_the_answer_begins_counts_though_the_page_is_left(
     page: Page, keeper: Keeper
 ) -> None:
-    keeper.begins.clear()
-    page.goto(keeper.page(ask_form()))
-    page.click("text=Ask")
-    keeper.run()
+    ask_in_vain(page, keeper)
     page.evaluate(
         "() => { document.querySelector('flask-stream').stop();"
         " location.href = '/static/flask-stream.css'; }"
@@ -543,10 +542,7 @@ def test_a_stop_before_the_answer_begins_counts_though_the_page_is_left(
 def test_a_reload_before_the_answer_begins_goes_on(
     page: Page, keeper: Keeper, attributes: str
 ) -> None:
-    keeper.begins.clear()
-    page.goto(keeper.page(ask_form(attributes)))
-    page.click("text=Ask")
-    keeper.run()
+    ask_in_vain(page, keeper, attributes)
     page.reload()
     keeper.begins.set()
     until(lambda: keeper.followed, "the page does not go on")
@@ -563,10 +559,7 @@ def test_a_reload_before_the_answer_begins_asks_with_the_pages_own_headers(
         "const give = () => (document.querySelector('flask-stream').options = { headers });"
         "document.addEventListener('readystatechange', give, { once: true });"
     )
-    keeper.begins.clear()
-    page.goto(keeper.page(ask_form()))
-    page.click("text=Ask")
-    keeper.run()
+    ask_in_vain(page, keeper)
     page.reload()
     keeper.begins.set()
     until(lambda: keeper.followed, "the page does not go on")
@@ -578,10 +571,7 @@ def test_a_reload_before_the_answer_begins_asks_with_the_pages_own_headers(
 def test_a_reload_before_the_answer_begins_asks_until_the_server_can_tell(
     page: Page, keeper: Keeper
 ) -> None:
-    keeper.begins.clear()
-    page.goto(keeper.page(ask_form()))
-    page.click("text=Ask")
-    keeper.run()
+    ask_in_vain(page, keeper)
     page.clock.install()
     keeper.wanted += [503, 404, 404]  # it is busy; the question is on its way
     page.reload()
@@ -596,10 +586,7 @@ def test_a_reload_before_the_answer_begins_asks_until_the_server_can_tell(
 def test_an_element_that_is_removed_before_the_answer_begins_is_found_again(
     page: Page, keeper: Keeper
 ) -> None:
-    keeper.begins.clear()
-    page.goto(keeper.page(ask_form()))
-    page.click("text=Ask")
-    keeper.run()
+    ask_in_vain(page, keeper)
     element(page).evaluate("element => element.remove()")
     page.evaluate(
         "() => { const again = document.createElement('flask-stream');"
@@ -614,10 +601,7 @@ def test_an_element_that_is_removed_before_the_answer_begins_is_found_again(
 
 
 def test_a_question_that_never_came_is_forgotten_by_a_reload(page: Page, keeper: Keeper) -> None:
-    keeper.begins.clear()
-    page.goto(keeper.page(ask_form()))
-    page.click("text=Ask")
-    keeper.run()
+    ask_in_vain(page, keeper)
     keeper.forget()
     keeper._keys.clear()
     page.reload()
