@@ -148,7 +148,7 @@ def test_while_much_is_forgotten_what_comes_is_written_and_leases_are_renewed(
         writer.add(owner, rows(1, after=number - 1)[0], ends=False)
         eventually(lambda number=number: owner.last == number)
         eventually(lambda steps=steps: len(forgotten) > steps)
-    assert sum(renewed) > 0
+    eventually(lambda: sum(renewed) > 0)  # each half second, however much is forgotten
     assert known(log, "r").leased
     monkeypatch.undo()
 
