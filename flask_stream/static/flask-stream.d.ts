@@ -111,6 +111,13 @@ export interface StreamOptions extends Omit<RequestInit, "headers"> {
    * is repeated. Or the `url` of a run, which is followed from its beginning: nothing is asked then.
    */
   resume?: boolean | string;
+  /**
+   * The id of the question, whatever its attempts: a new one, unless given. POST takes it to the page's own origin, as
+   * `Flask-Stream-Submission`.
+   */
+  submission?: string;
+  /** Which of its attempts this is, from the second on. */
+  attempt?: number;
   /** Called at each change of state. */
   onState?: (state: State) => void;
 }
@@ -139,6 +146,12 @@ export interface Run extends AsyncIterable<StreamEvent> {
 
 /** Begins a run. A mistake in the arguments throws here; whatever goes wrong later rejects `done`. */
 export function stream(url: string | URL, options?: StreamOptions): Run;
+
+/**
+ * Has the client say in other words what it says: by the English text, in which `{}` stands for a value, or by the code
+ * of an error. A page's own words in its markup are there earlier: `<script type="application/json" data-stream-words>`.
+ */
+export function words(texts: Record<string, string>): Promise<void>;
 
 /** A server-sent event, as it came. */
 export interface ParsedEvent {
@@ -196,6 +209,18 @@ export class FlaskStreamElement extends HTMLElement {
   retry(): void;
 }
 
+/** The detail of `stream:start`. */
+export interface StartDetail {
+  /** Its headers can still be changed. */
+  request: Request;
+  /** As it was given: a Request's own cannot be looked at. */
+  body: BodyInit | null | undefined;
+  /** The id of the question, whatever its attempts; none where the request does not carry it. */
+  submission: string | undefined;
+  /** 1, and one more with each Retry. */
+  attempt: number;
+}
+
 /** The detail of `stream:error`. */
 export interface ErrorDetail {
   /** The HTTP status, where there is one to tell. */
@@ -214,6 +239,8 @@ declare global {
 
   /** They bubble: from the element to `document` and `window`. */
   interface GlobalEventHandlersEventMap {
+    /** A request is about to leave. */
+    "stream:start": CustomEvent<StartDetail>;
     /** The server has accepted the request. */
     "stream:open": CustomEvent<null>;
     /** Cancelable: what the page prevents, the element does not show. */

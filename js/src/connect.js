@@ -26,6 +26,8 @@ import { overFetch, TERMINAL } from "./transport.js";
  * @property {boolean | string} [resume] true: the route is known to be resumable, so that a request whose connection
  *   is lost before the answer begins is repeated. Or the `url` of a run, which is followed from its beginning:
  *   nothing is asked then.
+ * @property {string} [submission] the id of the question, whatever its attempts; a new one, unless given
+ * @property {number} [attempt] which of them this is, from the second on
  * @property {(state: State) => void} [onState] called at each change of state
  */
 /** @typedef {Omit<RequestInit, "headers"> & OwnOptions} StreamOptions */
@@ -51,6 +53,7 @@ import { overFetch, TERMINAL } from "./transport.js";
  *
  * @typedef {object} OfOurs
  * @property {string} [key]
+ * @property {(request: Request) => void} [onRequest] called before it leaves
  * @property {HTMLElement} [element] that shows the run
  * @property {string} [asked] the key with which it has been asked for, by this page before it was loaded anew
  * @property {boolean} [isStored] whether that has been found in the page's memory
@@ -89,10 +92,12 @@ const LINGER_MS = 1000;
  * @param {StreamOptions & OfOurs} [options]
  * @returns {Run}
  */
-export function stream(url, { onState, signal: outer, ...init } = {}) {
+export function stream(url, { onState, onRequest, signal: outer, ...init } = {}) {
   // With the same key a server that keeps the run asks its model once, however often the request reaches it.
   init.key = crypto.getRandomValues(new Uint32Array(4)).join("-");
+  init.submission ??= init.key;
   const request = prepare(url, init);
+  onRequest?.(request);
   const connection = new AbortController();
   const { signal } = connection;
   let text = "";

@@ -2,6 +2,7 @@
 
 import { lock } from "./lock.js";
 import { slots } from "./slots.js";
+import { say } from "./words.js";
 
 /**
  * @param {HTMLElement} element
@@ -11,7 +12,7 @@ import { slots } from "./slots.js";
  * @param {number} [wait] seconds before Retry may be used, where it is offered
  * @returns {import("./lock.js").Lock} of Retry
  */
-export function showControls(element, isRunning, words = "Generating…", wait) {
+export function showControls(element, isRunning, words = say("Generating…"), wait) {
   const { output, status, stop, retry } = slots(element);
   output.setAttribute("aria-busy", `${isRunning}`);
   // Hidden, a button would lose the focus to the page's beginning.

@@ -7,9 +7,11 @@ import { badResponse } from "./errors.js";
 import { methodOf, submission } from "./form.js";
 import { markdown, more } from "./load.js";
 import { play } from "./play.js";
+import { SUBMISSION } from "./request.js";
 import { slots } from "./slots.js";
 import { plainText } from "./text.js";
 import { beginTurn } from "./turn.js";
+import { say } from "./words.js";
 
 /** @typedef {import("./connect.js").Run} Run */
 /** @typedef {import("./connect.js").State} State */
@@ -24,7 +26,7 @@ import { beginTurn } from "./turn.js";
 /** A worker, which imports this file for `stream`, has no elements. */
 const Base = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (/** @type {unknown} */ (Object));
 
-/** @typedef {{ attempt?: number, asked?: boolean, resume?: string }} How `asked`: by the reader; `resume`: which run */
+/** @typedef {{ again?: boolean, asked?: boolean, resume?: string }} How `asked`: by the reader; `resume`: which run */
 
 /** The states in which nothing runs. */
 const RESTING = /^(idle|done|stopped|failed)$/;
@@ -42,6 +44,7 @@ const RESTING = /^(idle|done|stopped|failed)$/;
  * Children marked `data-stream="output|status|stop|retry"` are used where the page has them, else made;
  * so is `reasoning`, else it is in the output.
  *
+ * @fires stream:start - detail: `{ request, body, submission, attempt }`; before the request leaves
  * @fires stream:open - the server accepted the request
  * @fires stream:event - detail: `{ type, data, id }`; cancelable: what the page shows itself
  * @fires stream:done - detail: the data of the `done` event
@@ -72,6 +75,8 @@ export class FlaskStreamElement extends Base {
   /** @type {[url: string | URL, options: StreamOptions] | null} */
   #request = null;
   #attempt = 0;
+  /** Of the question: of all its attempts. @type {string | undefined} */
+  #submission;
   /** Of Retry. @type {import("./lock.js").Lock | undefined} */
   #lock;
   /** Whether the reader has sent a question whose answer has not begun. */
@@ -120,7 +125,7 @@ export class FlaskStreamElement extends Base {
   stop() {
     this.#run?.stop();
     // At once: a file that the answer needs may still be on its way, and much of what has come be still to be drawn.
-    if (this.#run?.state === "stopped") this.#show("stopped", "Stopped");
+    if (this.#run?.state === "stopped") this.#show("stopped", say("Stopped"));
     else if (this.#isRunning) slots(this).stop.setAttribute("aria-disabled", "true"); // its end has yet to come
     this.#turn?.hurry();
   }
@@ -133,10 +138,9 @@ export class FlaskStreamElement extends Base {
   /** @param {boolean} asked whether the reader has */
   #retry(asked) {
     if (!this.#request || this.#isRunning) return;
-    const attempt = this.#attempt + 1;
-    this.#emit("stream:retry", { attempt });
+    this.#emit("stream:retry", { attempt: this.#attempt + 1 });
     // The page may have started another one.
-    if (!this.#isRunning) this.#tryToStart(this.#request, { attempt, asked, resume: this.#run?.url });
+    if (!this.#isRunning) this.#tryToStart(this.#request, { again: true, asked, resume: this.#run?.url });
   }
 
   #makeRenderer() {
@@ -151,7 +155,7 @@ export class FlaskStreamElement extends Base {
    * @param {[url: string | URL, options: ElementOptions]} request
    * @param {How} [how]
    */
-  #start(request, { attempt = 1, asked = false, resume } = {}) {
+  #start(request, { again = false, asked = false, resume } = {}) {
     this.#run?.stop();
     this.#run?.leave(); // another takes its place now
     this.#isAsked = false;
@@ -160,6 +164,7 @@ export class FlaskStreamElement extends Base {
     delete this.dataset.empty;
     const [url, given] = request;
     const { renderer, ...options } = { ...this.options, ...given };
+    const attempt = again ? this.#attempt + 1 : (options.attempt ?? 1);
     let isOpen = false;
     const run = stream(url, {
       transport: this.getAttribute("transport"),
@@ -169,8 +174,13 @@ export class FlaskStreamElement extends Base {
       element: this,
       ...options,
       ...(resume && { resume }),
+      ...(again && { attempt, submission: this.#submission }),
+      onRequest: (request) => {
+        this.#submission = request.headers.get(SUBMISSION) ?? undefined;
+        this.#emit("stream:start", { request, body: options.body, submission: this.#submission, attempt });
+      },
       onState: (state) => {
-        if (!RESTING.test(state)) this.#show(state, state === "reconnecting" ? "Reconnecting…" : undefined);
+        if (!RESTING.test(state)) this.#show(state, state === "reconnecting" ? say("Reconnecting…") : undefined);
         if (state === "waiting" && !isOpen) {
           isOpen = true;
           for (const turn of this.#earlier.splice(0)) turn.remove();
@@ -182,10 +192,10 @@ export class FlaskStreamElement extends Base {
     this.#turn?.flush();
     const { output } = slots(this);
     // What came before a failure stays in the page until there is something to take its place.
-    if (attempt === 1) this.#earlier = [];
+    if (!again) this.#earlier = [];
     else if (this.#turn) this.#earlier.push(this.#turn);
     // In a saved page there may be an answer of an earlier visit.
-    if (attempt === 1 && !this.hasAttribute("append")) {
+    if (!again && !this.hasAttribute("append")) {
       this.#turn?.remove();
       output.replaceChildren();
       for (const part of this.querySelectorAll("[data-stream] [data-part]")) part.remove();
@@ -221,7 +231,7 @@ export class FlaskStreamElement extends Base {
     const { state = "idle" } = this.dataset;
     if (state !== "idle") this.#ran = this.getAttribute("src");
     if (RESTING.test(state)) this.#show(/** @type {State} */ (state), slots(this).status.textContent);
-    else this.#show("stopped", "Stopped");
+    else this.#show("stopped", say("Stopped"));
   }
 
   #runSrc() {
@@ -307,7 +317,7 @@ export class FlaskStreamElement extends Base {
       turn.around(() => this.#show("done", ending(reason, isEmpty)));
       this.#emit("stream:done", last);
     } else {
-      this.#show("stopped", "Stopped");
+      this.#show("stopped", say("Stopped"));
       this.#emit("stream:stop");
     }
   }

@@ -1,5 +1,7 @@
 /** What is said of how an answer ended. */
 
+import { say } from "./words.js";
+
 const WORDS = new Map([
   ["length", "The answer reached its length limit"],
   ["refusal", "The model declined to answer"],
@@ -21,4 +23,4 @@ export const isOfAnswer = (type, data) => !ABOUT_IT.test(type) && (type !== "tex
  * @param {string} reason the stop reason
  * @param {boolean} isEmpty whether nothing came that is of the answer
  */
-export const ending = (reason, isEmpty) => WORDS.get(reason) ?? (isEmpty ? "The answer is empty" : "Complete");
+export const ending = (reason, isEmpty) => say(WORDS.get(reason) ?? (isEmpty ? "The answer is empty" : "Complete"));

@@ -1,6 +1,7 @@
 /** What an answer has beside its text: reasoning, tools, sources. */
 
 import { plainText } from "./text.js";
+import { say } from "./words.js";
 
 /** @typedef {import("./turn.js").TurnToPaint} TurnToPaint */
 /** @typedef {{ name: string, state: string, line?: HTMLElement }} Tool */
@@ -32,7 +33,7 @@ export function partsOf(turn, slot) {
       }
       const details = turn.part("details", "reasoning");
       const summary = document.createElement("summary");
-      summary.textContent = "Reasoning";
+      summary.textContent = say("Reasoning");
       const content = document.createElement("div");
       details.append(summary, content);
       return plainText(content);
@@ -48,7 +49,7 @@ export function partsOf(turn, slot) {
     let tool = tools.get(id);
     if (!tool) {
       turn.begin("tool");
-      tool = { name: name ?? "a tool", state: "" };
+      tool = { name: name ?? say("a tool"), state: "" };
       tools.set(id, tool);
     }
     const ended = failed ? "failed" : "done";
@@ -108,12 +109,12 @@ export function partsOf(turn, slot) {
   };
 }
 
-/** What stands around a tool's name. @type {Record<string, [string, string]>} */
+/** @type {Record<string, string>} */
 const WORDS = {
-  running: ["Using ", "…"],
-  done: ["Used ", ""],
-  failed: ["", " failed"],
-  stopped: ["", " was stopped"],
+  running: "Using {}…",
+  done: "Used {}",
+  failed: "{} failed",
+  stopped: "{} was stopped",
 };
 
 /**
@@ -124,7 +125,7 @@ const WORDS = {
  */
 function showTool(line, tool) {
   line.dataset.state = tool.state;
-  const [before, after] = WORDS[tool.state];
+  const [before, after] = say(WORDS[tool.state]).split("{}");
   line.replaceChildren(before, isolated(tool.name), after);
 }
 

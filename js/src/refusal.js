@@ -1,5 +1,7 @@
 /** Why a response is no event stream, in words. */
 
+import { say } from "./words.js";
+
 /** @typedef {ConstructorParameters<typeof import("./errors.js").StreamError>} ErrorFacts */
 
 const SIGN_IN = "You are not signed in. Sign in, then ask again.";
@@ -18,15 +20,15 @@ export async function refusal(response) {
   const { status } = response;
   // One that was not followed. Browsers tell nothing more of it, not even its status; Node tells the status.
   if (response.type === "opaqueredirect" || /^30[12378]$/.test(`${status}`)) {
-    return ["auth", SENT_AWAY, false, status || null];
+    return ["auth", say(SENT_AWAY), false, status || null];
   }
   if (!response.ok) return httpError(response);
   // The server's answer to a request for a run that it began before: EventSource would stop here too.
-  if (status === 204) return ["no_content", "The server does not run this request again. Ask again.", false, status];
+  if (status === 204) return ["no_content", say("The server does not run this request again. Ask again."), false, status];
   const contentType = mimeType(response);
-  if (response.redirected && contentType === "text/html") return ["auth", SIGN_IN, false, status];
-  const type = contentType || "something without a type";
-  return ["bad_response", `The server sent ${type} where a stream was expected.`, false, status];
+  if (response.redirected && contentType === "text/html") return ["auth", say(SIGN_IN), false, status];
+  const type = contentType || say("something without a type");
+  return ["bad_response", say("The server sent {} where a stream was expected.", type), false, status];
 }
 
 /** @param {Response} response */
@@ -51,7 +53,7 @@ async function httpError(response) {
   const mayPass = status >= 500 || status === 408 || status === 429;
   return [
     (message && words(body.code)) || (status === 401 ? "auth" : "http"),
-    message || httpMessage(status),
+    say(message || httpMessage(status)),
     message && typeof body.retryable === "boolean" ? body.retryable : mayPass,
     status,
     seconds(response.headers.get("Retry-After")),
@@ -91,7 +93,7 @@ function httpMessage(status) {
   if (status === 401) return SIGN_IN;
   if (status === 429) return "Too many requests. Wait a moment, then ask again.";
   const hint = status === 400 ? " If this page is old, load it again." : "";
-  return `The server answered with an error (HTTP ${status}).${hint}`;
+  return say(`The server answered with an error (HTTP {}).${hint}`, status);
 }
 
 /**

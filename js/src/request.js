@@ -2,6 +2,8 @@
 
 /** @typedef {import("./connect.js").StreamOptions} StreamOptions */
 
+export const SUBMISSION = "Flask-Stream-Submission";
+
 /**
  * What may change something carries the question and the token, and headers that the page gave may have a key.
  * fetch would take all of it along to wherever a redirect leads, so none is followed then, unless the page says
@@ -10,7 +12,7 @@
  * @param {string | URL} url
  * @param {StreamOptions & { key?: string }} options `key`: of what is to be done once, however often it is sent
  */
-export function prepare(url, { headers: given, csrf, key, ...init }) {
+export function prepare(url, { headers: given, csrf, key, submission, attempt, ...init }) {
   const method = init.method?.toUpperCase() ?? "GET";
   const isSafe = /^(GET|HEAD|OPTIONS)$/.test(method);
   const request = new Request(url, {
@@ -21,9 +23,9 @@ export function prepare(url, { headers: given, csrf, key, ...init }) {
     redirect: init.redirect ?? (isSafe && !given ? "follow" : "manual"),
   });
   const { headers } = request;
-  /** @type {(name: string, value: string | null | undefined) => void} */
+  /** @type {(name: string, value: string | number | null | undefined) => void} */
   const add = (name, value) => {
-    if (value && !headers.has(name)) headers.set(name, value);
+    if (value && !headers.has(name)) headers.set(name, `${value}`);
   };
   const mayChange = !isSafe && new URL(request.url).origin === globalThis.location?.origin;
   add("Accept", "text/event-stream");
@@ -31,6 +33,8 @@ export function prepare(url, { headers: given, csrf, key, ...init }) {
   if (mayChange) add("X-CSRFToken", csrf ?? tokenOfPage()?.content);
   // Another origin, to which a GET may be redirected, would be asked first whether it takes this header.
   if (mayChange || init.resume) add("Idempotency-Key", key);
+  if (mayChange) add(SUBMISSION, submission);
+  if (mayChange) add("Flask-Stream-Attempt", attempt);
   return request;
 }
 

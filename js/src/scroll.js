@@ -19,6 +19,7 @@ export function follower(content, anchor, insists) {
    * @type {Map<Element, { top: number, goal: number }>}
    */
   const left = new Map();
+  const question = content.previousElementSibling;
   for (const box of scrollersAround(content)) {
     const top = box.scrollTop;
     if (insists || isAtEnd(box)) left.set(box, { top, goal: top });
@@ -52,7 +53,7 @@ export function follower(content, anchor, insists) {
     content.toggleAttribute("data-follow", !!followed.length);
     paint();
     for (const box of followed) {
-      const goal = goalOf(box, inside(box));
+      const goal = Math.min(goalOf(box, inside(box)), limitOf(box, question));
       // Upwards only to an answer that is above what is in view.
       if (goal > box.scrollTop || (insists && isAbove(box, inside(box)))) box.scrollTo({ top: goal, behavior: "instant" });
       left.set(box, { top: box.scrollTop, goal });
@@ -76,6 +77,23 @@ function scrollersAround(content) {
   }
   return scrollers;
 }
+
+/**
+ * An answer that is longer than the view is read from its beginning: the question above it stays in view, unless its
+ * reader has gone on.
+ *
+ * @param {Element} box
+ * @param {Element | null} question
+ */
+function limitOf(box, question) {
+  if (!question?.matches("[data-turn=user]")) return Infinity;
+  const padding = pixels(getComputedStyle(box).scrollPaddingTop);
+  const place = Math.floor(box.scrollTop + question.getBoundingClientRect().top - upperEdge(box) - padding);
+  return box.scrollTop <= place ? place : Infinity;
+}
+
+/** @param {string} length not "auto", nor "10%" */
+const pixels = (length) => (length.endsWith("px") ? parseFloat(length) : 0);
 
 /** @param {Element} box */
 const isPage = (box) => box === document.scrollingElement;
@@ -115,8 +133,7 @@ function placeOf(box, inside) {
     if (inner === box) break;
     bottom = Math.min(bottom, inner.getBoundingClientRect().bottom);
   }
-  const { scrollPaddingBottom } = getComputedStyle(box);
-  const padding = scrollPaddingBottom.endsWith("px") ? parseFloat(scrollPaddingBottom) : 0; // not "auto", nor "10%"
+  const padding = pixels(getComputedStyle(box).scrollPaddingBottom);
   return Math.ceil(box.scrollTop + bottom - upperEdge(box) - box.clientHeight + padding);
 }
 

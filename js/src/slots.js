@@ -1,5 +1,7 @@
 /** The element's own children: those that the page has marked with `data-stream`, else made. */
 
+import { say } from "./words.js";
+
 /** @param {HTMLElement} element */
 export function slots(element) {
   const output = slot(element, "output", "div");
@@ -18,7 +20,7 @@ export function slots(element) {
 function button(element, name, words) {
   const button = /** @type {HTMLButtonElement} */ (slot(element, name, "button"));
   button.type = "button";
-  if (!button.hasChildNodes()) button.textContent = words;
+  if (!button.hasChildNodes()) button.textContent = say(words);
   return button;
 }
 

@@ -2,6 +2,7 @@
 
 import { rewrite } from "./brush.js";
 import { decode } from "./entities.js";
+import { say } from "../words.js";
 
 const COPIED_FOR = 2000;
 /** Of a language, in characters. */
@@ -70,7 +71,7 @@ function build(wrapper) {
   const plain = document.createTextNode("");
   wrapper.dataset.code = button.dataset.copy = "";
   /** @type {HTMLButtonElement} */ (button).type = "button";
-  button.textContent = "Copy";
+  button.textContent = say("Copy");
   button.addEventListener("click", () => copy(button, element, plain.data.replace(/^\s*\n/, "").trimEnd()));
   header.append(label, button);
   element.append(plain);
@@ -104,8 +105,8 @@ async function copy(button, element, text) {
     document.removeEventListener("copy", put);
     if (!isCopied) return;
   }
-  button.textContent = "Copied";
-  setTimeout(() => (button.textContent = "Copy"), COPIED_FOR);
+  button.textContent = say("Copied");
+  setTimeout(() => (button.textContent = say("Copy")), COPIED_FOR);
 }
 
 /**

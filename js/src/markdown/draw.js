@@ -3,6 +3,7 @@
 import { attribute, fill, isStale, isTooDeep } from "./brush.js";
 import { drawCode, highlight, visible } from "./code.js";
 import { close, holdEnd } from "./complete.js";
+import { say } from "../words.js";
 import { breakLines, drawCheckbox, drawFormula, drawSpans, unlinkLast } from "./spans.js";
 
 /**
@@ -153,7 +154,7 @@ export class Drawing {
       wrapper.dataset.scroll = "";
       wrapper.tabIndex = 0; // for those who scroll it by keyboard
       wrapper.setAttribute("role", "group");
-      wrapper.setAttribute("aria-label", "Table");
+      wrapper.setAttribute("aria-label", say("Table"));
     });
     if (growing || this.#isStale(wrapper, raw, open)) {
       /** @type {(table: Brush, name: string, group: Token[][], last?: ChildNode) => void} */
