@@ -17,7 +17,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from . import config, web
+from . import chat, config, web
 from .app_state import AppState, owned_runs
 from .caches import keep_page
 from .carried import carrying
@@ -125,6 +125,7 @@ class FlaskStream:
         config.warn_of_misspelt(app.config, state.misspelt)
         self._apps.add(app)
         web.register(app, url_prefix)
+        chat.register(app)
         cli.register(app)
         app.after_request(after_each_request)  # the last one, where the app has others
         app.wsgi_app = carrying(app, lambda: self._has_resumable)  # type: ignore[assignment]

@@ -25,6 +25,8 @@ _YEAR = 365 * 24 * 3600  # seconds
 _FILES = {
     "flask-stream.js": "text/javascript",
     "flask-stream-more.js": "text/javascript",
+    "flask-stream-chat.js": "text/javascript",
+    "flask-stream-chat-more.js": "text/javascript",
     "flask-stream-markdown.js": "text/javascript",
     "flask-stream.css": "text/css",
     "flask-stream.d.ts": "text/plain",
@@ -133,15 +135,16 @@ def stream_script(nonce: Nonce = None) -> Markup:
     if has_request_context() and state.extension._has_resumable:
         give_key(state.extension._owner)
     tag = Markup('<script type="module" src="{}"{}></script>')
-    return tag.format(stream_url(), _nonce_attribute(nonce))
+    return tag.format(stream_url(), nonce_attribute(nonce))
 
 
 def stream_style(nonce: Nonce = None) -> Markup:
     """The tag that loads the optional style sheet."""
     tag = Markup('<link rel="stylesheet" href="{}"{}>')
-    return tag.format(stream_url("flask-stream.css"), _nonce_attribute(nonce))
+    return tag.format(stream_url("flask-stream.css"), nonce_attribute(nonce))
 
 
-def _nonce_attribute(nonce: Nonce) -> Markup:
+def nonce_attribute(nonce: Nonce) -> Markup:
+    """For a tag that a Content-Security-Policy wants it on."""
     value = nonce() if callable(nonce) else nonce
     return Markup(' nonce="{}"').format(value) if value else Markup()

@@ -36,7 +36,9 @@ const NOTICE = "/*! Contains marked, which has its own licence: flask-stream-mar
 const TARGETS = [
   { entry: "index.js", file: "flask-stream.js", budget: 8560 },
   { entry: "more.js", file: "flask-stream-more.js", budget: 4730 },
-  { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 19_300, notice: NOTICE },
+  { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 19_400, notice: NOTICE },
+  { entry: "chat.js", file: "flask-stream-chat.js", budget: 6144 },
+  { entry: "chat-more.js", file: "flask-stream-chat-more.js", budget: 2560 },
   { entry: "flask-stream.css", file: "flask-stream.css", budget: 2048 },
 ];
 
@@ -47,14 +49,14 @@ const COPIES = [
   { from: "node_modules/marked/LICENSE", file: "flask-stream-markdown.LICENSE.txt" },
 ];
 
-/** What one target loads of another, once it is needed, is a file beside it. */
+/** What one target needs of another is a file beside it. */
 const besides = {
   name: "besides",
   /** @param {import("esbuild").PluginBuild} build */
   setup(build) {
-    build.onResolve({ filter: /^\.\// }, ({ kind, path }) => {
-      const target = TARGETS.find(({ entry }) => path === `./${entry}`);
-      return kind === "dynamic-import" && target ? { path: `./${target.file}`, external: true } : null;
+    build.onResolve({ filter: /^\.\.?\// }, ({ kind, path }) => {
+      const target = TARGETS.find(({ entry }) => path.replace(/^\.\.?\//, "") === entry);
+      return kind !== "entry-point" && target ? { path: `./${target.file}`, external: true } : null;
     });
   },
 };

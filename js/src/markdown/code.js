@@ -1,8 +1,9 @@
 /** Code blocks: the language, a button that copies, and the code, which a page may highlight. */
 
+import { copyText } from "../clipboard.js";
+import { say } from "../words.js";
 import { rewrite } from "./brush.js";
 import { decode } from "./entities.js";
-import { say } from "../words.js";
 
 const COPIED_FOR = 2000;
 /** Of a language, in characters. */
@@ -90,21 +91,7 @@ function build(wrapper) {
  * @param {string} text
  */
 async function copy(button, element, text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    // No clipboard (the page came over plain HTTP) or no permission: what is selected can be copied by hand at least.
-    getSelection()?.selectAllChildren(element);
-    /** @param {ClipboardEvent} event */
-    const put = (event) => {
-      event.clipboardData?.setData("text/plain", text);
-      event.preventDefault();
-    };
-    document.addEventListener("copy", put);
-    const isCopied = document.execCommand("copy");
-    document.removeEventListener("copy", put);
-    if (!isCopied) return;
-  }
+  if (!(await copyText(text, element))) return;
   button.textContent = say("Copied");
   setTimeout(() => (button.textContent = say("Copy")), COPIED_FOR);
 }

@@ -1,0 +1,2 @@
+def say(text: str, **values: object) -> str:
+    return text

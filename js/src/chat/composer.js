@@ -1,0 +1,82 @@
+/** Where the reader types: Enter sends, the field grows, and what is not sent stays in it. */
+
+import { say } from "../words.js";
+import { isSending } from "./keys.js";
+
+/**
+ * @param {import("./markup.js").Parts} parts
+ * @param {() => boolean} isRunning
+ * @param {() => import("./files.js").Attachments | undefined} files
+ */
+export function composer({ chat, form, field, send, hint, output, stream, suggestions }, isRunning, files) {
+  /** @param {string} words */
+  const tell = (words) => void (hint.textContent = words);
+
+  function grow() {
+    if (CSS.supports("field-sizing", "content")) return;
+    field.style.height = "auto";
+    field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
+  }
+
+  field.addEventListener("input", grow);
+  field.addEventListener("keydown", (event) => {
+    if (!isSending(event)) return;
+    event.preventDefault();
+    form.requestSubmit(send);
+  });
+  // Before the element's own, which would do nothing.
+  chat.addEventListener(
+    "submit",
+    (event) => {
+      if (event.target !== form) return;
+      const { submitter } = /** @type {SubmitEvent} */ (event);
+      const isEmpty = !field.value.trim() && !files()?.count && !/** @type {any} */ (submitter)?.value;
+      if (isRunning()) tell(say("Your question waits here as a draft until the answer has ended."));
+      else if (!isEmpty) return;
+      event.preventDefault();
+      event.stopPropagation();
+      field.focus();
+    },
+    true,
+  );
+
+  return {
+    tell,
+
+    /**
+     * The words were sent.
+     *
+     * @param {string} words
+     */
+    taken(words) {
+      tell("");
+      suggestions.replaceChildren();
+      if (field.value.replace(/\r\n?/g, "\n").trim() === words) field.value = "";
+      files()?.clear();
+      grow();
+    },
+
+    /** Nothing runs any more. */
+    free() {
+      tell("");
+      // The element has moved the focus there from its Stop button; here one goes on typing.
+      const { activeElement } = document;
+      if (matchMedia("(hover: hover)").matches && (activeElement === output || activeElement === stream)) {
+        field.focus({ preventScroll: true });
+      }
+    },
+
+    /**
+     * @param {string} words
+     * @param {File[]} given
+     * @returns {boolean} whether there is room for them
+     */
+    giveBack(words, given) {
+      if (field.value.trim() || files()?.count) return false;
+      field.value = words;
+      if (given.length) files()?.add(given);
+      grow();
+      return true;
+    },
+  };
+}

@@ -1,0 +1,81 @@
+/** `<flask-chat>`: a conversation, made of a form and of `<flask-stream>`. */
+
+import { actions } from "./actions.js";
+import { composer } from "./composer.js";
+import { conversation } from "./conversation.js";
+import { more } from "./load.js";
+import { build } from "./markup.js";
+import { told } from "./told.js";
+import { drawSaved } from "./turns.js";
+import { view } from "./view.js";
+
+/**
+ * Attributes: `action` (where questions go, if the page has no form in it), `actions` (which of "copy", "copy-markdown",
+ * "regenerate", "edit", "rate" there are), `feedback` (a URL that ratings are posted to), and those of `<flask-stream>`
+ * where that is made: `resume`, `smooth`, `csrf`, `announce`, `with-credentials`, `heading-level`.
+ *
+ * @fires stream:rate - detail: `{ submission, value }`: "up", "down", or "" where it was taken back
+ */
+export class FlaskChatElement extends HTMLElement {
+  /** @type {import("./markup.js").Parts | null} */
+  #parts = null;
+  /** @type {ReturnType<typeof conversation> | null} */
+  #conversation = null;
+  #connection = new AbortController();
+
+  connectedCallback() {
+    const { signal } = this.#connection;
+    // While the page is being parsed, the children that it supplies are still to come.
+    if (document.readyState !== "loading") this.#begin(signal);
+    else document.addEventListener("DOMContentLoaded", () => this.#begin(signal), { signal });
+  }
+
+  disconnectedCallback() {
+    this.#connection.abort();
+    this.#connection = new AbortController();
+  }
+
+  /**
+   * Asks, as the reader would.
+   *
+   * @param {string} question
+   */
+  ask(question) {
+    this.#conversation?.ask(question);
+  }
+
+  /** @param {AbortSignal} signal */
+  #begin(signal) {
+    const isNew = !this.#parts;
+    this.#parts ??= build(this);
+    const { begin } = view(this.#parts, signal);
+    if (isNew) this.#converse(this.#parts, begin);
+  }
+
+  /**
+   * @param {import("./markup.js").Parts} parts
+   * @param {() => void} toEnd
+   */
+  #converse(parts, toEnd) {
+    const { output, stream } = parts;
+    /** @type {import("./files.js").Attachments | undefined} */
+    let files;
+    const typing = composer(parts, () => talk.isRunning(), () => files);
+    const talk = conversation(parts, typing, {
+      onTurn: (turn, about) => buttons.add(turn, about),
+      onRefused: (question, words) => buttons.edit(question, words),
+    });
+    const buttons = actions(parts, talk, typing.tell);
+    /** @type {HTMLInputElement | null} */
+    const input = parts.form.querySelector("input[type=file]");
+    if (input) more().then((module) => (files = module?.attachments(parts, input, typing.tell)));
+    told(parts);
+    this.#conversation = talk;
+    this.toggleAttribute("data-empty", !output.querySelector(":scope > [data-turn]"));
+    const renderer = async () => {
+      const { markdown } = await import("../markdown.js");
+      return stream.options?.renderer ?? markdown({});
+    };
+    drawSaved(output, renderer, (turn) => buttons.add(/** @type {HTMLElement} */ (turn))).then(toEnd, reportError);
+  }
+}

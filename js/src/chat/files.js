@@ -1,0 +1,131 @@
+/** Files that go with a question: chosen, dropped or pasted; they are the form's own. */
+
+import { say } from "../words.js";
+import { button, make } from "./markup.js";
+
+const PREVIEW = 48; // CSS pixels
+
+/**
+ * @typedef {object} Attachments
+ * @property {number} count
+ * @property {(files: File[]) => void} add
+ * @property {() => void} clear
+ */
+
+/**
+ * @param {import("./markup.js").Parts} parts
+ * @param {HTMLInputElement} input
+ * @param {(words: string) => void} tell
+ * @returns {Attachments}
+ */
+export function attachments({ chat, field }, input, tell) {
+  /** @type {File[]} */
+  let files = [];
+  const most = Number(input.dataset.maxBytes) || Infinity;
+  const attach = button("attach", "Attach files");
+  const list = make("ul", { "data-chat": "files" });
+  const limits = [input.accept, most < Infinity && size(most)].filter(Boolean).join(", ");
+  if (limits) attach.title += ` (${limits})`;
+  input.hidden = true;
+  input.before(attach);
+  field.closest("[data-chat=field]")?.before(list);
+  attach.addEventListener("click", () => input.click());
+  input.addEventListener("change", () => add([...(input.files ?? [])]));
+
+  /** @param {File[]} given */
+  function add(given) {
+    const refused = given.map((file) => [file, why(file)]).filter(([, words]) => words);
+    tell(refused.map(([, words]) => words).join(" "));
+    const taken = given.filter((file) => !why(file));
+    files = input.multiple ? [...files, ...taken] : [...files, ...taken].slice(-1);
+    show();
+  }
+
+  /** @param {File} file */
+  function why(file) {
+    if (file.size > most) return say("{} is too large: {} at most.", file.name, size(most));
+    if (!isAccepted(file)) return say("{} cannot be sent here: only {}.", file.name, input.accept);
+    return "";
+  }
+
+  /** As browsers ask for files: HTML, "accept". @param {File} file */
+  function isAccepted({ name, type }) {
+    const tokens = input.accept.toLowerCase().split(",").map((token) => token.trim()).filter(Boolean);
+    const [all] = type.split("/");
+    const fits = (/** @type {string} */ token) =>
+      token.startsWith(".") ? name.toLowerCase().endsWith(token) : token === type || token === `${all}/*`;
+    return !tokens.length || tokens.some(fits);
+  }
+
+  function show() {
+    const data = new DataTransfer();
+    for (const file of files) data.items.add(file);
+    input.files = data.files;
+    list.replaceChildren(...files.map(chip));
+  }
+
+  /** @param {File} file */
+  function chip(file) {
+    const remove = button("remove", "Remove");
+    remove.setAttribute("aria-label", say("Remove {}", file.name));
+    remove.addEventListener("click", () => {
+      files = files.filter((other) => other !== file);
+      show();
+      field.focus();
+    });
+    const item = make("li", {}, make("span", { dir: "auto" }, file.name), remove);
+    if (file.type.startsWith("image/")) preview(file).then((picture) => item.prepend(picture), () => {});
+    return item;
+  }
+
+  /** @param {string} type @param {(event: DragEvent) => void} then */
+  const onDrag = (type, then) =>
+    chat.addEventListener(type, (event) => {
+      if (!(/** @type {DragEvent} */ (event).dataTransfer?.types.includes("Files"))) return;
+      event.preventDefault();
+      then(/** @type {DragEvent} */ (event));
+    });
+  onDrag("dragover", () => chat.toggleAttribute("data-dragging", true));
+  chat.addEventListener("dragleave", (event) => {
+    if (!chat.contains(/** @type {Node | null} */ (event.relatedTarget))) chat.removeAttribute("data-dragging");
+  });
+  onDrag("drop", ({ dataTransfer }) => {
+    chat.removeAttribute("data-dragging");
+    add([...(dataTransfer?.files ?? [])]);
+  });
+  field.addEventListener("paste", (event) => {
+    const { clipboardData } = event;
+    // What has words too, as a cell of a table, is to be read.
+    if (!clipboardData?.files.length || clipboardData.getData("text/plain")) return;
+    event.preventDefault();
+    add([...clipboardData.files]);
+  });
+
+  return {
+    get count() {
+      return files.length;
+    },
+    add,
+    clear() {
+      files = [];
+      show();
+    },
+  };
+}
+
+/** On a canvas: a policy that lets a page show its own site's pictures alone forbids a file's. @param {File} file */
+async function preview(file) {
+  const picture = await createImageBitmap(file, { resizeHeight: 2 * PREVIEW });
+  const canvas = /** @type {HTMLCanvasElement} */ (make("canvas", { "aria-hidden": "true" }));
+  canvas.width = canvas.height = 2 * PREVIEW;
+  canvas.getContext("2d")?.drawImage(picture, (canvas.width - picture.width) / 2, 0);
+  picture.close();
+  return canvas;
+}
+
+/** @param {number} bytes */
+function size(bytes) {
+  const [value, unit] = bytes < 1e6 ? [bytes / 1e3, "kilobyte"] : [bytes / 1e6, "megabyte"];
+  const language = document.documentElement.lang || undefined;
+  return new Intl.NumberFormat(language, { style: "unit", unit, maximumFractionDigits: 1 }).format(value);
+}

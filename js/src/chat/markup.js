@@ -1,0 +1,100 @@
+/** What a chat is made of: what the page has of it is used, the rest is made. */
+
+import { say } from "../words.js";
+
+/** What of a chat's attributes is its `<flask-stream>`'s. */
+const OF_STREAM = ["resume", "smooth", "csrf", "announce", "with-credentials", "heading-level"];
+
+let count = 0;
+
+/** @typedef {ReturnType<typeof build>} Parts */
+
+/**
+ * @param {string} tag
+ * @param {Record<string, string>} [attributes]
+ * @param {...(Node | string)} children
+ */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+/**
+ * A button that may be shown as no more than a picture: its words are there for who hears them, and in its tip.
+ *
+ * @param {string} name
+ * @param {string} words in English
+ */
+export function button(name, words) {
+  return label(make("button", { type: "button", "data-chat": name }), words);
+}
+
+/**
+ * @param {Element} button
+ * @param {string} words
+ */
+export function label(button, words) {
+  const text = say(words);
+  button.replaceChildren(make("span", {}, text));
+  button.setAttribute("title", text);
+  return /** @type {HTMLButtonElement} */ (button);
+}
+
+/** @param {HTMLElement} chat */
+export function build(chat) {
+  /** @type {(selector: string, parent?: Element) => any} */
+  const find = (selector, parent = chat) => parent.querySelector(selector);
+  /**
+   * @param {Element} parent
+   * @param {string} name
+   * @param {() => Element} create
+   * @param {Node | null} [before]
+   * @returns {any}
+   */
+  const ensure = (parent, name, create, before = null) =>
+    find(`[data-chat="${name}"]`) ?? parent.insertBefore(create(), before?.parentNode === parent ? before : null);
+
+  const stream = find("flask-stream") ?? make("flask-stream", { render: "markdown", append: "" });
+  for (const name of OF_STREAM) {
+    const value = stream.isConnected ? null : chat.getAttribute(name);
+    if (value !== null) stream.setAttribute(name, value);
+  }
+  const output = find("[data-stream=output]") ?? stream.insertBefore(make("div", { "data-stream": "output" }), null);
+  /** @type {HTMLFormElement} */
+  const form = find("form:not([data-chat=editor])") ?? make("form", { method: "post" });
+  form.dataset.chat ??= "composer";
+  if (!form.hasAttribute("action")) form.setAttribute("action", chat.getAttribute("action") ?? "");
+  form.id ||= `flask-chat-${++count}`;
+  /** @type {HTMLTextAreaElement} */
+  const field = find("textarea:not([data-chat=editor] *)") ?? make("textarea", { name: "question", required: "" });
+  for (const [name, value] of [
+    ["rows", "1"],
+    ["dir", "auto"],
+    ["enterkeyhint", "send"],
+    ["aria-label", say("Your question")],
+    ["placeholder", say("Ask something")],
+  ]) {
+    if (!field.hasAttribute(name)) field.setAttribute(name, value);
+  }
+  const row = ensure(form, "field", () => make("div", { "data-chat": "field" }));
+  if (!field.isConnected) row.append(field);
+  const stop = find("[data-stream=stop]") ?? make("button", { type: "button", "data-stream": "stop", hidden: "" });
+  const send = ensure(row, "send", () => make("button", { "data-chat": "send" }));
+  if (!send.title) label(send, "Send");
+  // The element of its own would have put it at its end.
+  if (!form.contains(stop)) row.append(stop);
+  if (!stop.title) label(stop, "Stop");
+  const suggestions = ensure(form, "suggestions", () => make("div", { "data-chat": "suggestions" }), form.firstChild);
+  const hint = ensure(form, "hint", () => make("p", { "data-chat": "hint", role: "status" }), row);
+  const status = find("[data-stream=status]") ?? make("p", { "data-stream": "status", role: "status" });
+  const retry = find("[data-stream=retry]") ?? make("button", { type: "button", "data-stream": "retry", hidden: "" });
+  if (!output.contains(status)) output.after(status, retry);
+  const end = ensure(stream, "end", () => button("end", "To the end"), form);
+  end.hidden = true;
+  if (!form.isConnected) stream.append(form);
+  stream.setAttribute("form", form.id);
+  if (!stream.isConnected) chat.append(stream);
+  return { chat, stream, output, form, field, send, suggestions, hint, end };
+}
