@@ -11,6 +11,7 @@ from flask import Response, current_app, jsonify, request
 
 from . import follow
 from .app_state import owned_runs, this_app
+from .attempts import check_attempt
 from .caches import keep_refusals_from_caches
 from .call import Call, current_call, this_request
 from .errors import FlaskStreamError
@@ -65,6 +66,7 @@ def answered(
             known = number_of(asked)
             if known is not None:
                 return follow.followed(owned_runs(), *known, call, format)
+            check_attempt(asked)
             call.reserve()
             if route.on_finish is not None:
                 call.add(route.on_finish)

@@ -19,6 +19,7 @@ from flask.typing import ResponseReturnValue
 
 from . import chat, config, web
 from .app_state import AppState, owned_runs
+from .attempts import current_attempt, current_submission
 from .caches import keep_page
 from .carried import carrying
 from .dispatch import MARK, after_each_request, answered, followed, followed_by_key
@@ -251,6 +252,31 @@ class FlaskStream:
         :raises FlaskStreamError: the app has neither sessions nor ``@stream.owner``.
         """
         return owned_runs().owner()
+
+    @property
+    def submission(self) -> str:
+        """The id of the question that the current request asks, whichever attempt it is.
+
+        The page says it (``Flask-Stream-Submission``), so it is the reader's word: look it up only
+        among what is his own. Of a request that says none it is the ``Idempotency-Key``, or else a
+        new random id.
+
+        :raises FlaskStreamError: outside of a request.
+        :raises StreamFailed: what the request says is none: 400. Of a streaming route, it is
+            refused before its view is called.
+        """
+        return current_submission()
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first request of a question; more for Retry, another answer, or other words.
+
+        A page that is loaded anew counts on from 2, so the number says no more than whether it is
+        above 1: then what was saved from this question on is to be replaced.
+
+        :raises FlaskStreamError, StreamFailed: as of :attr:`submission`.
+        """
+        return current_attempt()
 
     @overload
     def follow(self, run_id: str) -> Response: ...

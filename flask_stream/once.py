@@ -16,7 +16,7 @@ from .logs.log import Once
 if TYPE_CHECKING:
     from flask import Request
 
-_HEADER = "Idempotency-Key"
+HEADER = "Idempotency-Key"
 _MOST = 255  # characters
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _READ = 65_536  # bytes
@@ -39,12 +39,12 @@ def key_of(request: Request) -> str | None:
 
     :raises StreamFailed: that is none.
     """
-    key = request.headers.get(_HEADER)
+    key = request.headers.get(HEADER)
     if key is None:
         return None
     if not key.strip() or len(key) > _MOST:
         raise StreamFailed(
-            f"{_HEADER} must have between 1 and {_MOST} characters, such as a UUID. It has "
+            f"{HEADER} must have between 1 and {_MOST} characters, such as a UUID. It has "
             f"{len(key)}.",
             error_code="bad_request",
         )

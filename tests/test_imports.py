@@ -104,6 +104,7 @@ ORDER = [
     "sites",
     "owners",
     "once",
+    "attempts",
     "complete",
     "returned",
     "prepared",
@@ -134,7 +135,7 @@ ORDER = [
 ]
 # They make requests' answers; the others are given what they need of Flask's.
 THE_ONES_THAT_IMPORT_FLASK = {
-    *("call", "complete", "returned", "refusals", "body", "streamed", "response"),
+    *("call", "attempts", "complete", "returned", "refusals", "body", "streamed", "response"),
     *(
         "owners",
         "carried",
