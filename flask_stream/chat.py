@@ -162,7 +162,7 @@ def _form(
         files = Markup('<input type="file" name="files" multiple{}>').format(_attributes(limits))
     pill = Markup('<button name="{}" value="{}" formnovalidate dir="auto">{}</button>')
     return Markup(
-        '<form{attributes}>{token}'
+        "<form{attributes}>{token}"
         '<div data-chat="suggestions">{pills}</div>\n'
         '<div data-chat="field">{files}<textarea{field}></textarea>'
         '<button data-chat="send">{send}</button>'
