@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from flask import has_request_context, request
 
+from . import texts
 from .call import this_request
-from .errors import FlaskStreamError, StreamFailed
+from .errors import FlaskStreamError, Refused
 from .once import HEADER as KEY_HEADER
 
 if TYPE_CHECKING:
@@ -73,10 +74,8 @@ def attempt_of(request: Request) -> int:
     told = request.headers.get(ATTEMPT, "1")
     number = int(told) if _NUMBER.fullmatch(told) else 0
     if not 1 <= number <= _MOST_ATTEMPTS:
-        raise StreamFailed(
-            f"{ATTEMPT} must be a whole number from 1 to {_MOST_ATTEMPTS}: 1 for the first request "
-            "of a question, 2 for the next one.",
-            error_code="bad_request",
+        raise Refused(
+            texts.NO_ATTEMPT, error_code="bad_request", header=ATTEMPT, most=_MOST_ATTEMPTS
         )
     return number
 
@@ -84,9 +83,11 @@ def attempt_of(request: Request) -> int:
 def _told_submission(request: Request) -> str | None:
     told = request.headers.get(SUBMISSION)
     if told is not None and not _ID.fullmatch(told):
-        raise StreamFailed(
-            f"{SUBMISSION} must have between 1 and {_MOST_CHARACTERS} characters, all of them "
-            f"visible ASCII, such as a UUID. It has {len(told)}.",
+        raise Refused(
+            texts.NO_SUBMISSION,
             error_code="bad_request",
+            header=SUBMISSION,
+            most=_MOST_CHARACTERS,
+            characters=len(told),
         )
     return told

@@ -8,21 +8,14 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from weakref import WeakSet
 
-from flask import (
-    Flask,
-    after_this_request,
-    got_request_exception,
-    has_request_context,
-    request_started,
-)
+from flask import Flask, got_request_exception, request_started
 from flask.typing import ResponseReturnValue
 
 from . import chat, config, web
 from .app_state import AppState, owned_runs
 from .attempts import current_attempt, current_submission
-from .caches import keep_page
 from .carried import carrying
-from .dispatch import MARK, after_each_request, answered, followed, followed_by_key
+from .dispatch import MARK, active, after_each_request, answered, followed, followed_by_key
 from .errors import FlaskStreamError, SourceError
 from .owned import LiveRun
 from .owners import Owner
@@ -96,6 +89,10 @@ class FlaskStream:
     ``STREAM_TRUSTED_ORIGINS`` (``()``)
         Origins whose pages may ask too, such as ``"https://app.example"``. Those of any other
         site get 403 before the view is called, unless the route has ``cross_site=True``.
+    ``STREAM_GETTEXT`` (None)
+        A function that takes an English text and returns it in the reader's language, such as
+        Flask-Babel's ``gettext``: all that Flask-Stream itself says to a reader goes through it, in
+        his request. The texts are in ``docs/languages.md``. None: English.
     """
 
     def __init__(self, app: Flask | None = None) -> None:
@@ -317,9 +314,7 @@ class FlaskStream:
 
         :param key: as `key` of :meth:`response` or :meth:`publish` has it.
         """
-        if has_request_context():  # Back is to show what goes on by then, and no page from before
-            after_this_request(keep_page)
-        return owned_runs().live(key)
+        return active(key)
 
     def publish(
         self,

@@ -20,6 +20,7 @@ PACKAGE = ROOT / "flask_stream"
 # In the order in which to read them: each imports only from those above it.
 ORDER = [
     "errors",
+    "texts",
     "event_checks",
     "events",
     "pieces",
@@ -75,6 +76,7 @@ ORDER = [
     "formats.negotiate",
     "formats",
     "advice",
+    "words",
     "delivery",
     "logs.log",
     "logs.memory",
@@ -135,7 +137,8 @@ ORDER = [
 ]
 # They make requests' answers; the others are given what they need of Flask's.
 THE_ONES_THAT_IMPORT_FLASK = {
-    *("call", "attempts", "complete", "returned", "refusals", "body", "streamed", "response"),
+    *("words", "call", "attempts", "complete", "returned", "refusals"),
+    *("body", "streamed", "response"),
     *(
         "owners",
         "carried",
