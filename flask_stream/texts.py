@@ -70,8 +70,11 @@ NO_ATTEMPT = (
     "for the next one."
 )
 
-#: Those of `failed`, and each that has a name here.
-ALL = (
+#: What may be an error's message, or that of `failed`: the codes' own, and each with a name here.
+MESSAGES = (
     *SAFE_MESSAGES.values(),
     *(text for name, text in dict(globals()).items() if name.isupper() and isinstance(text, str)),
 )
+
+#: What stands on the controls that a template tag makes.
+LABELS = ("Your question", "Ask something", "Files", "Send", "Stop", "Retry")

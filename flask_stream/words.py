@@ -19,7 +19,7 @@ from .events import Failed
 from .failed import DEBUG_TAIL
 from .formats import NothingFits
 from .result import Result
-from .texts import ALL
+from .texts import MESSAGES
 from .told import one_line
 
 
@@ -57,7 +57,7 @@ def say_error(error: Exception) -> None:
     """Have an error say it to the reader who gets it, if what it says is ours. Behind the log."""
     if isinstance(error, Refused | NothingFits):
         message = say(error.text, **error.values)
-    elif isinstance(error, RunError) and error.message in ALL:
+    elif isinstance(error, RunError) and error.message in MESSAGES:
         message = say(error.message)
     else:
         return
@@ -91,12 +91,12 @@ def for_response(*, in_context: bool) -> Callable[[Failed], Failed] | None:
         return None
     if in_context:
         return say_failed
-    said = {text: say(text) for text in ALL}
+    said = {text: say(text) for text in MESSAGES}
     return lambda failed: _told(failed, said.__getitem__)
 
 
 def _told(failed: Failed, say: Callable[[str], str]) -> Failed:
     message, tail, detail = failed.message.partition(DEBUG_TAIL)
-    if message not in ALL:  # the app's own
+    if message not in MESSAGES:  # the app's own
         return failed
     return replace(failed, message=f"{say(message)}{tail}{detail}")
