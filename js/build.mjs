@@ -36,7 +36,8 @@ const TARGETS = [
   { entry: "index.js", file: "flask-stream.js", budget: 8090 },
   { entry: "more.js", file: "flask-stream-more.js", budget: 4300 },
   { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 19_300, notice: NOTICE },
-  { entry: "flask-stream.css", file: "flask-stream.css", budget: 2048 },
+  { entry: "flask-stream.css", file: "flask-stream.css", budget: 2450 },
+  { entry: "flask-chat.css", file: "flask-chat.css", budget: 3600 },
 ];
 
 /** What goes beside them as it is. */
