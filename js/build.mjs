@@ -33,7 +33,7 @@ const NOTICE = "/*! Contains marked, which has its own licence: flask-stream-mar
  * pages; 100 are for the reader, who is followed where a text is drawn in several turns.
  */
 const TARGETS = [
-  { entry: "index.js", file: "flask-stream.js", budget: 8090 },
+  { entry: "index.js", file: "flask-stream.js", budget: 8120 },
   { entry: "more.js", file: "flask-stream-more.js", budget: 4300 },
   { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 19_300, notice: NOTICE },
   { entry: "flask-stream.css", file: "flask-stream.css", budget: 2450 },
