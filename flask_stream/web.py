@@ -29,6 +29,7 @@ _FILES = {
     "flask-stream-chat-more.js": "text/javascript",
     "flask-stream-markdown.js": "text/javascript",
     "flask-stream.css": "text/css",
+    "flask-chat.css": "text/css",
     "flask-stream.d.ts": "text/plain",
     "flask-stream-markdown.d.ts": "text/plain",
     "flask-stream-markdown.LICENSE.txt": "text/plain",

@@ -20,6 +20,7 @@ FILES = {
     **dict.fromkeys(("flask-stream.js", "flask-stream-more.js"), "text/javascript"),
     "flask-stream-markdown.js": "text/javascript",
     "flask-stream.css": "text/css",
+    "flask-chat.css": "text/css",
     **dict.fromkeys(("flask-stream.d.ts", "flask-stream-markdown.d.ts"), "text/plain"),
     "flask-stream-markdown.LICENSE.txt": "text/plain",
 }

@@ -33,11 +33,12 @@ const RESTING = /^(idle|done|stopped|failed)$/;
 
 /**
  * Attributes: `src` (streamed with GET as soon as it is in the page) or `form` (the id of a form whose
- * submit is streamed), `method` (in place of GET or the form's own), `render` ("markdown", or text), `append`
- * (each answer after the last one, not in its place), `resume` (a page that is loaded anew goes on with the run; or
- * the URL of one, which is followed), `transport` ("eventsource", or fetch), `csrf` (the token), `with-credentials`,
- * `smooth` (bursts are spread over up to 400 ms), `autoscroll` ("off": the end is not kept in view), `announce`
- * ("answer": screen readers read the answer too, once it is whole; "off": nothing).
+ * submit is streamed), `method` (in place of GET or the form's own), `render` ("markdown", or text), `heading-level`
+ * (1 to 6: where Markdown's headings begin), `append` (each answer after the last one, not in its place), `resume`
+ * (a page that is loaded anew goes on with the run; or the URL of one, which is followed), `transport` ("eventsource",
+ * or fetch), `csrf` (the token), `with-credentials`, `smooth` (bursts are spread over up to 400 ms), `autoscroll`
+ * ("off": the end is not kept in view), `announce` ("answer": screen readers read the answer too, once it is whole;
+ * "off": nothing).
  * For CSS alone it sets `data-state` and, after a `done`, `data-stop-reason` and, where there was no answer,
  * `data-empty`.
  *
@@ -144,7 +145,7 @@ export class FlaskStreamElement extends Base {
   }
 
   #makeRenderer() {
-    return this.getAttribute("render") === "markdown" ? markdown() : plainText;
+    return this.getAttribute("render") === "markdown" ? markdown(this.getAttribute("heading-level")) : plainText;
   }
 
   get #isRunning() {

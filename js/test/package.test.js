@@ -15,6 +15,7 @@ const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const STATIC = fileURLToPath(new URL("../../flask_stream/static/", import.meta.url));
 
 const BUILT = [
+  "flask-chat.css",
   "flask-stream-markdown.LICENSE.txt",
   "flask-stream-markdown.d.ts",
   "flask-stream-markdown.js",
@@ -82,7 +83,7 @@ describe("the npm package", () => {
 
   test("resolves with its types wherever ES modules do", () =>
     // A style sheet has no types to resolve.
-    tool("attw", ["--profile", "esm-only", "--exclude-entrypoints", "flask-stream.css", "--", tarball], folder));
+    tool("attw", ["--profile", "esm-only", "--exclude-entrypoints", "flask-stream.css", "flask-chat.css", "--", tarball], folder));
 });
 
 describe("where it is installed", () => {

@@ -74,7 +74,8 @@ export class FlaskChatElement extends HTMLElement {
     this.toggleAttribute("data-empty", !output.querySelector(":scope > [data-turn]"));
     const renderer = async () => {
       const { markdown } = await import("../markdown.js");
-      return stream.options?.renderer ?? markdown({});
+      const headingLevel = Number(stream.getAttribute("heading-level"));
+      return stream.options?.renderer ?? markdown({ headingLevel });
     };
     drawSaved(output, renderer, (turn) => buttons.add(/** @type {HTMLElement} */ (turn))).then(toEnd, reportError);
   }
