@@ -31,7 +31,8 @@ for (const name of ["start", "open", "done", "stop", "retry", "error", "rate"]) 
 PAGE = """<!doctype html>
 <html lang="{{ args.get('lang', 'en') }}" dir="{{ args.get('dir', 'ltr') }}">
 <meta charset=utf-8><title>Chat</title>
-<meta name=viewport content="width=device-width, initial-scale=1, interactive-widget=resizes-content">
+<meta name=viewport
+  content="width=device-width, initial-scale=1, interactive-widget=resizes-content">
 <meta name=color-scheme content="light dark">
 <script src="/recorder.js"></script>
 {% for sheet in args.getlist('sheet') %}<link rel=stylesheet href="{{ sheet }}">{% endfor %}

@@ -1,4 +1,4 @@
-"""What can be done with a turn: copy, ask again, edit, rate; and what the server tells beside it."""
+"""What can be done with a turn, by its buttons; and what the server tells beside an answer."""
 
 from __future__ import annotations
 
@@ -126,7 +126,10 @@ def test_nothing_is_asked_again_while_an_answer_runs(chat: Chat) -> None:
     chat.page.get_by_role("button", name="Answer again").first.click()
     chat.let_go("hold meanwhile")
     chat.expect_state("done")
-    assert chat.said()[0] == "Before" and len(chat.said()) == 4
+    assert chat.said() == [
+        *("Before", "You said: Before"),
+        *("hold meanwhile", "Held: meanwhile. Let go."),
+    ]
     assert [each["attempt"] for each in chat.asked("Before")] == [1]
 
 
@@ -201,7 +204,5 @@ def test_a_title_comes_with_an_answer(chat: Chat) -> None:
 def test_sources_are_below_the_answer(chat: Chat) -> None:
     chat.open().ask_to_the_end("cite The page")
     expect(chat.answers.last.get_by_role("link", name="The page")).to_be_visible()
-    children = chat.answers.last.evaluate(
-        "turn => [...turn.children].map((child) => child.tagName)"
-    )
+    children = chat.answers.last.evaluate("turn => [...turn.children].map((it) => it.tagName)")
     assert children == ["DIV", "UL", "DIV"]

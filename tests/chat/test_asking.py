@@ -68,7 +68,8 @@ def test_stop_is_in_the_place_of_send(chat: Chat) -> None:
     def place(name: str) -> tuple[float, float, float]:
         """In the composer, which goes down as the answer comes."""
         button, composer = chat.button(name).bounding_box(), chat.composer.bounding_box()
-        assert button and composer
+        assert button is not None
+        assert composer is not None
         below = composer["y"] + composer["height"] - button["y"]
         return button["x"], button["width"], below
 
@@ -148,7 +149,8 @@ def test_a_page_can_ask_by_itself(chat: Chat) -> None:
 
 def test_a_page_hears_of_each_request_before_it_leaves(chat: Chat) -> None:
     chat.open().page.evaluate(
-        """addEventListener("stream:start", ({ detail: { request, body, submission, attempt } }) => {
+        """addEventListener("stream:start", ({ detail }) => {
+            const { request, body, submission, attempt } = detail;
             request.headers.set("X-Told", "yes");
             window.told = [request.method, body.get("question"), !!submission, attempt];
         })"""

@@ -57,6 +57,13 @@ export function view({ chat, stream, output, end }, signal) {
   visualViewport?.addEventListener("scroll", onKeyboard, { signal });
 
   return {
+    /** @param {() => void} paint what makes the chat longer */
+    around(paint) {
+      const isThere = isAtEnd();
+      paint();
+      if (isThere) toEnd();
+    },
+
     /** Where the page is about the chat, and its reader has not been elsewhere. */
     begin() {
       const isBox = getComputedStyle(output).overflowY !== "visible" && output.scrollHeight > output.clientHeight;
