@@ -127,6 +127,7 @@ ORDER = [
     "publishing",
     "dispatch",
     "web",
+    "chat",
     "extension",  # its init_app registers web's blueprint
     "testing.log_case",
     "testing.log_runs",
@@ -147,7 +148,7 @@ THE_ONES_THAT_IMPORT_FLASK = {
         "resumable",
         "publishing",
     ),  # runs that outlive their request
-    *("app_state", "cli", "dispatch", "web", "extension"),
+    *("app_state", "cli", "dispatch", "web", "chat", "extension"),
 }
 NEVER_AT_IMPORT = {
     *("anthropic", "openai", "requests", "sseclient", "redis", "urllib3"),

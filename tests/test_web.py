@@ -18,6 +18,7 @@ from tests.conftest import ROOT
 STATIC = ROOT / "flask_stream" / "static"
 FILES = {
     **dict.fromkeys(("flask-stream.js", "flask-stream-more.js"), "text/javascript"),
+    **dict.fromkeys(("flask-stream-chat.js", "flask-stream-chat-more.js"), "text/javascript"),
     "flask-stream-markdown.js": "text/javascript",
     "flask-stream.css": "text/css",
     "flask-chat.css": "text/css",

@@ -4,6 +4,7 @@ import { stream } from "./connect.js";
 import { showControls } from "./controls.js";
 import { ending } from "./ending.js";
 import { badResponse } from "./errors.js";
+import { isEscape } from "./escape.js";
 import { methodOf, submission } from "./form.js";
 import { markdown, more } from "./load.js";
 import { play } from "./play.js";
@@ -76,8 +77,7 @@ export class FlaskStreamElement extends Base {
   /** @type {[url: string | URL, options: StreamOptions] | null} */
   #request = null;
   #attempt = 0;
-  /** Of the question: of all its attempts. @type {string | undefined} */
-  #submission;
+  #submission = ""; // the question's, of all its attempts
   /** Of Retry. @type {import("./lock.js").Lock | undefined} */
   #lock;
   /** Whether the reader has sent a question whose answer has not begun. */
@@ -177,7 +177,7 @@ export class FlaskStreamElement extends Base {
       ...(resume && { resume }),
       ...(again && { attempt, submission: this.#submission }),
       onRequest: (request) => {
-        this.#submission = request.headers.get(SUBMISSION) ?? undefined;
+        this.#submission = request.headers.get(SUBMISSION) ?? "";
         this.#emit("stream:start", { request, body: options.body, submission: this.#submission, attempt });
       },
       onState: (state) => {
@@ -271,16 +271,9 @@ export class FlaskStreamElement extends Base {
     this.#tryToStart(sent, { asked: true });
   }
 
-  /**
-   * Escape stops, where the reader is in the element or in its form, or nowhere.
-   *
-   * @param {KeyboardEvent} event
-   */
+  /** @param {KeyboardEvent} event */
   #onKey(event) {
-    const target = /** @type {HTMLInputElement} */ (event.target);
-    if (event.key !== "Escape" || event.defaultPrevented || event.isComposing || !this.#isRunning) return;
-    const form = (target.form ?? target.closest?.("form"))?.getAttribute?.("id");
-    if (target !== document.body && !this.contains(target) && (!form || form !== this.getAttribute("form"))) return;
+    if (!this.#isRunning || !isEscape(event, this)) return;
     event.preventDefault(); // it does one thing: a dialog stays open, a search field keeps its words
     this.stop();
   }
