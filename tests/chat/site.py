@@ -16,6 +16,7 @@ from flask_wtf import CSRFProtect
 
 from flask_stream import Data, FlaskStream, Meta, Result, Source, StreamFailed, after_this_stream
 from tests.browser.client_server import STRICT_CSP
+from tests.browser.payloads import PAYLOADS
 
 # What the policy forbade, for a test to look at.
 RECORDER = """
@@ -35,9 +36,18 @@ PAGE = """<!doctype html>
   content="width=device-width, initial-scale=1, interactive-widget=resizes-content">
 <meta name=color-scheme content="light dark">
 <script src="/recorder.js"></script>
+{% if words %}
+<script type="application/json" data-stream-words>{{ words|tojson }}</script>
+{% endif %}
 {% for sheet in args.getlist('sheet') %}<link rel=stylesheet href="{{ sheet }}">{% endfor %}
 <body><main>{{ stream_chat(url_for('chat'), turns, **options) }}</main>
 """
+
+# Some of those that are said in each chat.
+WORDS = [
+    *("Send", "Stop", "Copy", "Copy as Markdown", "Answer again", "Good answer", "Edit", "Details"),
+    *("Your question", "Ask something", "Complete", "Generating…", "Attach files", "Copied"),
+]
 
 app = Flask(__name__)
 app.secret_key = "only a test"
@@ -58,7 +68,9 @@ def turns() -> list[dict[str, Any]]:
 
 @app.after_request
 def strict(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = STRICT_CSP
+    """A strict policy may hide what gets through."""
+    if "lax" not in request.args:
+        response.headers["Content-Security-Policy"] = STRICT_CSP
     return response
 
 
@@ -73,7 +85,8 @@ def page() -> str:
         options["max_bytes"] = int(args["max_bytes"])
     options["suggestions"] = args.getlist("suggest")
     said = [] if "unsaved" in args else list(turns())
-    return render_template_string(PAGE, turns=said, options=options, args=args)
+    words = dict.fromkeys(WORDS, PAYLOADS[int(args["words"])]) if "words" in args else {}
+    return render_template_string(PAGE, turns=said, options=options, args=args, words=words)
 
 
 @app.post("/chat")
@@ -126,6 +139,14 @@ def answer(what: str, rest: str, question: str) -> Iterator[Any]:
         case "cite":
             yield "Cited."
             yield Source("https://example.org/", rest)
+        case "hostile":  # each payload in each place that a server or a model has
+            yield Data("suggestions", PAYLOADS[int(rest) : int(rest) + 8])
+            for payload in PAYLOADS:
+                yield Meta(model=payload)
+                yield Data("title", payload)
+                yield Source(payload, payload)
+                yield Source(f"https://example.org/{payload}", payload)
+                yield f"{payload}\n\n"
         case "markdown":
             yield "## A title\n\nSome **bold** words.\n\n```python\nprint(1)\n```\n"
         case _:
