@@ -50,6 +50,9 @@ export function actions(parts, talk, tell) {
       if (model || at) bar.append(details(model, at));
     }
     if (bar.firstChild) turn.append(bar);
+    // For those who do not see on which side it is.
+    turn.setAttribute("role", "article");
+    turn.ariaLabel = say(isQuestion(turn) ? "You" : "Answer");
   }
 
   /**
