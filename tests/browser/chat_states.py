@@ -1,4 +1,4 @@
-"""`<flask-chat>` in each of its states, as HTML that needs no script: what style sheets have to dress."""
+"""`<flask-chat>` in each of its states, as HTML that needs no script: what its looks are for."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ ARABIC = Words(
     language="ar",
     title="البث والتخزين المؤقت",
     question="لماذا تصل الإجابة دفعة واحدة؟",
-    answer="""<p>لأن شيئًا ما بين الخادم والقارئ <strong>يجمعها</strong>. والأرجح أن يكون أحد هذين:</p>
+    answer="""<p>لأن شيئًا ما بين الخادم والقارئ <strong>يجمعها</strong>.
+والأرجح أن يكون أحد هذين:</p>
 <ol><li>وسيط يخزن مؤقتًا: هكذا يفعل <code>nginx</code> ما لم يُطلب منه غير ذلك.</li>
 <li>الضغط، فهو ينتظر حتى يجتمع ما يكفي.</li></ol>
 <h3>كيف تعرف</h3>
@@ -113,9 +114,8 @@ def actions(about: str = "") -> str:
 
 def user(words: str, more: str = "") -> str:
     edit = f"<div data-chat=actions>{icon('edit', 'Edit')}</div>"
-    return (
-        f'<div data-turn=user dir=auto data-drawn><div data-part=text>{words}</div>{more}{edit}</div>'
-    )
+    inside = f"<div data-part=text>{words}</div>{more}{edit}"
+    return f"<div data-turn=user dir=auto data-drawn>{inside}</div>"
 
 
 def answer(inside: str, end: str = "") -> str:
@@ -138,7 +138,9 @@ CHOSEN = f"""<ul data-chat=files>
 {icon("remove", "Remove")}</li><li><span>access.log</span>{icon("remove", "Remove")}</li></ul>"""
 
 
-def composer(words: Words, number: str, *, typed: str = "", running: bool = False, extra: str = "") -> str:
+def composer(
+    words: Words, number: str, *, typed: str = "", running: bool = False, extra: str = ""
+) -> str:
     hidden = "" if running else "hidden"
     return f"""<form id={number}-form data-chat=composer method=post action="/chat">
 <input type=hidden name=csrf_token value=token>{extra}
@@ -181,8 +183,12 @@ def state(name: str, words: Words, attributes: str = "") -> str:
     """One chat, in one of the states."""
     if name == "empty":
         return chat(
-            name, "", composer(words, name, extra=suggestions(words)),
-            state="idle", status="", attributes=f"data-empty {attributes}",
+            name,
+            "",
+            composer(words, name, extra=suggestions(words)),
+            state="idle",
+            status="",
+            attributes=f"data-empty {attributes}",
         )
     if name == "conversation":
         turns = [
@@ -192,8 +198,12 @@ def state(name: str, words: Words, attributes: str = "") -> str:
             answer(text(f"<p>{words.first_words}.</p>"), actions()),
         ]
         return chat(
-            name, "".join(turns), composer(words, name),
-            title=words.title, end=True, attributes=attributes,
+            name,
+            "".join(turns),
+            composer(words, name),
+            title=words.title,
+            end=True,
+            attributes=attributes,
         )
     if name == "running":
         turns = [
@@ -201,18 +211,27 @@ def state(name: str, words: Words, attributes: str = "") -> str:
             answer(text(f"<p>{words.first_words}</p>")),
         ]
         return chat(
-            name, "".join(turns), composer(words, name, running=True),
-            state="streaming", status="Generating…", attributes=attributes,
+            name,
+            "".join(turns),
+            composer(words, name, running=True),
+            state="streaming",
+            status="Generating…",
+            attributes=attributes,
         )
     if name == "failed":
         # Before the client has drawn them: bare text.
         turns = (
-            f"<div data-turn=user dir=auto>{words.follow_up}</div><div data-turn>{words.first_words}"
-            f"\n\n- {words.question}</div>"
+            f"<div data-turn=user dir=auto>{words.follow_up}</div>"
+            f"<div data-turn>{words.first_words}\n\n- {words.question}</div>"
         )
         return chat(
-            name, turns, composer(words, name),
-            state="failed", status=words.failed, retry=True, attributes=attributes,
+            name,
+            turns,
+            composer(words, name),
+            state="failed",
+            status=words.failed,
+            retry=True,
+            attributes=attributes,
         )
     editor = (
         f"<form data-chat=editor><textarea aria-label=Question>{words.follow_up}</textarea>"
@@ -222,12 +241,12 @@ def state(name: str, words: Words, attributes: str = "") -> str:
     extra = f"{CHOSEN}<p data-chat=hint role=status>{words.hint}</p>"
     turns = user(words.follow_up, editor) + answer(text(f"<p>{words.first_words}.</p>"), actions())
     return chat(
-        name, turns, composer(words, name, typed=words.follow_up, extra=extra),
+        name,
+        turns,
+        composer(words, name, typed=words.follow_up, extra=extra),
         attributes=f"data-dragging {attributes}",
     )
 
 
 def all_states(words: Words) -> str:
-    return "".join(
-        f"<section><h6>{name}</h6>{state(name, words)}</section>" for name in STATES
-    )
+    return "".join(f"<section><h2>{name}</h2>{state(name, words)}</section>" for name in STATES)
