@@ -139,11 +139,18 @@ CHOSEN = f"""<ul data-chat=files>
 
 
 def composer(
-    words: Words, number: str, *, typed: str = "", running: bool = False, extra: str = ""
+    words: Words,
+    number: str,
+    *,
+    typed: str = "",
+    running: bool = False,
+    extra: str = "",
+    end: bool = False,
 ) -> str:
     hidden = "" if running else "hidden"
+    to_end = '<button type=button data-chat=end title="To the end"><span>To the end</span></button>'
     return f"""<form id={number}-form data-chat=composer method=post action="/chat">
-<input type=hidden name=csrf_token value=token>{extra}
+<input type=hidden name=csrf_token value=token>{to_end if end else ""}{extra}
 <div data-chat=field>{icon("attach", "Attach files")}<input type=file name=files multiple hidden>
 <textarea name=question rows=1 required aria-label="Your question" placeholder="{words.placeholder}"
 dir=auto>{typed}</textarea><button data-chat=send title=Send><span>Send</span></button><button
@@ -168,14 +175,12 @@ def chat(
     attributes: str = "",
     title: str = "",
     retry: bool = False,
-    end: bool = False,
 ) -> str:
     return f"""<flask-chat id={name} {attributes}>{title and f"<h2 data-chat=title>{title}</h2>"}
 <flask-stream form={name}-form render=markdown append data-state={state}>
-<div data-stream=output>{turns}</div><span data-chat=bottom></span>
+<div data-stream=output>{turns}</div>
 <p data-stream=status role=status>{status}</p>
 <button type=button data-stream=retry {"" if retry else "hidden"}>Retry</button>
-<button type=button data-chat=end title="To the end" {"" if end else "hidden"}>To the end</button>
 {form}</flask-stream></flask-chat>"""
 
 
@@ -200,9 +205,8 @@ def state(name: str, words: Words, attributes: str = "") -> str:
         return chat(
             name,
             "".join(turns),
-            composer(words, name),
+            composer(words, name, end=True),
             title=words.title,
-            end=True,
             attributes=attributes,
         )
     if name == "running":

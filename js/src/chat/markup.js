@@ -91,7 +91,7 @@ export function build(chat) {
   const status = find("[data-stream=status]") ?? make("p", { "data-stream": "status", role: "status" });
   const retry = find("[data-stream=retry]") ?? make("button", { type: "button", "data-stream": "retry", hidden: "" });
   if (!output.contains(status)) output.after(status, retry);
-  const end = ensure(stream, "end", () => button("end", "To the end"), form);
+  const end = ensure(form, "end", () => button("end", "To the end"), form.firstChild);
   end.hidden = true;
   if (!form.isConnected) stream.append(form);
   stream.setAttribute("form", form.id);
