@@ -123,10 +123,10 @@ def answer(what: str, rest: str, question: str) -> Iterator[Any]:
             assert gates.setdefault(question, threading.Event()).wait(60)
             yield " Let go."
         case "long":
-            for number in range(int(rest)):
+            for number in range(int(rest.split()[0])):
                 yield f"Paragraph {number} has some words in it.\n\n"
         case "slow":  # words that come one by one, as a test lets them
-            for number in range(int(rest)):
+            for number in range(int(rest.split()[0])):
                 assert gates.setdefault(f"{question} {number}", threading.Event()).wait(60)
                 yield f"Paragraph {number} has some words in it.\n\n"
         case "fail":

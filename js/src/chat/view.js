@@ -36,9 +36,19 @@ export function view({ chat, stream, output, end }, signal) {
     stream.scrollIntoView({ block: "end" });
   }
 
+  // A box that scrolls stays as large as it is: what is in it grows, and of that the last.
   const grown = new ResizeObserver(plan);
-  grown.observe(output);
-  signal.addEventListener("abort", () => grown.disconnect());
+  const watch = () => {
+    grown.disconnect();
+    for (const element of [output, output.lastElementChild]) if (element) grown.observe(element);
+  };
+  const changed = new MutationObserver(watch);
+  changed.observe(output, { childList: true });
+  watch();
+  signal.addEventListener("abort", () => {
+    changed.disconnect();
+    grown.disconnect();
+  });
   document.addEventListener("scroll", plan, { capture: true, passive: true, signal });
   stream.addEventListener("stream:event", (/** @type {CustomEvent} */ { detail: { type } }) => {
     if (type === "text") isNew = true;
