@@ -124,6 +124,18 @@ def test_a_reader_who_is_elsewhere_stays_there(sized: Chat, place: str) -> None:
     expect(sized.button(NEW)).to_be_in_viewport(ratio=1)
 
 
+def test_what_makes_the_form_larger_leaves_the_end_in_view(chat: Chat) -> None:
+    open_in(chat, "box")
+    for number in range(6):
+        chat.ask_to_the_end(f"A short one, number {number}")
+    chat.field.fill("\n".join("abcde"))
+    expect(chat.answers.last).to_be_in_viewport(ratio=1)
+    chat.field.fill("")
+    chat.ask_to_the_end('tell suggestions ["One more?", "And another?"]')
+    expect(chat.button("And another?")).to_be_visible()
+    expect(chat.answers.last).to_be_in_viewport(ratio=1)
+
+
 def test_a_keyboard_over_the_page_lifts_the_composer(browser: Browser, server: Server) -> None:
     """As on an iPhone, where the page keeps its height, and less of it can be seen.
 

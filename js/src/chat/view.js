@@ -36,8 +36,14 @@ export function view({ chat, stream, output, end }, signal) {
     stream.scrollIntoView({ block: "end" });
   }
 
+  let height = 0;
   // A box that scrolls stays as large as it is: what is in it grows, and of that the last.
-  const grown = new ResizeObserver(plan);
+  const grown = new ResizeObserver(() => {
+    // The field has grown, or there are suggestions: whoever was at the end is.
+    if (output.clientHeight < height && end.hidden) toEnd();
+    height = output.clientHeight;
+    plan();
+  });
   const watch = () => {
     grown.disconnect();
     for (const element of [output, output.lastElementChild]) if (element) grown.observe(element);
