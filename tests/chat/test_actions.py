@@ -82,6 +82,16 @@ def test_until_another_answer_is_accepted_the_first_stays(chat: Chat) -> None:
     assert [each["attempt"] for each in chat.asked("Kept")] == [1, 3]
 
 
+def test_another_answer_that_is_stopped_at_once_leaves_the_first(chat: Chat) -> None:
+    chat.open().ask_to_the_end("Stopped")
+    chat.page.route("**/chat", lambda route: None)  # it never gets there
+    chat.button("Answer again").click()
+    chat.expect_state("connecting")
+    chat.button("Stop").click()
+    chat.expect_state("stopped").expect_said("Stopped", "You said: Stopped")
+    expect(chat.page.locator("[data-replaced]")).to_have_count(0)
+
+
 def test_a_question_is_edited_and_asked_again(chat: Chat) -> None:
     chat.open().ask_to_the_end("Worded badly").ask_to_the_end("More")
     chat.page.get_by_role("button", name="Edit").first.click()
@@ -91,6 +101,7 @@ def test_a_question_is_edited_and_asked_again(chat: Chat) -> None:
     editor.fill("Worded\nwell")
     editor.press("Enter")
     expect(chat.answers).to_have_count(1)
+    expect(chat.button("Edit")).to_be_focused()
     chat.expect_state("done").expect_said("Worded\nwell", "You said: Worded\nwell")
     assert [each["attempt"] for each in chat.asked("Worded\nwell")] == [2]
     chat.open().expect_said("Worded\nwell", "You said: Worded\nwell")

@@ -142,6 +142,24 @@ def test_an_answer_that_fails_keeps_its_words_and_its_question(chat: Chat) -> No
     assert [each["attempt"] for each in chat.asked("fail now")][:2] == [1, 2]
 
 
+@pytest.mark.parametrize("name", ["Send", "Why?"])
+def test_one_goes_on_typing_after_a_button_has_sent(chat: Chat, name: str) -> None:
+    chat.open(suggest="Why?").field.fill("By keyboard" if name == "Send" else "")
+    chat.button(name).focus()
+    chat.page.keyboard.press("Enter")
+    chat.expect_state("done")
+    expect(chat.field).to_be_focused()
+
+
+def test_what_a_page_asks_while_an_answer_runs_waits_as_a_draft(chat: Chat) -> None:
+    chat.open().ask("hold the page").expect_state("streaming")
+    chat.page.evaluate("document.querySelector('flask-chat').ask('From a script, too')")
+    expect(chat.field).to_have_value("From a script, too")
+    expect(chat.hint).not_to_be_empty()
+    chat.let_go("hold the page")
+    chat.expect_state("done")
+
+
 def test_a_page_can_ask_by_itself(chat: Chat) -> None:
     chat.open().page.evaluate("document.querySelector('flask-chat').ask('From a script')")
     chat.expect_state("done").expect_said("From a script", "You said: From a script")

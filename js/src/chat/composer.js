@@ -8,9 +8,18 @@ import { isSending } from "./keys.js";
  * @param {() => boolean} isRunning
  * @param {() => import("./files.js").Attachments | undefined} files
  */
-export function composer({ chat, form, field, send, hint, output, stream, suggestions }, isRunning, files) {
+export function composer({ chat, form, field, send, hint, output, suggestions }, isRunning, files) {
   /** @param {string} words */
   const tell = (words) => void (hint.textContent = words);
+
+  const wait = () => tell(say("Your question waits here as a draft until the answer has ended."));
+
+  /** @param {Element[]} lost from these, which are hidden now */
+  function refocus(...lost) {
+    // On a phone it would open the keyboard over the answer.
+    if (!matchMedia("(hover: hover)").matches || !lost.includes(/** @type {Element} */ (document.activeElement))) return;
+    field.focus({ preventScroll: true });
+  }
 
   function grow() {
     if (CSS.supports("field-sizing", "content")) return;
@@ -31,7 +40,7 @@ export function composer({ chat, form, field, send, hint, output, stream, sugges
       if (event.target !== form) return;
       const { submitter } = /** @type {SubmitEvent} */ (event);
       const isEmpty = !field.value.trim() && !files()?.count && !/** @type {any} */ (submitter)?.value;
-      if (isRunning()) tell(say("Your question waits here as a draft until the answer has ended."));
+      if (isRunning()) wait();
       else if (!isEmpty) return;
       event.preventDefault();
       event.stopPropagation();
@@ -42,6 +51,7 @@ export function composer({ chat, form, field, send, hint, output, stream, sugges
 
   return {
     tell,
+    wait,
 
     /**
      * A question has been sent: what of it was written here is not a draft any more.
@@ -51,6 +61,7 @@ export function composer({ chat, form, field, send, hint, output, stream, sugges
      */
     taken(words, sent) {
       tell("");
+      refocus(send, ...suggestions.children);
       suggestions.replaceChildren();
       if (field.value.replace(/\r\n?/g, "\n").trim() === words) field.value = "";
       if (sent.length) files()?.clear();
@@ -60,11 +71,7 @@ export function composer({ chat, form, field, send, hint, output, stream, sugges
     /** Nothing runs any more. */
     free() {
       tell("");
-      // The element has moved the focus there from its Stop button; here one goes on typing.
-      const { activeElement } = document;
-      if (matchMedia("(hover: hover)").matches && (activeElement === output || activeElement === stream)) {
-        field.focus({ preventScroll: true });
-      }
+      refocus(output); // where the element has moved it from its Stop button
     },
 
     /**

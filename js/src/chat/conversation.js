@@ -1,6 +1,5 @@
 /** Questions and their answers: what is asked, refused, asked again, and what belongs to an answer that has ended. */
 
-import { say } from "../words.js";
 import { asking, filesIn, wordsIn } from "./question.js";
 import { isQuestion, keepSource, questionTurn, wordsOf } from "./turns.js";
 
@@ -104,27 +103,23 @@ export function conversation({ chat, stream, output, form, field }, composer, { 
    */
   function findQuestion(answer) {
     const above = /** @type {HTMLElement | null} */ (answer.previousElementSibling);
-    const kept = above && isQuestion(above) ? null : recall();
+    const kept = above && isQuestion(above) ? null : remember();
     if (kept) answer.before(newQuestion(kept.words, [], kept.id));
     else current.question = above;
   }
 
-  /** @param {{ words: string, id?: string } | null} question */
+  /**
+   * For the page that is loaded next, until the answer has ended.
+   *
+   * @param {{ words: string, id?: string } | null} [question] null: none any more; nothing: what is kept is asked for
+   * @returns {{ words: string, id?: string } | null}
+   */
   function remember(question) {
     try {
-      if (question) sessionStorage.setItem(memory, JSON.stringify(question));
-      else sessionStorage.removeItem(memory);
+      if (question !== undefined) sessionStorage[memory] = JSON.stringify(question);
+      return JSON.parse(sessionStorage[memory]);
     } catch {
-      // Pages may be forbidden to keep anything.
-    }
-  }
-
-  /** @returns {{ words: string, id?: string } | null} */
-  function recall() {
-    try {
-      return JSON.parse(sessionStorage.getItem(memory) ?? "null");
-    } catch {
-      return null;
+      return null; // pages may be forbidden to keep anything
     }
   }
 
@@ -143,6 +138,7 @@ export function conversation({ chat, stream, output, form, field }, composer, { 
 
   /** The answer has ended: it may be copied, and asked for again. */
   function onEnd() {
+    if (!current.isOpen && current.replaced.length) return takeBack(); // it was stopped
     remember(null);
     composer.free();
     const turn = output.lastElementChild;
@@ -152,9 +148,10 @@ export function conversation({ chat, stream, output, form, field }, composer, { 
     around(() => onTurn(turn, { at: new Date(), model: current.model }));
   }
 
-  function onError() {
-    if (current.isOpen) return onEnd();
-    // It was refused: all is as before, and the words are where they can be mended.
+  const onError = () => (current.isOpen ? onEnd() : takeBack());
+
+  /** It was refused: all is as before, and the words are where they can be mended. */
+  function takeBack() {
     remember(null);
     composer.free();
     const { question, words, before, replaced } = current;
@@ -216,7 +213,7 @@ export function conversation({ chat, stream, output, form, field }, composer, { 
 
     /** @param {string} words */
     ask(words) {
-      if (isRunning()) return composer.tell(say("Your question waits here as a draft until the answer has ended."));
+      if (isRunning()) return void (composer.giveBack(words, []) && composer.wait());
       stream.start(...asking(form, name, words));
     },
   };

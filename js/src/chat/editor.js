@@ -28,7 +28,7 @@ export function edit(question, ask, words = wordsOf(question)) {
   editor.addEventListener("submit", (event) => {
     event.preventDefault();
     const text = field.value.trim();
-    if (text && ask(text)) editor.remove();
+    if (text && ask(text)) close();
   });
   field.addEventListener("keydown", (event) => {
     if (event.key === "Escape") close();

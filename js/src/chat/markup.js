@@ -68,8 +68,9 @@ export function build(chat) {
   if (!form.hasAttribute("action")) form.setAttribute("action", chat.getAttribute("action") ?? "");
   form.id ||= `flask-chat-${++count}`;
   /** @type {HTMLTextAreaElement} */
-  const field = find("textarea:not([data-chat=editor] *)") ?? make("textarea", { name: "question", required: "" });
+  const field = find("textarea:not([data-chat=editor] *)") ?? make("textarea", { required: "" });
   for (const [name, value] of [
+    ["name", "question"],
     ["rows", "1"],
     ["dir", "auto"],
     ["enterkeyhint", "send"],
