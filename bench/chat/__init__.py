@@ -1,0 +1,1 @@
+"""`<flask-chat>` beside other chats that are dropped into a page: `python -m bench.chat`."""
