@@ -35,7 +35,7 @@ const NOTICE = "/*! Contains marked, which has its own licence: flask-stream-mar
  */
 const TARGETS = [
   { entry: "index.js", file: "flask-stream.js", budget: 8640 },
-  { entry: "more.js", file: "flask-stream-more.js", budget: 4730 },
+  { entry: "more.js", file: "flask-stream-more.js", budget: 4750 },
   { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 19_450, notice: NOTICE },
   { entry: "chat.js", file: "flask-stream-chat.js", budget: 6144 },
   { entry: "chat-more.js", file: "flask-stream-chat-more.js", budget: 2560 },
