@@ -163,13 +163,12 @@ describe("where it is installed", () => {
     const { url } = await serve(t, streaming(frame("text", { text: "Hi" }), frame("done", { text_length: 2 })));
     const code = `
       const { markdown } = await import("flask-stream/markdown");
-      const { FlaskChatElement } = await import("flask-stream/chat");
       const { FlaskStreamElement, parse, stream } = await import("flask-stream");
       const run = stream("${url}", { method: "POST", body: "q" });
       await run.done;
-      console.log(typeof markdown, typeof parse, typeof FlaskStreamElement, typeof FlaskChatElement, run.state, run.text);`;
+      console.log(typeof markdown, typeof parse, typeof FlaskStreamElement, run.state, run.text);`;
     const said = await run(process.execPath, ["--input-type=module", "--eval", code], folder);
-    assert.equal(said, "function function function function done Hi\n");
+    assert.equal(said, "function function function done Hi\n");
   });
 });
 
