@@ -31,6 +31,7 @@ _FILES = {
     "flask-stream.css": "text/css",
     "flask-chat.css": "text/css",
     "flask-stream.d.ts": "text/plain",
+    "flask-stream-chat.d.ts": "text/plain",
     "flask-stream-markdown.d.ts": "text/plain",
     "flask-stream-markdown.LICENSE.txt": "text/plain",
 }

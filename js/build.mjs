@@ -3,7 +3,7 @@
  *
  *     node build.mjs            writes flask_stream/static/ and prints the sizes
  *     node build.mjs --check    writes nothing: exits 1 when the files are not what a build would write
- *     node build.mjs --dist     writes the same files into dist/, for npm
+ *     node build.mjs --dist     writes the same files into dist/, for npm, and the types for front ends
  */
 
 import { build } from "esbuild";
@@ -35,7 +35,7 @@ const NOTICE = "/*! Contains marked, which has its own licence: flask-stream-mar
  */
 const TARGETS = [
   { entry: "index.js", file: "flask-stream.js", budget: 8640 },
-  { entry: "more.js", file: "flask-stream-more.js", budget: 4730 },
+  { entry: "more.js", file: "flask-stream-more.js", budget: 4750 },
   { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 19_450, notice: NOTICE },
   { entry: "chat.js", file: "flask-stream-chat.js", budget: 6144 },
   { entry: "chat-more.js", file: "flask-stream-chat-more.js", budget: 2560 },
@@ -46,9 +46,13 @@ const TARGETS = [
 /** What goes beside them as it is. */
 const COPIES = [
   { from: "src/flask-stream.d.ts", file: "flask-stream.d.ts" },
+  { from: "src/flask-stream-chat.d.ts", file: "flask-stream-chat.d.ts" },
   { from: "src/flask-stream-markdown.d.ts", file: "flask-stream-markdown.d.ts" },
   { from: "node_modules/marked/LICENSE", file: "flask-stream-markdown.LICENSE.txt" },
 ];
+
+/** What is of use to those alone who have a bundler. */
+const FOR_NPM = ["react", "vue", "svelte"].map((name) => `flask-stream-${name}.d.ts`);
 
 /** What one target needs of another is a file beside it. */
 const besides = {
@@ -110,5 +114,6 @@ for (const { entry, file, budget, notice = "" } of TARGETS) {
   await deliver(file, built);
 }
 for (const { from, file } of COPIES) await deliver(file, await readFile(new URL(from, import.meta.url)));
+if (forNpm) for (const file of FOR_NPM) await deliver(file, await readFile(new URL(file, SOURCES)));
 
 process.exitCode = failed ? 1 : 0;

@@ -22,7 +22,9 @@ FILES = {
     "flask-stream-markdown.js": "text/javascript",
     "flask-stream.css": "text/css",
     "flask-chat.css": "text/css",
-    **dict.fromkeys(("flask-stream.d.ts", "flask-stream-markdown.d.ts"), "text/plain"),
+    **dict.fromkeys(
+        ("flask-stream.d.ts", "flask-stream-chat.d.ts", "flask-stream-markdown.d.ts"), "text/plain"
+    ),
     "flask-stream-markdown.LICENSE.txt": "text/plain",
 }
 HASH_OF_ANOTHER_DAY = "0123456789abcdef"

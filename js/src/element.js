@@ -40,8 +40,7 @@ const RESTING = /^(idle|done|stopped|failed)$/;
  * or fetch), `csrf` (the token), `with-credentials`, `smooth` (bursts are spread over up to 400 ms), `autoscroll`
  * ("off": the end is not kept in view), `announce` ("answer": screen readers read the answer too, once it is whole;
  * "off": nothing).
- * For CSS alone it sets `data-state` and, after a `done`, `data-stop-reason` and, where there was no answer,
- * `data-empty`.
+ * For CSS alone it sets `data-state`; after a `done` also `data-stop-reason`, and `data-empty` where nothing came.
  *
  * Children marked `data-stream="output|status|stop|retry"` are used where the page has them, else made;
  * so is `reasoning`, else it is in the output.
@@ -195,8 +194,9 @@ export class FlaskStreamElement extends Base {
     // What came before a failure stays in the page until there is something to take its place.
     if (!again) this.#earlier = [];
     else if (this.#turn) this.#earlier.push(this.#turn);
-    // In a saved page there may be an answer of an earlier visit.
-    if (!again && !this.hasAttribute("append")) {
+    // In a saved page there is an earlier answer. React 19 and Vue set a property, and so hide the method `append`.
+    // @ts-expect-error for types it is a function
+    if (!again && !this.hasAttribute("append") && this.append !== "" && this.append !== true) {
       this.#turn?.remove();
       output.replaceChildren();
       for (const part of this.querySelectorAll("[data-stream] [data-part]")) part.remove();

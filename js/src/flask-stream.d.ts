@@ -209,6 +209,38 @@ export class FlaskStreamElement extends HTMLElement {
   retry(): void;
 }
 
+/** An attribute that is there, or is not. No `false`: but for React 19, what writes attributes makes a word of that. */
+export type Present = true | "" | undefined;
+
+/** The attributes of `<flask-stream>`, for those who write them in JSX or in a template. */
+export interface FlaskStreamAttributes {
+  /** The id of the form whose submit is streamed. */
+  form?: string | undefined;
+  /** Streamed with GET as soon as it is in the page. */
+  src?: string | undefined;
+  /** In place of GET, or of the form's own. */
+  method?: string | undefined;
+  /** Otherwise the text is shown as it is. */
+  render?: "markdown" | undefined;
+  /** Each answer comes after the last one, not in its place. */
+  append?: Present;
+  /** Where Markdown's headings begin: 1 to 6. */
+  "heading-level"?: number | `${number}` | undefined;
+  /** A page that is loaded anew goes on with its answer; or with this run's, or with none: "server". */
+  resume?: Present | string;
+  /** Bursts are spread over some frames. */
+  smooth?: Present;
+  /** The end is not kept in view. */
+  autoscroll?: "off" | undefined;
+  /** Screen readers read the answer too, once it is whole; or nothing. */
+  announce?: "answer" | "off" | undefined;
+  /** The token for `X-CSRFToken`. */
+  csrf?: string | undefined;
+  /** Cookies for another origin. */
+  "with-credentials"?: Present;
+  transport?: "eventsource" | undefined;
+}
+
 /** The detail of `stream:start`. */
 export interface StartDetail {
   /** Its headers can still be changed. */

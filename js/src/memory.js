@@ -34,13 +34,20 @@ function keyOf(element) {
 }
 
 /**
+ * What the server's pages say: the URL of a run, or that there is none. React 18 and Svelte write "true" for no value.
+ *
+ * @param {Element} element
+ */
+const saidBy = (element) => element.getAttribute("resume")?.replace(/^true$/, "");
+
+/**
  * Keeps in mind where the run can be found, from its request to its end.
  *
  * @param {Element} element
  * @param {Line} line
  */
 export function remember(element, line) {
-  if (element.getAttribute("resume")) return; // the server's pages say it
+  if (saidBy(element)) return;
   const { onEvent, request, init } = line;
   const key = request.headers.get(KEY); // the page may have given one
   // EventSource sends none.
@@ -73,7 +80,7 @@ export function remember(element, line) {
  */
 export function recall(element) {
   if (!element.isConnected) return false; // it was removed while this file was loaded
-  const says = element.getAttribute("resume");
+  const says = saidBy(element);
   // What was kept when the server did not say it may be of a run that it says nothing of any more.
   if (says) withStorage((storage) => storage.removeItem(keyOf(element)));
   if (says === SERVER) return false;

@@ -34,9 +34,9 @@ function slot(element, name, tag) {
   /** @type {HTMLElement | null} */
   let slot = element.querySelector(`[data-stream="${name}"]`);
   if (!slot) {
-    slot = document.createElement(tag);
+    // Its `append` may be hidden: see the element.
+    slot = element.appendChild(document.createElement(tag));
     slot.dataset.stream = name;
-    element.append(slot);
   }
   return slot;
 }

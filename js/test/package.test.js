@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -16,6 +16,9 @@ const STATIC = fileURLToPath(new URL("../../flask_stream/static/", import.meta.u
 
 const BUILT = [
   "flask-chat.css",
+  "flask-stream-chat-more.js",
+  "flask-stream-chat.d.ts",
+  "flask-stream-chat.js",
   "flask-stream-markdown.LICENSE.txt",
   "flask-stream-markdown.d.ts",
   "flask-stream-markdown.js",
@@ -24,6 +27,9 @@ const BUILT = [
   "flask-stream.d.ts",
   "flask-stream.js",
 ];
+
+/** Which no Flask app serves. */
+const FOR_FRONT_ENDS = ["react", "svelte", "vue"].map((name) => `flask-stream-${name}.d.ts`);
 
 /** Gives what it printed; a command that fails, fails the test with all that it said. */
 async function run(command, args, cwd) {
@@ -57,7 +63,8 @@ const installed = (...path) => join(folder, "node_modules/flask-stream", ...path
 describe("the npm package", () => {
   test("holds the built files, what there is to read, and nothing else", () => {
     const paths = packed.files.map(({ path }) => path).sort();
-    assert.deepEqual(paths, ["LICENSE", "README.md", ...BUILT.map((name) => `dist/${name}`), "package.json"]);
+    const built = [...BUILT, ...FOR_FRONT_ENDS].map((name) => `dist/${name}`);
+    assert.deepEqual(paths, ["LICENSE", "README.md", ...built, "package.json"].sort());
   });
 
   test("has the files of the Python package, byte by byte", async () => {
@@ -116,8 +123,26 @@ describe("where it is installed", () => {
     await tool("tsc", [...OPTIONS, "--strict", "--strictNullChecks", "false", ...flags, "css.d.ts", ...names], folder);
   });
 
+  test("what the page for front ends shows compiles, with React 18's types and with 19's", async () => {
+    const page = await text(ROOT, "../docs/front-ends.md");
+    const [own] = [...page.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code);
+    await writeFile(join(folder, "env.d.ts"), own);
+    const components = [...page.matchAll(/^```tsx\n(.*?)^```/gms)].map(([, code]) => code);
+    assert.equal(components.length, 2);
+    for (const [index, code] of components.entries()) await writeFile(join(folder, `front-${index}.tsx`), code);
+    const files = ["env.d.ts", "front-0.tsx", "front-1.tsx"];
+    const flags = ["--jsx", "react-jsx", "--module", "esnext", "--moduleResolution", "bundler", "--types", ""];
+    const types = join(folder, "node_modules/@types");
+    await mkdir(types);
+    for (const react of ["react-18", "react"]) {
+      await rm(join(types, "react"), { force: true });
+      await symlink(join(ROOT, "node_modules/@types", react), join(types, "react"));
+      await tool("tsc", [...OPTIONS, ...STRICTEST, ...flags, ...files], folder);
+    }
+  });
+
   test("a bundler keeps the element of a bare import, and makes chunks of what is loaded later", async () => {
-    const contents = 'import "flask-stream"; import "flask-stream/flask-stream.css";';
+    const contents = 'import "flask-stream"; import "flask-stream/chat"; import "flask-stream/flask-stream.css";';
     const { outputFiles } = await build({
       stdin: { contents, resolveDir: folder },
       bundle: true,
@@ -127,7 +152,8 @@ describe("where it is installed", () => {
       write: false,
     });
     const holding = (pattern) => outputFiles.filter((file) => pattern.test(file.text)).map(({ path }) => path);
-    assert.deepEqual(holding(/customElements/), [join(folder, "bundle/stdin.js")]);
+    assert.deepEqual(holding(/define\("flask-stream"/), [join(folder, "bundle/stdin.js")]);
+    assert.deepEqual(holding(/define\("flask-chat"/), [join(folder, "bundle/stdin.js")]);
     assert.deepEqual(holding(/@media/), [join(folder, "bundle/stdin.css")]);
     assert.equal(holding(/flask-stream-markdown\.LICENSE\.txt/).length, 1);
     assert.ok(!holding(/flask-stream-markdown\.LICENSE\.txt/).includes(join(folder, "bundle/stdin.js")));
@@ -162,6 +188,26 @@ describe("the types that are written by hand", () => {
     const rows = [...(await text(ROOT, "../README.md")).matchAll(/^\| (`\w+`(?: \/ `\w+`)*) \| `\{(.*?)\}`/gm)];
     const table = Object.fromEntries(rows.map(([, name, fields]) => [name.slice(1, -1), fields.split(", ")]));
     assert.deepEqual(events, table);
+  });
+
+  test("have the attributes that the elements read", async () => {
+    const names = (source, pattern) => [...new Set([...source.matchAll(pattern)].map(([, name]) => name))].sort();
+    const written = (types, name) => names(interfaceOf(types, name), /^ {2}"?([\w-]+)"?\?:/gm);
+    const element = (await text(ROOT, "src/element.js")) + (await text(ROOT, "src/slots.js"));
+    const types = await text(ROOT, "src/flask-stream.d.ts");
+    const read = names(element, /(?:this|element)\.(?:get|has)Attribute\("([\w-]+)"\)/g);
+    assert.deepEqual(written(types, "FlaskStreamAttributes"), read);
+
+    const files = ["actions.js", "markup.js", "rating.js"];
+    const chat = (await Promise.all(files.map((name) => text(ROOT, "src/chat", name)))).join("");
+    const [, passedOn] = /OF_STREAM = \[(.*?)\]/.exec(chat);
+    const chatTypes = await text(ROOT, "src/flask-stream-chat.d.ts");
+    const [, picked] = /Pick<FlaskStreamAttributes, (.*?)>/.exec(chatTypes);
+    const quoted = (list) => names(list, /"([\w-]+)"/g);
+    assert.deepEqual(quoted(picked), quoted(passedOn));
+    const own = names(chat, /chat\.(?:get|has)Attribute\("([\w-]+)"\)/g).filter((name) => !quoted(picked).includes(name));
+    const declared = chatTypes.replace(/interface FlaskChatAttributes\n.*?\{\n/s, "interface FlaskChatAttributes {\n");
+    assert.deepEqual(written(declared, "FlaskChatAttributes"), own);
   });
 
   test("have the events that the element fires", async () => {

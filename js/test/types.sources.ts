@@ -1,8 +1,10 @@
 /** Does not compile when the types that are written by hand say something else than the sources do. */
 
 import type * as declared from "flask-stream";
+import type * as declaredChat from "flask-stream/chat";
 import type * as declaredMarkdown from "flask-stream/markdown";
 
+import type * as chat from "../src/chat.js";
 import type * as connect from "../src/connect.js";
 import type * as element from "../src/element.js";
 import type * as errors from "../src/errors.js";
@@ -58,3 +60,7 @@ holds<Same<keyof text.Renderer, keyof declared.Renderer>>();
 holds<Same<typeof markdown.markdown, typeof declaredMarkdown.markdown>>();
 holds<Same<keyof markdown.MarkdownOptions, keyof declaredMarkdown.MarkdownOptions>>();
 holds<Same<Required<markdown.MarkdownOptions>, Required<declaredMarkdown.MarkdownOptions>>>();
+
+holds<Same<keyof typeof chat, keyof typeof declaredChat>>();
+holds<Same<OwnMembers<chat.FlaskChatElement>, OwnMembers<declaredChat.FlaskChatElement>>>();
+holds<Same<chat.FlaskChatElement["ask"], declaredChat.FlaskChatElement["ask"]>>();

@@ -2,6 +2,7 @@
 
 import { FlaskStreamElement, parse, stream } from "flask-stream";
 import type { Done, MakeRenderer, Renderer, Run, State, StreamError, StreamEvent, StreamOptions } from "flask-stream";
+import { FlaskChatElement } from "flask-stream/chat";
 import { markdown } from "flask-stream/markdown";
 
 declare module "flask-stream" {
@@ -132,6 +133,17 @@ document.addEventListener("stream:error", ({ detail: { status, code, message, re
 window.addEventListener("stream:stop", ({ detail }) => detail === null);
 // @ts-expect-error done has no message
 element.addEventListener("stream:done", ({ detail }) => detail.message);
+
+// -- <flask-chat> -----------------------------------------------------------------------------
+
+const chat = document.querySelector("flask-chat");
+if (chat instanceof FlaskChatElement) chat.ask("Why?");
+chat?.addEventListener("stream:rate", ({ detail: { submission, value } }) => body.append(`${submission}: ${value}`));
+chat?.addEventListener("stream:start", ({ detail: { request } }) => request.headers.set("X-Locale", "de"));
+// @ts-expect-error a question is words
+chat?.ask(new FormData());
+// @ts-expect-error good, bad, or taken back
+chat?.addEventListener("stream:rate", ({ detail }) => detail.value === "good");
 
 // -- markdown ---------------------------------------------------------------------------------
 

@@ -29,6 +29,26 @@ def test_the_token_may_be_an_attribute(page: Page, site: Site) -> None:
     request.answer("Hi")
 
 
+@pytest.mark.parametrize(("value", "words"), [("true", 2), ("''", 2), ("false", 1), ("null", 1)])
+def test_append_may_be_a_property_which_hides_the_method(
+    page: Page, site: Site, value: str, words: int
+) -> None:
+    """As React 19 and Vue set what an element has by that name, before it is in the page."""
+    page.goto(site.page("<main></main>"))
+    page.evaluate(
+        f"""() => {{
+             const element = document.createElement("flask-stream");
+             element.append = {value};
+             document.querySelector("main").append(element);
+           }}"""
+    )
+    for _ in range(2):
+        page.evaluate("() => { document.querySelector('flask-stream').start('/answer'); }")
+        site.request("/answer").answer("Hello")
+        expect_state(page, "done")
+    expect(page.locator("[data-turn]")).to_have_count(words)
+
+
 @pytest.fixture
 def elsewhere() -> Iterator[Site]:
     site = Site()

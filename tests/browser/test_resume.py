@@ -70,7 +70,10 @@ def expect_whole(page: Page, keeper: Keeper, text: str = "one two") -> None:
 # A page that is loaded anew
 
 
-@pytest.mark.parametrize("attributes", ["resume", "resume append", "resume render=markdown"])
+# React 18 and Svelte write resume="true".
+@pytest.mark.parametrize(
+    "attributes", ["resume", "resume=true", "resume append", "resume render=markdown"]
+)
 def test_a_reload_in_mid_answer_goes_on_from_where_it_was(
     page: Page, keeper: Keeper, attributes: str
 ) -> None:

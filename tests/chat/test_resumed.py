@@ -69,3 +69,50 @@ def test_a_question_that_no_server_has_saved_is_still_there(chat: Chat) -> None:
     expect(chat.answers.last).to_contain_text("Held: unsaved.")
     chat.let_go("hold unsaved")
     chat.expect_state("done").expect_said("hold unsaved", "Held: unsaved. Let go.")
+
+
+MOUNT = """turns => {
+    const old = document.querySelector("flask-chat");
+    const csrf = old.querySelector("[name=csrf_token]")?.value ?? old.getAttribute("csrf");
+    const chat = document.createElement("flask-chat");
+    chat.id = "mine";
+    for (const [name, value] of Object.entries({ action: "/chat", resume: "", csrf })) {
+      chat.setAttribute(name, value);
+    }
+    chat.append(...turns);
+    old.replaceWith(chat);
+}"""
+
+
+def mount(chat: Chat) -> None:
+    """Put another element into the chat's place, as a front end does that shows it once more."""
+    chat.page.evaluate(f"({MOUNT})([])")
+
+
+def test_a_chat_that_is_mounted_again_goes_on_with_question_and_answer(chat: Chat) -> None:
+    chat.open()
+    mount(chat)
+    chat.ask("hold mounted").expect_state("streaming")
+    mount(chat)
+    chat.expect_state("streaming").let_go("hold mounted")
+    chat.expect_state("done").expect_said("hold mounted", "Held: mounted. Let go.")
+    assert len(chat.asked("hold mounted")) == 1
+
+
+def test_the_question_of_a_run_that_is_gone_stays(chat: Chat) -> None:
+    chat.open().page.evaluate(
+        f"""() => {{
+            const stream = document.createElement("flask-stream");
+            stream.setAttribute("append", "");
+            stream.setAttribute("resume", "/_stream/gone");
+            const output = stream.appendChild(document.createElement("div"));
+            output.dataset.stream = "output";
+            const turn = output.appendChild(document.createElement("div"));
+            turn.dataset.turn = "user";
+            turn.append("Why?");
+            ({MOUNT})([stream]);
+        }}"""
+    )
+    chat.expect_state("failed")
+    expect(chat.questions).to_have_text(["Why?"])
+    expect(chat.field).to_have_value("")

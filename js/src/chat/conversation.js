@@ -97,15 +97,22 @@ export function conversation({ chat, stream, output, form, field }, composer, { 
   }
 
   /**
-   * Where an answer goes on after the page was loaded anew, its question is above it, or has not been saved.
+   * Where an answer goes on after the page was loaded anew, its question is above it, or has not been saved. Or the answer
+   * has been saved, too: it has come once more.
    *
    * @param {Element} answer
    */
   function findQuestion(answer) {
     const above = /** @type {HTMLElement | null} */ (answer.previousElementSibling);
     const kept = above && isQuestion(above) ? null : remember();
-    if (kept) answer.before(newQuestion(kept.words, [], kept.id));
-    else current.question = above;
+    if (!kept) {
+      current.question = above;
+    } else if (above?.dataset.id && above.dataset.id === kept.id) {
+      above.remove();
+      findQuestion(answer);
+    } else {
+      answer.before(newQuestion(kept.words, [], kept.id));
+    }
   }
 
   /**
@@ -139,7 +146,8 @@ export function conversation({ chat, stream, output, form, field }, composer, { 
   /** The answer has ended: it may be copied, and asked for again. */
   function onEnd() {
     if (!current.isOpen && current.replaced.length) return takeBack(); // it was stopped
-    remember(null);
+    // To be removed from the page is no end, where the server keeps the answer.
+    if (form.isConnected) remember(null);
     composer.free();
     const turn = output.lastElementChild;
     if (!turn || isQuestion(turn)) return;

@@ -66,7 +66,8 @@ export function build(chat) {
   const form = find("form:not([data-chat=editor])") ?? make("form", { method: "post" });
   form.dataset.chat ??= "composer";
   if (!form.hasAttribute("action")) form.setAttribute("action", chat.getAttribute("action") ?? "");
-  form.id ||= `flask-chat-${++count}`;
+  // By which what goes on is found again: where the chat has an id, it has to be that one's.
+  form.id ||= `flask-chat-${chat.id || ++count}`;
   /** @type {HTMLTextAreaElement} */
   const field = find("textarea:not([data-chat=editor] *)") ?? make("textarea", { required: "" });
   for (const [name, value] of [
@@ -94,7 +95,7 @@ export function build(chat) {
   if (!output.contains(status)) output.after(status, retry);
   const end = ensure(form, "end", () => button("end", "To the end"), form.firstChild);
   end.hidden = true;
-  if (!form.isConnected) stream.append(form);
+  if (!form.isConnected) stream.appendChild(form);
   stream.setAttribute("form", form.id);
   if (!stream.isConnected) chat.append(stream);
   return { chat, stream, output, form, field, send, suggestions, hint, end };
