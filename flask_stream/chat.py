@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .web import Nonce
 
 _ROLES = ("user", "assistant")
+# What the script imports: the browser need not wait for that to know it.
+_IMPORTED = ("flask-stream.js", "flask-stream-markdown.js")
 _COUNT = "_flask_stream_chats"  # in g
 
 
@@ -72,10 +74,12 @@ def stream_chat(
         resume = "server"  # which says that nothing goes on: the question has its answer
     id, nonced = _id(), nonce_attribute(nonce)
     sheet = Markup('<link rel="stylesheet" href="{}"{}>')
+    preload = Markup('<link rel="modulepreload" href="{}"{}>')
     chat = {"actions": actions, "feedback": feedback, "data-empty": not said}
     stream = {"form": id, "render": "markdown", "append": True, "resume": resume}
     return Markup(
-        '{looks}{chat_looks}<script type="module" src="{script}"{nonce}></script>\n'
+        "{looks}{chat_looks}{ahead}"
+        '<script type="module" src="{script}"{nonce}></script>\n'
         "<flask-chat{chat}><flask-stream{stream}>\n"
         '<div data-stream="output">{turns}</div>\n'
         '<p data-stream="status" role="status"></p>'
@@ -84,6 +88,7 @@ def stream_chat(
     ).format(
         looks=sheet.format(stream_url("flask-stream.css"), nonced),
         chat_looks=sheet.format(stream_url("flask-chat.css"), nonced),
+        ahead=Markup().join(preload.format(stream_url(name), nonced) for name in _IMPORTED),
         script=stream_url("flask-stream-chat.js"),
         nonce=nonced,
         chat=_attributes(chat),

@@ -86,6 +86,10 @@ def test_one_tag_writes_all_of_it() -> None:
     page = write(make_app())
     sheets = [each["href"] for each in page.all("link", rel="stylesheet")]
     assert sheets == [f"/_stream/static/{digest()}/flask-{of}.css" for of in ("stream", "chat")]
+    ahead = [each["href"] for each in page.all("link", rel="modulepreload")]
+    assert [url.rpartition("/")[2] for url in ahead] == [
+        *("flask-stream.js", "flask-stream-markdown.js"),
+    ]
     script = page.one("script")
     assert script["src"].endswith("/flask-stream-chat.js")
     assert script["type"] == "module"
@@ -223,7 +227,7 @@ def test_names_actions_and_feedback_are_attributes() -> None:
 def test_all_tags_that_need_a_nonce_have_it() -> None:
     page = write(make_app(), "nonce=lambda", **{"lambda": lambda: 'a"b'})
     tags = [*page.all("link"), page.one("script")]
-    assert [tag["nonce"] for tag in tags] == ['a"b'] * 3
+    assert [tag["nonce"] for tag in tags] == ['a"b'] * 5
 
 
 def test_the_token_goes_with_the_form_to_this_site_alone() -> None:
