@@ -1,15 +1,18 @@
 /** What can be done with a turn: copy it, ask again, edit the question, say whether the answer was good. */
 
 import { copyText } from "../clipboard.js";
+import { localeOf } from "../locale.js";
 import { say } from "../words.js";
 import { more } from "./load.js";
 import { button, label, make } from "./markup.js";
 import { isQuestion, sourceOf } from "./turns.js";
 
+const COPY = "Copy";
+const COPY_MARKDOWN = "Copy as Markdown";
 /** Of each action its buttons, with what they are called. @type {Record<string, [name: string, words: string][]>} */
 const OF_ANSWERS = {
-  copy: [["copy", "Copy"]],
-  "copy-markdown": [["copy-markdown", "Copy as Markdown"]],
+  copy: [["copy", COPY]],
+  "copy-markdown": [["copy-markdown", COPY_MARKDOWN]],
   regenerate: [["regenerate", "Answer again"]],
   rate: [
     ["up", "Good answer"],
@@ -47,7 +50,7 @@ export function actions(parts, talk, tell) {
       for (const [action, buttons] of Object.entries(OF_ANSWERS)) {
         if (wanted.has(action) && (canAsk || action !== "regenerate")) for (const [name, words] of buttons) put(name, words);
       }
-      if (model || at) bar.append(details(model, at));
+      if (model || at) bar.append(details(turn, model, at));
     }
     if (bar.firstChild) turn.append(bar);
   }
@@ -86,14 +89,14 @@ function questionOf(turn) {
 const dateOf = ({ dataset: { at } }) => (at ? new Date(at) : undefined);
 
 /**
+ * @param {HTMLElement} turn
  * @param {string} [model]
  * @param {Date} [at]
  */
-function details(model, at) {
+function details(turn, model, at) {
   const words = make("p", {}, make("bdi", {}, model ?? ""));
   if (at && !isNaN(+at)) {
-    const language = document.documentElement.lang || undefined;
-    const text = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(at);
+    const text = new Intl.DateTimeFormat(localeOf(turn), { dateStyle: "medium", timeStyle: "short" }).format(at);
     words.append(model ? " · " : "", make("time", { datetime: at.toISOString() }, text));
   }
   return make("details", { "data-chat": "about" }, label(make("summary"), "Details"), words);
@@ -107,10 +110,9 @@ async function copy(pressed, turn) {
   const parts = [.../** @type {NodeListOf<HTMLElement>} */ (turn.querySelectorAll("[data-part=text]"))];
   const isMarkdown = pressed.dataset.chat === "copy-markdown";
   const text = isMarkdown ? sourceOf(turn) : parts.map(readable).join("\n\n");
-  const before = pressed.textContent ?? "";
   if (!(await copyText(text, parts[0], isMarkdown ? "" : parts.map(({ innerHTML }) => innerHTML).join("")))) return;
   label(pressed, "Copied");
-  setTimeout(() => label(pressed, before), COPIED_FOR);
+  setTimeout(() => label(pressed, isMarkdown ? COPY_MARKDOWN : COPY), COPIED_FOR);
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Files that go with a question: chosen, dropped or pasted; they are the form's own. */
 
+import { localeOf } from "../locale.js";
 import { say } from "../words.js";
 import { button, make } from "./markup.js";
 
@@ -22,10 +23,17 @@ export function attachments({ chat, field }, input, tell) {
   /** @type {File[]} */
   let files = [];
   const most = Number(input.dataset.maxBytes) || Infinity;
+
+  /** @param {number} bytes */
+  function size(bytes) {
+    const [value, unit] = bytes < 1e6 ? [bytes / 1e3, "kilobyte"] : [bytes / 1e6, "megabyte"];
+    return new Intl.NumberFormat(localeOf(chat), { style: "unit", unit, maximumFractionDigits: 1 }).format(value);
+  }
+
   const attach = button("attach", "Attach files");
   const list = make("ul", { "data-chat": "files" });
   const limits = [input.accept, most < Infinity && size(most)].filter(Boolean).join(", ");
-  if (limits) attach.title += ` (${limits})`;
+  if (limits) attach.title = say("Attach files ({})", limits);
   input.hidden = true;
   input.before(attach);
   field.closest("[data-chat=field]")?.before(list);
@@ -123,9 +131,3 @@ async function preview(file) {
   return canvas;
 }
 
-/** @param {number} bytes */
-function size(bytes) {
-  const [value, unit] = bytes < 1e6 ? [bytes / 1e3, "kilobyte"] : [bytes / 1e6, "megabyte"];
-  const language = document.documentElement.lang || undefined;
-  return new Intl.NumberFormat(language, { style: "unit", unit, maximumFractionDigits: 1 }).format(value);
-}

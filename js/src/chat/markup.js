@@ -42,6 +42,14 @@ export function label(button, words) {
   return /** @type {HTMLButtonElement} */ (button);
 }
 
+/**
+ * What the page itself calls it stays. Its server may have written our English words: those are said in its language.
+ *
+ * @param {Element} button
+ * @param {string} words
+ */
+const nameOf = (button, words) => button.textContent?.trim() || words;
+
 /** @param {HTMLElement} chat */
 export function build(chat) {
   /** @type {(selector: string, parent?: Element) => any} */
@@ -73,23 +81,24 @@ export function build(chat) {
     ["rows", "1"],
     ["dir", "auto"],
     ["enterkeyhint", "send"],
-    ["aria-label", say("Your question")],
-    ["placeholder", say("Ask something")],
+    ["aria-label", "Your question"],
+    ["placeholder", "Ask something"],
   ]) {
-    if (!field.hasAttribute(name)) field.setAttribute(name, value);
+    field.setAttribute(name, say(field.getAttribute(name) ?? value));
   }
   const row = ensure(form, "field", () => make("div", { "data-chat": "field" }));
   if (!field.isConnected) row.append(field);
   const stop = find("[data-stream=stop]") ?? make("button", { type: "button", "data-stream": "stop", hidden: "" });
   const send = ensure(row, "send", () => make("button", { "data-chat": "send" }));
-  if (!send.title) label(send, "Send");
+  if (!send.title && !send.childElementCount) label(send, nameOf(send, "Send"));
   // The element of its own would have put it at its end.
   if (!form.contains(stop)) row.append(stop);
-  if (!stop.title) label(stop, "Stop");
+  if (!stop.title && !stop.childElementCount) label(stop, nameOf(stop, "Stop"));
   const suggestions = ensure(form, "suggestions", () => make("div", { "data-chat": "suggestions" }), form.firstChild);
   const hint = ensure(form, "hint", () => make("p", { "data-chat": "hint", role: "status" }), row);
   const status = find("[data-stream=status]") ?? make("p", { "data-stream": "status", role: "status" });
   const retry = find("[data-stream=retry]") ?? make("button", { type: "button", "data-stream": "retry", hidden: "" });
+  if (!retry.childElementCount) retry.textContent = say(nameOf(retry, "Retry"));
   if (!output.contains(status)) output.after(status, retry);
   const end = ensure(stream, "end", () => button("end", "To the end"), form);
   end.hidden = true;
