@@ -14,11 +14,16 @@ import { frame, serve, streaming } from "./server.js";
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const STATIC = fileURLToPath(new URL("../../flask_stream/static/", import.meta.url));
 
+const LANGUAGES = ["ar", "de", "es", "fr", "he", "ja", "ko", "nl", "pl", "pt", "zh"];
 const BUILT = [
+  "flask-stream-chat-more.js",
+  "flask-stream-chat.js",
   "flask-stream-markdown.LICENSE.txt",
   "flask-stream-markdown.d.ts",
   "flask-stream-markdown.js",
   "flask-stream-more.js",
+  ...LANGUAGES.map((name) => `flask-stream-words-${name}.js`),
+  "flask-stream-words.d.ts",
   "flask-stream.css",
   "flask-stream.d.ts",
   "flask-stream.js",
@@ -130,6 +135,10 @@ describe("where it is installed", () => {
     assert.deepEqual(holding(/@media/), [join(folder, "bundle/stdin.css")]);
     assert.equal(holding(/flask-stream-markdown\.LICENSE\.txt/).length, 1);
     assert.ok(!holding(/flask-stream-markdown\.LICENSE\.txt/).includes(join(folder, "bundle/stdin.js")));
+    for (const answer of ["Antwort wird geschrieben", "Antwoord wordt geschreven"]) {
+      const [file, ...others] = holding(new RegExp(answer));
+      assert.ok(file && !others.length && file !== join(folder, "bundle/stdin.js"), answer);
+    }
   });
 
   test("can be imported in Node, which has no elements, and streams there", async (t) => {
@@ -139,9 +148,13 @@ describe("where it is installed", () => {
       const { FlaskStreamElement, parse, stream } = await import("flask-stream");
       const run = stream("${url}", { method: "POST", body: "q" });
       await run.done;
-      console.log(typeof markdown, typeof parse, typeof FlaskStreamElement, run.state, run.text);`;
+      const { words } = await import("flask-stream");
+      const { default: german } = await import("flask-stream/words/de");
+      console.log(typeof markdown, typeof parse, typeof FlaskStreamElement, run.state, run.text);
+      await words(german);
+      await stream("http://127.0.0.1:1/").done.catch(({ message }) => console.log(message));`;
     const said = await run(process.execPath, ["--input-type=module", "--eval", code], folder);
-    assert.equal(said, "function function function done Hi\n");
+    assert.equal(said, "function function function done Hi\nDer Server ist nicht erreichbar.\n");
   });
 });
 

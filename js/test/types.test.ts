@@ -1,8 +1,9 @@
 /** Compiled, never run: how the package is used, and what its types refuse. */
 
-import { FlaskStreamElement, parse, stream } from "flask-stream";
+import { FlaskStreamElement, parse, stream, words as speak } from "flask-stream";
 import type { Done, MakeRenderer, Renderer, Run, State, StreamError, StreamEvent, StreamOptions } from "flask-stream";
 import { markdown } from "flask-stream/markdown";
+import german from "flask-stream/words/de";
 
 declare module "flask-stream" {
   interface StreamEvents {
@@ -11,6 +12,12 @@ declare module "flask-stream" {
 }
 
 const { body } = document;
+
+// -- words ------------------------------------------------------------------------------------
+
+speak(german).then(() => speak({ Stop: "Genug", overloaded: german["The answer failed."] ?? "" }));
+// @ts-expect-error words are texts
+speak({ Stop: 3 });
 
 // -- stream() ---------------------------------------------------------------------------------
 
