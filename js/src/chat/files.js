@@ -36,7 +36,7 @@ export function attachments({ chat, field }, input, tell) {
   if (limits) attach.title = say("Attach files ({})", limits);
   input.hidden = true;
   input.before(attach);
-  field.closest("[data-chat=field]")?.before(list);
+  (field.closest("[data-chat=field]") ?? field).before(list);
   attach.addEventListener("click", () => input.click());
   input.addEventListener("change", () => add([...(input.files ?? [])]));
 
