@@ -19,7 +19,7 @@ const KNOWN = new Map([
 
 /** What may show a word of ours before the page gives others. What has a name is a question that may be asked. */
 const OURS =
-  ":is(flask-chat, flask-stream) :is(button:not([name]), button > span, summary, summary > span, input, textarea, [data-scroll], [data-stream=status])";
+  ":is(flask-chat, flask-stream) :is(button:not([name]), button > span, summary, summary > span, input, textarea, [data-scroll], [data-stream=status], [data-chat=hint])";
 
 /**
  * @param {string} language as BCP 47 has it; people write de_AT, too
@@ -65,5 +65,8 @@ export function relearn(words) {
   }
 }
 
-/** @param {string} text */
-const patternOf = (text) => new RegExp(`^${text.replace(/[.*+?^$()[\]|\\]/g, "\\$&").replaceAll("{}", "(.*)")}$`, "s");
+/** @param {string} text with a place for each of its values */
+function patternOf(text) {
+  const parts = text.split("{}").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`^${parts.join("(.*)")}$`, "s");
+}

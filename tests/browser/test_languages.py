@@ -253,7 +253,7 @@ def test_words_that_come_late_are_said_by_what_is_there(page: Page, site: Site) 
 def test_words_may_come_late_more_than_once(page: Page, site: Site) -> None:
     open_page(page, site, SRC)
     expect(stop_button(page)).to_have_text("Stop")
-    for word in ("Halt", "Genug", "Stop"):
+    for word in ("Halt", "x{2}(", "$&", "Stop"):
         page.evaluate(RELEARN, {"Stop": word, "Generating…": f"{word}…"})
         expect(stop_button(page)).to_have_text(word)
         expect(status(page)).to_have_text(f"{word}…")
