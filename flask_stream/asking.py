@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from . import texts
 from .errors import RunError
 from .logs.log import LogError
 
@@ -19,7 +20,7 @@ def asking_log() -> Iterator[None]:
         yield
     except LogError as error:
         raise RunError(
-            "The server cannot keep this answer right now. Please try again in a moment.",
+            texts.CANNOT_KEEP,
             error_code="internal",
             retryable=True,
             status=503,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
+from . import texts
 from .asking import asking_log
 from .detached.keeper import Keeper
-from .errors import StreamFailed
+from .errors import Refused
 from .limits import Slot
 from .logs.log import Once, OtherBody, TooMany
 from .run import Run, new_id
@@ -74,19 +75,10 @@ class Beginning:
                     self.id, self._owner, linger=self._linger, key=self._key, once=self._once
                 )
         except OtherBody:
-            raise StreamFailed(
-                "This Idempotency-Key was used for another request. Send each request with a key "
-                "of its own.",
-                error_code="bad_request",
-                status=422,
-            ) from None
+            raise Refused(texts.USED_KEY, error_code="bad_request", status=422) from None
         except TooMany:
-            raise StreamFailed(
-                "Too many answers are being written for you right now. Please try again once one "
-                "of them has ended.",
-                error_code="rate_limited",
-                retryable=True,
-            ) from None
+            told = texts.TOO_MANY_OF_READER
+            raise Refused(told, error_code="rate_limited", retryable=True) from None
         if isinstance(claimed, str):
             return claimed
         self.producer = claimed

@@ -42,6 +42,7 @@ class RequestState:
     :ivar beginning: the run that a resumable view is about to begin; of those that call each other,
         the first one's.
     :ivar is_followed: its answer is a follower's, who needs no context.
+    :ivar submission: the id of its question, once that was asked for.
     """
 
     call: Call | None = None
@@ -55,6 +56,7 @@ class RequestState:
     carried: Carried | None = None
     beginning: Beginning | None = None
     is_followed: bool = False
+    submission: str | None = None
 
 
 def state_of(environ: Environ) -> RequestState:

@@ -12,9 +12,9 @@ from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from .app_state import owned_runs, this_app
+from .app_state import this_app
 from .caches import keep_page
-from .dispatch import MARK
+from .dispatch import MARK, active
 from .owners import give_key
 from .route import Route
 from .web import nonce_attribute, stream_url
@@ -162,7 +162,7 @@ def _form(
         files = Markup('<input type="file" name="files" multiple{}>').format(_attributes(limits))
     pill = Markup('<button name="{}" value="{}" formnovalidate dir="auto">{}</button>')
     return Markup(
-        '<form{attributes}>{token}'
+        "<form{attributes}>{token}"
         '<div data-chat="suggestions">{pills}</div>\n'
         '<div data-chat="field">{files}<textarea{field}></textarea>'
         '<button data-chat="send">{send}</button>'
@@ -244,5 +244,5 @@ def _resumed(asked: _Asked | None) -> str | None:
     give_key(this_app().extension._owner)
     after_this_request(keep_page)  # Back is to show what goes on by then, and no page from before
     key = asked.route.key_of(asked.view, (), asked.arguments)
-    live = None if key is None else owned_runs().live(key)
+    live = None if key is None else active(key)
     return "" if live is None else live.url

@@ -13,6 +13,7 @@ from .errors import FlaskStreamError
 from .formats import Complete, status_of
 from .providers.not_streams import discard
 from .providers.under_way import outside_run
+from .words import say_result
 
 if TYPE_CHECKING:
     from .call import Call
@@ -34,7 +35,7 @@ def complete(
     :raises Exception: what the route's own page raises.
     """
     delivery.read_to_end()
-    result = result_of()
+    result = say_result(result_of())
     if call.no_js is not None and format.is_page:
         return _page(call.no_js, result, call)
     rendered, status = format.render(result)

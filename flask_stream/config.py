@@ -5,6 +5,7 @@ What they mean is told where users look: in the docstring of `FlaskStream`.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Mapping, MutableMapping
 from difflib import get_close_matches
@@ -38,6 +39,10 @@ def _is_prefix(value: object) -> bool:
 
 def is_linger(value: object) -> bool:
     return value is None or (value == 0 and not isinstance(value, bool)) or is_seconds(value)
+
+
+def _is_gettext(value: object) -> bool:
+    return value is None or (callable(value) and not inspect.iscoroutinefunction(value))
 
 
 def _is_lease(value: object) -> bool:
@@ -78,6 +83,12 @@ SETTINGS: Mapping[str, _Setting] = {
         "ASCII in its xn-- form (Punycode). There are no wildcards: name each. Nor is null one: "
         "who may ask without an origin may by @stream.response(cross_site=True) on the route",
         are_origins,
+    ),
+    "STREAM_GETTEXT": _Setting(
+        None,
+        "None, or a function (no async def) that takes an English text and returns it in the "
+        "reader's language, such as flask_babel.gettext",
+        _is_gettext,
     ),
 }
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from .batches import Batch
-from .events import TERMINAL, Start
+from .events import TERMINAL, Failed, Start
 from .formats import Streamed, Unterminated
 from .run import ClientLeft, Ending
 from .server import Connection
@@ -71,6 +71,7 @@ class Delivery:
         client, once bytes have left, and knows that the connection is still this response's.
     :ivar at_end: called once nothing is sent any more.
     :ivar has_begun: bytes have left.
+    :ivar telling: what makes of `failed` what this client is told; None where that is the same.
     """
 
     def __init__(self, answer: Answer, connection: Connection, heartbeat: float) -> None:
@@ -78,6 +79,7 @@ class Delivery:
         self.connection = connection
         self.heartbeat = heartbeat
         self.at_end: list[Callable[[], None]] = []
+        self.telling: Callable[[Failed], Failed] | None = None
         # Looked up now: gevent may have put its own in its place since this was imported.
         self.lock = threading.Lock()
         self._format: Streamed
@@ -107,6 +109,8 @@ class Delivery:
                 error: Exception | None = None
                 if not self._has_start:
                     batch = self._with_heartbeat(batch)
+                if self.telling is not None:
+                    batch = self._told(batch, self.telling)
                 try:
                     data = format.encode(batch)
                     # It is in the first with anything in it.
@@ -183,12 +187,21 @@ class Delivery:
                 told[at] = replace(event, heartbeat=self.heartbeat)
         return told
 
+    @staticmethod
+    def _told(batch: Batch, telling: Callable[[Failed], Failed]) -> Batch:
+        """The batch, as this client is told it."""
+        if not batch or not isinstance(batch[-1], Failed):
+            return batch
+        told = copy(batch)
+        told[-1] = telling(batch[-1])
+        return told
+
     # -- for a thread that has a batch while the request's own waits for it -------------------
 
     def deliver(self, batch: Callable[[], Batch]) -> bool:
         """Send a batch if that takes no waiting: no other thread need be woken for it.
 
-        :param batch: makes it, once it is to be sent.
+        :param batch: makes it, once it is to be sent. It is not the last one.
         :returns: whether it was; else nothing was done.
         """
         write = self.connection.write

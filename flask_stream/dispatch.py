@@ -7,16 +7,24 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from flask import Response, current_app, jsonify, request
+from flask import (
+    Response,
+    after_this_request,
+    current_app,
+    has_request_context,
+    jsonify,
+    request,
+)
 
 from . import follow
 from .app_state import owned_runs, this_app
-from .caches import keep_refusals_from_caches
+from .attempts import check_attempt
+from .caches import keep_page, keep_refusals_from_caches
 from .call import Call, current_call, this_request
-from .errors import FlaskStreamError
+from .errors import FlaskStreamError, RunError
 from .formats import choose
 from .once import key_of
-from .owned import OwnedRuns, url_of
+from .owned import LiveRun, OwnedRuns, url_of
 from .positions import after_of, number_of
 from .prepared import prepared
 from .refusals import raise_as_http_error
@@ -26,6 +34,7 @@ from .route import Route
 from .run import Callback
 from .sites import refuse_other_sites
 from .wanted import STOP, wanted
+from .words import say_error
 
 C = TypeVar("C", bound=Callback)
 
@@ -65,6 +74,7 @@ def answered(
             known = number_of(asked)
             if known is not None:
                 return follow.followed(owned_runs(), *known, call, format)
+            check_attempt(asked)
             call.reserve()
             if route.on_finish is not None:
                 call.add(route.on_finish)
@@ -123,6 +133,17 @@ def followed_by_key(key: str, wait: float) -> Response:
             return follow.followed(owned_runs(), id, after, call, format)
         except Exception as error:
             raise_as_http_error(error, call)
+
+
+def active(key: str) -> LiveRun | None:
+    """See `FlaskStream.active`."""
+    if has_request_context():  # Back is to show what goes on by then, and no page from before
+        after_this_request(keep_page)
+    try:
+        return owned_runs().live(key)
+    except RunError as error:  # in the view of a page, which is no call of ours
+        say_error(error)
+        raise
 
 
 def _done_with(runs: OwnedRuns, id: str, want: str, call: Call) -> Response:

@@ -253,3 +253,27 @@ class StreamFailed(RunError):
                 "number from 400 to 599."
             )
         super().__init__(message, error_code=error_code, retryable=retryable, status=int(status))
+
+
+class Refused(StreamFailed):
+    """A request is refused in words of our own. The app knows it as what it stands for.
+
+    :param text: one of `texts`.
+    :param values: what stands in the places of its `{names}`.
+    """
+
+    stands_for = StreamFailed
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        error_code: str,
+        status: int | None = None,
+        retryable: bool = False,
+        **values: object,
+    ) -> None:
+        message = text.format(**values)
+        super().__init__(message, error_code=error_code, status=status, retryable=retryable)
+        self.text = text
+        self.values = values

@@ -8,20 +8,14 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from weakref import WeakSet
 
-from flask import (
-    Flask,
-    after_this_request,
-    got_request_exception,
-    has_request_context,
-    request_started,
-)
+from flask import Flask, got_request_exception, request_started
 from flask.typing import ResponseReturnValue
 
 from . import chat, config, web
 from .app_state import AppState, owned_runs
-from .caches import keep_page
+from .attempts import current_attempt, current_submission
 from .carried import carrying
-from .dispatch import MARK, after_each_request, answered, followed, followed_by_key
+from .dispatch import MARK, active, after_each_request, answered, followed, followed_by_key
 from .errors import FlaskStreamError, SourceError
 from .owned import LiveRun
 from .owners import Owner
@@ -95,6 +89,10 @@ class FlaskStream:
     ``STREAM_TRUSTED_ORIGINS`` (``()``)
         Origins whose pages may ask too, such as ``"https://app.example"``. Those of any other
         site get 403 before the view is called, unless the route has ``cross_site=True``.
+    ``STREAM_GETTEXT`` (None)
+        A function that takes an English text and returns it in the reader's language, such as
+        Flask-Babel's ``gettext``: all that Flask-Stream itself says to a reader goes through it, in
+        his request. The texts are in ``docs/languages.md``. None: English.
     """
 
     def __init__(self, app: Flask | None = None) -> None:
@@ -252,6 +250,31 @@ class FlaskStream:
         """
         return owned_runs().owner()
 
+    @property
+    def submission(self) -> str:
+        """The id of the question that the current request asks, whichever attempt it is.
+
+        The page says it (``Flask-Stream-Submission``), so it is the reader's word: look it up only
+        among what is his own. Of a request that says none it is the ``Idempotency-Key``, or else a
+        new random id.
+
+        :raises FlaskStreamError: outside of a request.
+        :raises StreamFailed: what the request says is none: 400. Of a streaming route, it is
+            refused before its view is called.
+        """
+        return current_submission()
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first request of a question; more for Retry, another answer, or other words.
+
+        A page that is loaded anew counts on from 2, so the number says no more than whether it is
+        above 1: then what was saved from this question on is to be replaced.
+
+        :raises FlaskStreamError, StreamFailed: as of :attr:`submission`.
+        """
+        return current_attempt()
+
     @overload
     def follow(self, run_id: str) -> Response: ...
 
@@ -291,9 +314,7 @@ class FlaskStream:
 
         :param key: as `key` of :meth:`response` or :meth:`publish` has it.
         """
-        if has_request_context():  # Back is to show what goes on by then, and no page from before
-            after_this_request(keep_page)
-        return owned_runs().live(key)
+        return active(key)
 
     def publish(
         self,

@@ -9,12 +9,14 @@ from dataclasses import replace
 
 from werkzeug.exceptions import HTTPException, Unauthorized
 
+from . import texts
 from .errors import RETRYABLE, SAFE_MESSAGES, RunError
 from .events import Failed
 from .providers.errors import SDK_CLIENTS, code_of_abort, from_exception, untold_cause
 from .told import logger, one_line, raised, text_of
 
-_SIGN_IN = "You are not signed in. Sign in, then ask again."
+#: Behind a message, in debug mode: the exception's own text.
+DEBUG_TAIL = " [debug: "
 
 
 def failed_by(error: Exception, debug: bool) -> Failed:
@@ -28,13 +30,13 @@ def failed_by(error: Exception, debug: bool) -> Failed:
         code = code_of_abort(status)
         message = error.description or ""
         if status == 401 and message == Unauthorized.description:  # a page of Werkzeug's own words
-            message = _SIGN_IN
+            message = texts.SIGN_IN
         failed = Failed(code, message, code in RETRYABLE, status)
     else:
         failed = Failed("internal", SAFE_MESSAGES["internal"])
         detail = f"{type(error).__name__}: {text_of(error)}"
     if debug and detail:
-        return replace(failed, message=f"{failed.message} [debug: {one_line(detail)}]")
+        return replace(failed, message=f"{failed.message}{DEBUG_TAIL}{one_line(detail)}]")
     return failed
 
 

@@ -6,8 +6,8 @@ import math
 import threading
 from typing import Literal
 
-from . import advice
-from .errors import StreamFailed
+from . import advice, texts
+from .errors import Refused
 from .process import of_this_process
 from .server import Environ, threads_of
 from .told import logger
@@ -26,10 +26,8 @@ _RUNS = (
 )
 
 
-class Full(StreamFailed):
-    """One stream too many. The app knows it as what it stands for."""
-
-    stands_for = StreamFailed
+class Full(Refused):
+    """One stream too many."""
 
 
 class Places:
@@ -116,11 +114,7 @@ def take_run(most: int) -> Slot:
 
 def _take(places: Places, limit: int | None) -> Slot:
     if not places.take(limit):
-        raise Full(
-            "Too many answers are being written right now. Please try again in a moment.",
-            error_code="overloaded",
-            retryable=True,
-        )
+        raise Full(texts.TOO_MANY_HERE, error_code="overloaded", retryable=True)
     return Slot(places)
 
 

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from .errors import StreamFailed
+from . import texts
+from .errors import Refused
 from .logs.log import Once
 
 if TYPE_CHECKING:
     from flask import Request
 
-_HEADER = "Idempotency-Key"
+HEADER = "Idempotency-Key"
 _MOST = 255  # characters
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _READ = 65_536  # bytes
@@ -39,14 +40,16 @@ def key_of(request: Request) -> str | None:
 
     :raises StreamFailed: that is none.
     """
-    key = request.headers.get(_HEADER)
+    key = request.headers.get(HEADER)
     if key is None:
         return None
     if not key.strip() or len(key) > _MOST:
-        raise StreamFailed(
-            f"{_HEADER} must have between 1 and {_MOST} characters, such as a UUID. It has "
-            f"{len(key)}.",
+        raise Refused(
+            texts.NO_KEY,
             error_code="bad_request",
+            header=HEADER,
+            most=_MOST,
+            characters=len(key),
         )
     return _digest([request.method.encode(), request.path.encode(), key.strip().encode()])
 
@@ -92,12 +95,8 @@ def _keep_raw(request: Request) -> None:
     while piece := request.stream.read(_READ):
         read += piece
         if len(read) > _MOST_RAW:
-            raise StreamFailed(
-                f"The request's body has more than {_MOST_RAW} bytes, which is more than can be "
-                "kept for an answer that outlives its request. Send files as a form's.",
-                error_code="too_large",
-                status=413,
-            )
+            told = texts.TOO_LARGE
+            raise Refused(told, error_code="too_large", status=413, most=_MOST_RAW)
     if not read:  # or something has read it before us, and kept it
         return
     body = bytes(read)

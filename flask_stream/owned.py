@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from flask import url_for
 
+from . import texts
 from .asking import asking_log
 from .detached.keeper import Keeper
-from .errors import StreamFailed
+from .errors import Refused
 from .logs.log import State
 from .owners import Owner, is_same, known_owner, owner_of_request
 from .told import logger
@@ -20,26 +21,18 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _LOOKS = 0.1  # seconds between two looks for a run that is to begin
 
 
-class Gone(StreamFailed):
-    """There is no such run for whoever asks. The app knows it as what it stands for."""
-
-    stands_for = StreamFailed
+class Gone(Refused):
+    """There is no such run for whoever asks."""
 
     def __init__(self) -> None:
-        super().__init__("This answer is not there any more.", error_code="gone", status=404)
+        super().__init__(texts.GONE, error_code="gone", status=404)
 
 
-class NotYet(StreamFailed):
-    """A run that was waited for has not begun. The app knows it as what it stands for."""
-
-    stands_for = StreamFailed
+class NotYet(Refused):
+    """A run that was waited for has not begun."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "This answer has not begun yet. Please try again in a moment.",
-            error_code="overloaded",
-            retryable=True,
-        )
+        super().__init__(texts.NOT_YET, error_code="overloaded", retryable=True)
 
 
 class LiveRun(NamedTuple):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .errors import StreamFailed
+from . import texts
+from .errors import Refused
 from .owned import Gone
 
 if TYPE_CHECKING:
@@ -38,8 +39,5 @@ def after_of(arguments: Mapping[str, str]) -> int:
     """
     told = arguments.get("after", "0")
     if not _NUMBER.fullmatch(told):
-        raise StreamFailed(
-            "after= must be the number of an event: what stands behind the dot of its id.",
-            error_code="bad_request",
-        )
+        raise Refused(texts.NO_POSITION, error_code="bad_request")
     return int(told)

@@ -23,6 +23,7 @@ from .limits import Full
 from .owned import Gone, NotYet
 from .sites import OtherSite
 from .told import logger, raised
+from .words import say_error, say_failed
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -43,6 +44,7 @@ def as_http_error(error: Exception, call: Call) -> Exception:
             logger.warning("%s in %s: %s", error.error_code, where, detail, exc_info=cause)
         call.last_error = error
     if call.is_outermost:
+        say_error(error)
         if isinstance(error, RunError) and error.code in default_exceptions:
             # Flask finds the errorhandler for a status by the exception's class.
             error.__class__ = _with_status(plain_class(type(error)), error.code)
@@ -87,13 +89,13 @@ def _shape(response: Response) -> Response:
     if error is None or format.is_page:
         return response
     if isinstance(error, HTTPException) and _is_flasks(response, error):
-        _show(response, format, failed_by(error, current_app.debug))
+        _show(response, format, say_failed(failed_by(error, current_app.debug)))
     elif _is_flasks(response, InternalServerError()):
         # An HTTPException comes to this where an errorhandler of the app has failed with it.
         bug = Failed("internal", SAFE_MESSAGES["internal"])
         if not isinstance(error, HTTPException):
             bug = failed_by(error, current_app.debug)
-        _show(response, format, bug)
+        _show(response, format, say_failed(bug))
     return response
 
 
@@ -118,7 +120,8 @@ def telling_in_debug_mode(app: Flask) -> WSGIApplication:
     """`app.wsgi_app`, which in debug mode answers a stream's client in JSON.
 
     In debug mode Flask lets a bug through, for the debugger to show on a page of its own. A
-    stream's client would have nothing but its status to show.
+    stream's client would have nothing but its status to show. (It is told in English: the request,
+    which knows its reader's language, is over by then.)
     """
     wsgi_app = app.wsgi_app
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from . import advice
+from . import advice, texts
 from .call import state_of
-from .errors import StreamFailed
+from .errors import Refused
 from .origins import read_origin
 
 if TYPE_CHECKING:
@@ -18,33 +18,9 @@ if TYPE_CHECKING:
 # domain's. none: no page at all, but a reader who typed the address, or chose a bookmark.
 _LET_THROUGH = {"same-origin", "same-site", "none"}
 
-_REFUSED = (
-    "A page of another site asked for this, so it was refused: it would spend your tokens. If "
-    "that site may ask (in an app with Flask-CORS and tokens of its own, for instance), name it "
-    "in STREAM_TRUSTED_ORIGINS, or put @stream.response(cross_site=True) on the route."
-)
-_BEHIND_A_PROXY = (
-    " If it was the app's own page, a proxy changes the Host header: have it pass on the "
-    "browser's (nginx: proxy_set_header Host $host)."
-)
-_WITHOUT_ORIGIN = (
-    "A link, an image or a frame on a page of another site asked for this, so it was refused: it "
-    "would spend your tokens. No Origin comes with those, so STREAM_TRUSTED_ORIGINS cannot name "
-    "it. Have it lead to a page of the app, which then asks, or put "
-    "@stream.response(cross_site=True) on the route."
-)
-_OF_NOBODY = (
-    "The page that asked for this does not say whose it is (Origin: null), so it was refused: it "
-    "would spend your tokens. If it was the app's own form, its page has Referrer-Policy: "
-    "no-referrer: make that same-origin, or serve the app over https. A sandboxed frame and a "
-    "local file ask like this too: for those there is @stream.response(cross_site=True)."
-)
 
-
-class OtherSite(StreamFailed):
-    """A page of another site has asked. The app knows it as what it stands for."""
-
-    stands_for = StreamFailed
+class OtherSite(Refused):
+    """A page of another site has asked."""
 
 
 def refuse_other_sites(request: Request, trusted: Iterable[str]) -> None:
@@ -82,9 +58,9 @@ def refuse_other_sites(request: Request, trusted: Iterable[str]) -> None:
         return
     state.is_of_other_site = True
     if is_cross_site:
-        why = _REFUSED if origin else _WITHOUT_ORIGIN
+        why = texts.OTHER_SITE if origin else texts.SITE_WITHOUT_ORIGIN
     else:
-        why = _OF_NOBODY if origin == "null" else _REFUSED + _BEHIND_A_PROXY
+        why = texts.SITE_OF_NOBODY if origin == "null" else texts.OTHER_SITE_OR_PROXY
     advice.of_refused_page(why, request.endpoint, origin, host)
     raise OtherSite(why, error_code="cross_site", status=403)
 

@@ -11,6 +11,7 @@ from .body import Body, StreamedResponse, response_class
 from .call import this_request
 from .delivery import Delivery
 from .formats import Streamed
+from .words import for_response
 
 
 def streamed(delivery: Delivery, format: Streamed, idle: float, *, in_context: bool) -> Response:
@@ -20,6 +21,7 @@ def streamed(delivery: Delivery, format: Streamed, idle: float, *, in_context: b
     :param in_context: whether what gives the answer runs in the request's context.
     """
     delivery.connection.limit(idle)
+    delivery.telling = for_response(in_context=in_context)
     body: Iterator[bytes] = delivery.stream(format)
     if in_context:
         body = stream_with_context(body)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .errors import StreamFailed
+from . import texts
+from .errors import Refused
 
 if TYPE_CHECKING:
     from flask import Request
@@ -26,4 +27,4 @@ def wanted(request: Request) -> str | None:
     told = request.headers.get(HEADER)
     if told is None or told in (FIND, STOP):
         return told
-    raise StreamFailed(f"{HEADER}: must be {FIND} or {STOP}.", error_code="bad_request")
+    raise Refused(texts.NO_WANT, error_code="bad_request", header=HEADER, find=FIND, stop=STOP)

@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from . import texts
 from .delivery import Delivery
 from .errors import SAFE_MESSAGES, ProviderError, RunError
 from .limits import places, run_places, tell_refused
@@ -156,8 +157,8 @@ class Watcher:
     def _deadline_passed(self, run: Run, timing: Timing, now: float) -> RunError | None:
         if timing.max is not None and now - run.began >= timing.max:
             detail = f"it took more than {timing.max:g} s (STREAM_MAX_SECONDS, max_seconds=)"
-            message = "The answer took too long."
-            return RunError(message, error_code="timeout", retryable=True, detail=detail)
+            told = texts.TOOK_TOO_LONG
+            return RunError(told, error_code="timeout", retryable=True, detail=detail)
         if self._stopping_since is not None:
             seconds = timing.shutdown
             if seconds is None and self._worker is None:

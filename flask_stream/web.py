@@ -31,6 +31,7 @@ _FILES = {
     "flask-stream-markdown.js": "text/javascript",
     **{f"flask-stream-words-{name}.js": "text/javascript" for name in _LANGUAGES},
     "flask-stream.css": "text/css",
+    "flask-chat.css": "text/css",
     "flask-stream.d.ts": "text/plain",
     "flask-stream-markdown.d.ts": "text/plain",
     "flask-stream-words.d.ts": "text/plain",

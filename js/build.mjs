@@ -38,15 +38,16 @@ const NOTICE = "/*! Contains marked, which has its own licence: flask-stream-mar
  * pages; 100 are for the reader, who is followed where a text is drawn in several turns.
  */
 const TARGETS = [
-  { entry: "index.js", file: "flask-stream.js", budget: 8560 },
+  { entry: "index.js", file: "flask-stream.js", budget: 8620 },
   { entry: "more.js", file: "flask-stream-more.js", budget: 4990 },
-  { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 19_400, notice: NOTICE },
+  { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 19_450, notice: NOTICE },
   { entry: "chat.js", file: "flask-stream-chat.js", budget: 6144 },
   { entry: "chat-more.js", file: "flask-stream-chat-more.js", budget: 2560 },
-  { entry: "flask-stream.css", file: "flask-stream.css", budget: 2048 },
+  { entry: "flask-stream.css", file: "flask-stream.css", budget: 2450 },
+  { entry: "flask-chat.css", file: "flask-chat.css", budget: 3600 },
 ];
 
-/** For the words of each language: Japanese takes the most, 2,455. */
+/** For the words of each language: Japanese takes the most. */
 const BUDGET_OF_WORDS = 2560;
 
 /** A file for each language that the client speaks beside English. */

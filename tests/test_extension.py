@@ -242,6 +242,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         "STREAM_MAX_EVENT_BYTES": 8 * 2**20,
         "STREAM_MAX_CHARACTERS": 4_000_000,
         "STREAM_TRUSTED_ORIGINS": (),
+        "STREAM_GETTEXT": None,
     }
     assert all(key in (FlaskStream.__doc__ or "") for key in SETTINGS)
 

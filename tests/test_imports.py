@@ -20,6 +20,7 @@ PACKAGE = ROOT / "flask_stream"
 # In the order in which to read them: each imports only from those above it.
 ORDER = [
     "errors",
+    "texts",
     "event_checks",
     "events",
     "pieces",
@@ -75,6 +76,7 @@ ORDER = [
     "formats.negotiate",
     "formats",
     "advice",
+    "words",
     "delivery",
     "logs.log",
     "logs.memory",
@@ -104,6 +106,7 @@ ORDER = [
     "sites",
     "owners",
     "once",
+    "attempts",
     "complete",
     "returned",
     "prepared",
@@ -124,6 +127,7 @@ ORDER = [
     "publishing",
     "dispatch",
     "web",
+    "chat",
     "extension",  # its init_app registers web's blueprint
     "testing.log_case",
     "testing.log_runs",
@@ -134,7 +138,8 @@ ORDER = [
 ]
 # They make requests' answers; the others are given what they need of Flask's.
 THE_ONES_THAT_IMPORT_FLASK = {
-    *("call", "complete", "returned", "refusals", "body", "streamed", "response"),
+    *("words", "call", "attempts", "complete", "returned", "refusals"),
+    *("body", "streamed", "response"),
     *(
         "owners",
         "carried",
@@ -143,7 +148,7 @@ THE_ONES_THAT_IMPORT_FLASK = {
         "resumable",
         "publishing",
     ),  # runs that outlive their request
-    *("app_state", "cli", "dispatch", "web", "extension"),
+    *("app_state", "cli", "dispatch", "web", "chat", "extension"),
 }
 NEVER_AT_IMPORT = {
     *("anthropic", "openai", "requests", "sseclient", "redis", "urllib3"),

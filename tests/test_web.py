@@ -23,6 +23,7 @@ FILES = {
     "flask-stream-markdown.js": "text/javascript",
     **{f"flask-stream-words-{each.stem}.js": "text/javascript" for each in WORDS.iterdir()},
     "flask-stream.css": "text/css",
+    "flask-chat.css": "text/css",
     **dict.fromkeys(("flask-stream.d.ts", "flask-stream-markdown.d.ts"), "text/plain"),
     "flask-stream-words.d.ts": "text/plain",
     "flask-stream-markdown.LICENSE.txt": "text/plain",

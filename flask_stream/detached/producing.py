@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from .. import texts
 from ..batches import Batch
 from ..errors import SAFE_MESSAGES, FlaskStreamError, RunError
 from ..events import TERMINAL, Failed, Start
@@ -19,7 +20,6 @@ from .stored import to_bytes
 from .writing import LogWriter
 
 _MOST_BYTES = 64 * 1024 * 1024  # of one run in the log
-_NOBODY = "Nobody was reading any more, so the answer was ended before its end."
 
 
 class _LogIsFull(RunError):
@@ -88,7 +88,7 @@ class Producer:
                 error = self._tell(batch)
                 batch = next(batches, None) if error is None else batches.throw(error)
         except ClientLeft:
-            self._tell_end(Failed("interrupted", _NOBODY, retryable=True))
+            self._tell_end(Failed("interrupted", texts.NOBODY_READ, retryable=True))
         except Exception:
             logger.exception("Run %s: producing it failed", self.claim.id)
             self._tell_end(Failed("internal", SAFE_MESSAGES["internal"]))

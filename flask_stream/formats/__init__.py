@@ -1,7 +1,7 @@
 """The formats, and which of them a request asks for."""
 
 from .base import COMPLETE_HEADERS, Complete, Streamed, status_of
-from .negotiate import FORMATS, AnyFormat, choose, of_refusals
+from .negotiate import FORMATS, AnyFormat, NothingFits, choose, of_refusals
 from .text import Unterminated
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "FORMATS",
     "AnyFormat",
     "Complete",
+    "NothingFits",
     "Streamed",
     "Unterminated",
     "choose",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import ClassVar
 
 from werkzeug.exceptions import NotAcceptable
 from werkzeug.http import parse_list_header, parse_options_header
 
+from .. import texts
 from .base import Complete, Streamed
 from .json import Json
 from .native import Native
@@ -31,6 +33,17 @@ _MOST_BYTES = 2048
 _Asked = dict[tuple[str, str | None], float]
 
 
+class NothingFits(NotAcceptable):
+    """No format is one that the request accepts: 406, with a list of them."""
+
+    text = texts.NO_FORMAT
+    values: ClassVar[Mapping[str, object]] = {
+        "types": ", ".join(each.mimetype for each in _OFFERED),
+        "names": ", ".join(sorted(FORMATS)),
+    }
+    description = text.format(**values)
+
+
 def choose(accept: str | None, fixed: type[AnyFormat] | None = None) -> AnyFormat:
     """The format of one response.
 
@@ -43,11 +56,7 @@ def choose(accept: str | None, fixed: type[AnyFormat] | None = None) -> AnyForma
     best = _best(_beginning(accept))
     if best is not None:
         return best()
-    raise NotAcceptable(
-        "This route cannot answer with what the Accept header asks for. It has "
-        f"{', '.join(each.mimetype for each in _OFFERED)}, and as text/event-stream;format=NAME: "
-        f"{', '.join(sorted(FORMATS))}."
-    )
+    raise NothingFits
 
 
 def of_refusals(accept: str | None, fixed: type[AnyFormat] | None = None) -> AnyFormat:

@@ -14,6 +14,11 @@ export interface MarkdownOptions {
   highlight?: (code: string, language: string) => Node | null | undefined;
   /** Makes what stands between `$`, `$$`, `\(` or `\[`. Without it, these are text. */
   math?: (tex: string, display: boolean) => Node;
+  /**
+   * Where the answer's headings begin, 1 to 6: with 3, `#` is an h3 and `##` an h4, as fits a page that has its own
+   * h1 and h2. None is deeper than h6. Anything else counts as 1.
+   */
+  headingLevel?: number;
 }
 
 export interface MarkdownRenderer extends Renderer {

@@ -4,6 +4,7 @@ import { stream } from "./connect.js";
 import { showControls } from "./controls.js";
 import { ending } from "./ending.js";
 import { badResponse } from "./errors.js";
+import { isEscape } from "./escape.js";
 import { methodOf, submission } from "./form.js";
 import { markdown, more } from "./load.js";
 import { play } from "./play.js";
@@ -33,11 +34,12 @@ const RESTING = /^(idle|done|stopped|failed)$/;
 
 /**
  * Attributes: `src` (streamed with GET as soon as it is in the page) or `form` (the id of a form whose
- * submit is streamed), `method` (in place of GET or the form's own), `render` ("markdown", or text), `append`
- * (each answer after the last one, not in its place), `resume` (a page that is loaded anew goes on with the run; or
- * the URL of one, which is followed), `transport` ("eventsource", or fetch), `csrf` (the token), `with-credentials`,
- * `smooth` (bursts are spread over up to 400 ms), `autoscroll` ("off": the end is not kept in view), `announce`
- * ("answer": screen readers read the answer too, once it is whole; "off": nothing).
+ * submit is streamed), `method` (in place of GET or the form's own), `render` ("markdown", or text), `heading-level`
+ * (1 to 6: where Markdown's headings begin), `append` (each answer after the last one, not in its place), `resume`
+ * (a page that is loaded anew goes on with the run; or the URL of one, which is followed), `transport` ("eventsource",
+ * or fetch), `csrf` (the token), `with-credentials`, `smooth` (bursts are spread over up to 400 ms), `autoscroll`
+ * ("off": the end is not kept in view), `announce` ("answer": screen readers read the answer too, once it is whole;
+ * "off": nothing).
  * For CSS alone it sets `data-state` and, after a `done`, `data-stop-reason` and, where there was no answer,
  * `data-empty`.
  *
@@ -75,8 +77,7 @@ export class FlaskStreamElement extends Base {
   /** @type {[url: string | URL, options: StreamOptions] | null} */
   #request = null;
   #attempt = 0;
-  /** Of the question: of all its attempts. @type {string | undefined} */
-  #submission;
+  #submission = ""; // the question's, of all its attempts
   /** Of Retry. @type {import("./lock.js").Lock | undefined} */
   #lock;
   /** Whether the reader has sent a question whose answer has not begun. */
@@ -144,7 +145,7 @@ export class FlaskStreamElement extends Base {
   }
 
   #makeRenderer() {
-    return this.getAttribute("render") === "markdown" ? markdown() : plainText;
+    return this.getAttribute("render") === "markdown" ? markdown(this.getAttribute("heading-level")) : plainText;
   }
 
   get #isRunning() {
@@ -176,7 +177,7 @@ export class FlaskStreamElement extends Base {
       ...(resume && { resume }),
       ...(again && { attempt, submission: this.#submission }),
       onRequest: (request) => {
-        this.#submission = request.headers.get(SUBMISSION) ?? undefined;
+        this.#submission = request.headers.get(SUBMISSION) ?? "";
         this.#emit("stream:start", { request, body: options.body, submission: this.#submission, attempt });
       },
       onState: (state) => {
@@ -270,16 +271,9 @@ export class FlaskStreamElement extends Base {
     this.#tryToStart(sent, { asked: true });
   }
 
-  /**
-   * Escape stops, where the reader is in the element or in its form, or nowhere.
-   *
-   * @param {KeyboardEvent} event
-   */
+  /** @param {KeyboardEvent} event */
   #onKey(event) {
-    const target = /** @type {HTMLInputElement} */ (event.target);
-    if (event.key !== "Escape" || event.defaultPrevented || event.isComposing || !this.#isRunning) return;
-    const form = (target.form ?? target.closest?.("form"))?.getAttribute?.("id");
-    if (target !== document.body && !this.contains(target) && (!form || form !== this.getAttribute("form"))) return;
+    if (!this.#isRunning || !isEscape(event, this)) return;
     event.preventDefault(); // it does one thing: a dialog stays open, a search field keeps its words
     this.stop();
   }

@@ -215,8 +215,8 @@ export interface StartDetail {
   request: Request;
   /** As it was given: a Request's own cannot be looked at. */
   body: BodyInit | null | undefined;
-  /** The id of the question, whatever its attempts; none where the request does not carry it. */
-  submission: string | undefined;
+  /** The id of the question, whatever its attempts; empty where the request does not carry it. */
+  submission: string;
   /** 1, and one more with each Retry. */
   attempt: number;
 }

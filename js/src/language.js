@@ -19,7 +19,7 @@ const KNOWN = new Map([
 
 /** What may show a word of ours before the page gives others. What has a name is a question that may be asked. */
 const OURS =
-  ":is(flask-chat, flask-stream) :is(button:not([name]), button > span, summary, summary > span, input, textarea, [data-scroll], [data-stream=status], [data-chat=hint])";
+  ":is(flask-chat, flask-stream) :is(button:not([name]), button > span, summary, summary > span, input, textarea, [data-scroll], [data-stream=status], [data-chat=hint], [data-turn][aria-label])";
 
 /**
  * @param {string} language as BCP 47 has it; people write de_AT, too

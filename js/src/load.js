@@ -7,8 +7,11 @@ import { plainText } from "./text.js";
 /** What few pages need: to go on with a run, EventSource, smooth words, the countdown. Node reports no errors. */
 export const more = () => import("./more.js").catch(globalThis.reportError);
 
-/** @returns {Promise<MakeRenderer>} */
-export async function markdown() {
+/**
+ * @param {string | null} headingLevel what the attribute says
+ * @returns {Promise<MakeRenderer>}
+ */
+export async function markdown(headingLevel) {
   const module = await import("./markdown.js").catch(reportError);
-  return module ? module.markdown() : plainText;
+  return module ? module.markdown({ headingLevel: Number(headingLevel) }) : plainText;
 }

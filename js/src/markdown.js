@@ -10,6 +10,7 @@ import { Answer } from "./markdown/answer.js";
  *   finished code block; what it gives is shown instead of the plain code
  * @property {(tex: string, display: boolean) => Node} [math] makes what is shown for a formula between `$`, `$$`,
  *   `\(` or `\[`; without it they are text
+ * @property {number} [headingLevel] of the answer's highest headings, 1 to 6; anything else is 1
  */
 
 /**

@@ -74,6 +74,8 @@ export function remember(element, line) {
 export function recall(element) {
   if (!element.isConnected) return false; // it was removed while this file was loaded
   const says = element.getAttribute("resume");
+  // What was kept when the server did not say it may be of a run that it says nothing of any more.
+  if (says) withStorage((storage) => storage.removeItem(keyOf(element)));
   if (says === SERVER) return false;
   // One that comes with the state of an end has its answer in its markup.
   const isShown = begun.has(element) || element.dataset.state !== "idle";

@@ -108,6 +108,27 @@ for (const [name, markdown] of Object.entries(RENDERERS)) {
     }
   });
 
+  describe(`headings begin where the page says, by ${name}`, () => {
+    const text = "# a\n\nb\n=\n\n## c\n\n- # d\n\n###### e\n";
+    const levels = async (headingLevel, length = text.length) => {
+      const part = await draw(markdown, cut(text, length), { headingLevel });
+      return Array.from({ length: 6 }, (_, i) => all(part, `h${i + 1}`).length);
+    };
+
+    test("and none is deeper than the sixth", async () => {
+      assert.deepEqual(await levels(1), [3, 1, 0, 0, 0, 1]);
+      assert.deepEqual(await levels(3), [0, 0, 3, 1, 0, 1]);
+      assert.deepEqual(await levels(3, 1), [0, 0, 3, 1, 0, 1], "while they arrive");
+      assert.deepEqual(await levels(6), [0, 0, 0, 0, 0, 5]);
+    });
+
+    test("or at the first, where it says what is no level", async () => {
+      for (const junk of [undefined, null, 0, 7, -1, 2.5, NaN, "", "h3", "3 or 4", {}]) {
+        assert.deepEqual(await levels(junk), [3, 1, 0, 0, 0, 1], `${junk}`);
+      }
+    });
+  });
+
   describe(`a text that is streamed comes to the same as one that comes at once, by ${name}`, () => {
     const isSame = async (text, length) =>
       outline(await draw(markdown, cut(text, length))) === outline(await draw(markdown, [text]));

@@ -16,6 +16,7 @@ const STATIC = fileURLToPath(new URL("../../flask_stream/static/", import.meta.u
 
 const LANGUAGES = ["ar", "de", "es", "fr", "he", "ja", "ko", "nl", "pl", "pt", "zh"];
 const BUILT = [
+  "flask-chat.css",
   "flask-stream-chat-more.js",
   "flask-stream-chat.js",
   "flask-stream-markdown.LICENSE.txt",
@@ -87,7 +88,7 @@ describe("the npm package", () => {
 
   test("resolves with its types wherever ES modules do", () =>
     // A style sheet has no types to resolve.
-    tool("attw", ["--profile", "esm-only", "--exclude-entrypoints", "flask-stream.css", "--", tarball], folder));
+    tool("attw", ["--profile", "esm-only", "--exclude-entrypoints", "flask-stream.css", "flask-chat.css", "--", tarball], folder));
 });
 
 describe("where it is installed", () => {

@@ -152,6 +152,7 @@ markdown({
 });
 // @ts-expect-error a node, not a string of HTML
 markdown({ highlight: (code) => `<b>${code}</b>` });
+markdown({ headingLevel: 3 });
 markdown({ links: (url) => url.protocol === "https:" && url.host.endsWith(".example.org") });
 // @ts-expect-error it is asked whether, not where to
 markdown({ links: (url) => url.href });

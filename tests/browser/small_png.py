@@ -8,7 +8,7 @@ import zlib
 
 from playwright.sync_api import Browser
 
-COLOURS = 64  # the page has a dozen; between them are the edges of letters
+COLOURS = 64  # a page has a dozen; between them are the edges of letters
 
 # The most frequent colours, and for each pixel the number of the nearest.
 REDUCE = """async ([source, count]) => {
@@ -37,11 +37,11 @@ REDUCE = """async ([source, count]) => {
 }"""
 
 
-def small_png(browser: Browser, screenshot: bytes) -> bytes:
+def small_png(browser: Browser, screenshot: bytes, colours: int = COLOURS) -> bytes:
     """The same picture with a palette."""
     page = browser.new_page()
     source = f"data:image/png;base64,{base64.b64encode(screenshot).decode()}"
-    reduced = page.evaluate(REDUCE, [source, COLOURS])
+    reduced = page.evaluate(REDUCE, [source, colours])
     page.close()
     width, height = reduced["width"], reduced["height"]
     indices = base64.b64decode(reduced["indices"])

@@ -283,3 +283,15 @@ def test_announce_says_less_or_more(
     expect_state(page, "done")
     assert status(page).get_attribute("role") == role
     assert output(page).get_attribute("aria-live") == live
+
+
+@pytest.mark.parametrize(("level", "name"), [("3", "h3"), ("", "h1"), ("7", "h1"), ("h3", "h1")])
+def test_headings_begin_where_the_page_says(page: Page, site: Site, level: str, name: str) -> None:
+    attributes = f'render=markdown heading-level="{level}"'
+    page.goto(
+        site.page(f'<h2>Answers</h2><flask-stream src="/answer" {attributes}></flask-stream>')
+    )
+    site.request("/answer").answer("# Title\n\nwords")
+    expect_state(page, "done")
+    expect(output(page).locator(name)).to_have_text("Title")
+    expect(output(page).locator("h1, h2, h3, h4, h5, h6")).to_have_count(1)

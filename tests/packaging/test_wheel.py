@@ -62,6 +62,7 @@ def test_the_wheel_holds_the_package_with_its_client_and_nothing_else(wheel):
 
     assert {
         "flask_stream/static/flask-stream.js",
+        "flask_stream/static/flask-chat.css",
         "flask_stream/static/flask-stream.css",
         "flask_stream/static/flask-stream-markdown.LICENSE.txt",  # of what it has of marked
         "flask_stream/py.typed",

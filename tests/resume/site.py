@@ -94,6 +94,16 @@ def fail(prompt: str) -> Iterator[str]:
     raise StreamFailed("No more.", error_code="quota")
 
 
+@app.post("/attempt")
+@stream.response(resumable=True)
+def attempt() -> Iterator[str]:
+    """What the request says of its question; in its view, and behind its end."""
+    write_down("ASKED", stream.submission, stream.attempt)
+    yield f"{stream.submission} {stream.attempt} "
+    time.sleep(0.2)  # by when the request's own thread is about something else
+    yield f"{stream.submission} {stream.attempt}"
+
+
 PAGE = """<!doctype html><title>Test</title>{{ stream_script() }}
 {% if transport %}<flask-stream src="{{ say }}" transport=eventsource resume></flask-stream>
 {% else %}<form id=ask method=post action="{{ say }}"><button>Ask</button></form>

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from anthropic import Anthropic
 from flask import Flask, render_template_string, request, session
+from flask.testing import FlaskClient
 from flask_login import LoginManager, UserMixin, current_user
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
@@ -18,7 +20,7 @@ from flask_stream import after_this_stream
 from flask_stream.logs.memory import MemoryLog
 from tests.conftest import ROOT
 from tests.provider import Exchange, Provider
-from tests.resume.conftest import events_of, eventually, said
+from tests.resume.conftest import DEADLINE, events_of, eventually, said, some_of
 from tests.servers.talk import HEAD, TAIL, word
 
 DOC = (ROOT / "docs" / "resume.md").read_text("utf-8")
@@ -52,7 +54,10 @@ def namespace(provider: Provider, tmp_path: Path) -> Iterator[dict[str, Any]]:
 
     class Turn(db.Model):  # type: ignore[name-defined,misc]
         id = db.Column(db.Integer, primary_key=True)
+        __table_args__: ClassVar[Any] = {"sqlite_autoincrement": True}
         user_id = db.Column(db.Integer)
+        submission = db.Column(db.String)
+        question = db.Column(db.String)
         answer = db.Column(db.String)
         outcome = db.Column(db.String)
 
@@ -84,10 +89,10 @@ def namespace(provider: Provider, tmp_path: Path) -> Iterator[dict[str, Any]]:
 
 def test_all_snippets_are_tried() -> None:
     assert set(re.findall(r"^```(\w+)$", DOC, re.MULTILINE)) == {"python", "html"}
-    assert (len(snippets("python")), len(snippets("html"))) == (6, 3)
+    assert (len(snippets("python")), len(snippets("html"))) == (7, 3)
 
 
-@pytest.mark.parametrize("path", ["/chat", "/chats/42", "/save"])
+@pytest.mark.parametrize("path", ["/chat", "/chats/42", "/save", "/saved"])
 def test_its_views_answer_and_go_on(namespace: dict[str, Any], path: str) -> None:
     reader = namespace["app"].test_client()
     reader.get("/sign-in")
@@ -113,6 +118,64 @@ def test_what_was_taken_in_the_view_is_saved(namespace: dict[str, Any]) -> None:
     with app.app_context():
         [saved] = db.session.query(turn).all()
         assert (saved.user_id, saved.answer, saved.outcome) == (7, TEXT, "complete")
+
+
+def turns_of(namespace: dict[str, Any]) -> list[tuple[Any, ...]]:
+    db, turn = namespace["db"], namespace["Turn"]
+    with namespace["app"].app_context():
+        rows = db.session.query(turn).order_by(turn.id)
+        return [(row.user_id, row.submission, row.question, row.answer) for row in rows]
+
+
+def asks(reader: FlaskClient, question: str, submission: str, attempt: int = 1) -> None:
+    headers = {"Flask-Stream-Submission": submission, "Flask-Stream-Attempt": str(attempt)}
+    answer = reader.post("/saved", data={"question": question}, headers=headers)
+    assert events_of(answer)[-1].kind == "done"
+
+
+def test_what_is_asked_again_is_saved_in_the_place_of_what_was(namespace: dict[str, Any]) -> None:
+    ann, bob = (namespace["app"].test_client() for _ in range(2))
+    ann.get("/sign-in")
+    with bob.session_transaction() as kept:
+        kept["user_id"] = 8
+    for submission in ("one", "two", "three"):
+        asks(ann, f"{submission}?", submission)
+    asks(bob, "mine?", "two")
+    asks(ann, "two, in other words?", "two", 2)
+    assert turns_of(namespace) == [
+        (7, "one", "one?", TEXT),
+        (8, "two", "mine?", TEXT),
+        (7, "two", "two, in other words?", TEXT),
+    ]
+    asks(ann, "two?", "two", 2)  # of a page that was loaded anew
+    asks(ann, "four?", "four", 3)  # whose first two requests never arrived
+    assert [question for _, _, question, _ in turns_of(namespace)] == [
+        *("one?", "mine?", "two?", "four?")
+    ]
+
+
+def test_the_run_of_an_attempt_before_saves_nothing_any_more(
+    namespace: dict[str, Any], provider: Provider
+) -> None:
+    may_end = threading.Event()
+
+    def slowly(exchange: Exchange) -> None:
+        exchange.start()
+        exchange.send(HEAD + word("Late."))
+        assert may_end.wait(DEADLINE)
+        exchange.send(TAIL)
+        exchange.end()
+
+    provider.run(slowly, because)
+    reader = namespace["app"].test_client()
+    reader.get("/sign-in")
+    headers = {"Flask-Stream-Submission": "one"}
+    late = reader.post("/saved", data={"question": "Why?"}, headers=headers)
+    run = some_of(late, 3)[0].run  # and its connection is lost
+    asks(reader, "Why?", "one", 2)
+    may_end.set()
+    assert said(events_of(reader.get(f"/_stream/{run}"))) == "Late."
+    assert turns_of(namespace) == [(7, "one", "Why?", TEXT)]
 
 
 def test_users_have_their_runs_on_every_device(namespace: dict[str, Any]) -> None:

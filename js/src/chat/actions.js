@@ -53,6 +53,9 @@ export function actions(parts, talk, tell) {
       if (model || at) bar.append(details(turn, model, at));
     }
     if (bar.firstChild) turn.append(bar);
+    // For those who do not see on which side it is.
+    turn.setAttribute("role", "article");
+    turn.ariaLabel = say(isQuestion(turn) ? "You" : "Answer");
   }
 
   /**
@@ -110,10 +113,12 @@ async function copy(pressed, turn) {
   const parts = [.../** @type {NodeListOf<HTMLElement>} */ (turn.querySelectorAll("[data-part=text]"))];
   const isMarkdown = pressed.dataset.chat === "copy-markdown";
   const text = isMarkdown ? sourceOf(turn) : parts.map(readable).join("\n\n");
-  if (!(await copyText(text, parts[0], isMarkdown ? "" : parts.map(({ innerHTML }) => innerHTML).join("")))) return;
+  if (!(await copyText(text, parts[0], isMarkdown ? "" : parts.map(markup).join("")))) return;
   label(pressed, "Copied");
   setTimeout(() => label(pressed, isMarkdown ? COPY_MARKDOWN : COPY), COPIED_FOR);
 }
+
+const HEADS = "[data-code] > div";
 
 /**
  * As it is read: without the buttons of its code.
@@ -121,9 +126,21 @@ async function copy(pressed, turn) {
  * @param {HTMLElement} part
  */
 function readable(part) {
-  const heads = /** @type {NodeListOf<HTMLElement>} */ (part.querySelectorAll("[data-code] > div"));
+  const heads = /** @type {NodeListOf<HTMLElement>} */ (part.querySelectorAll(HEADS));
   for (const head of heads) head.style.display = "none";
   const text = part.innerText.trim();
-  for (const head of heads) head.style.display = "";
+  for (const head of heads) head.removeAttribute("style");
   return text;
+}
+
+/**
+ * The same with its looks. Chromium takes a style in what is copied for one of the page's, which its policy may forbid.
+ *
+ * @param {HTMLElement} part
+ */
+function markup(part) {
+  const copied = /** @type {HTMLElement} */ (part.cloneNode(true));
+  for (const head of copied.querySelectorAll(HEADS)) head.remove();
+  for (const styled of copied.querySelectorAll("[style]")) styled.removeAttribute("style");
+  return copied.innerHTML;
 }

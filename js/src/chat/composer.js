@@ -44,15 +44,16 @@ export function composer({ chat, form, field, send, hint, output, stream, sugges
     tell,
 
     /**
-     * The words were sent.
+     * A question has been sent: what of it was written here is not a draft any more.
      *
      * @param {string} words
+     * @param {File[]} sent
      */
-    taken(words) {
+    taken(words, sent) {
       tell("");
       suggestions.replaceChildren();
       if (field.value.replace(/\r\n?/g, "\n").trim() === words) field.value = "";
-      files()?.clear();
+      if (sent.length) files()?.clear();
       grow();
     },
 

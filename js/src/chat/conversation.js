@@ -28,6 +28,7 @@ const RESTING = /^(|idle|done|stopped|failed)$/;
  * @property {(turn: HTMLElement, about?: { at?: Date, model?: string }) => void} onTurn of a question, or of an answer that
  *   has ended
  * @property {(question: HTMLElement, words: string) => void} onRefused of a question that was edited: its new words
+ * @property {import("../text.js").Around} around keeps a reader at the end who is there
  */
 
 /**
@@ -35,7 +36,7 @@ const RESTING = /^(|idle|done|stopped|failed)$/;
  * @param {ReturnType<typeof import("./composer.js").composer>} composer
  * @param {Hooks} hooks
  */
-export function conversation({ chat, stream, output, form, field }, composer, { onTurn, onRefused }) {
+export function conversation({ chat, stream, output, form, field }, composer, { onTurn, onRefused, around }) {
   const name = field.name;
   const memory = `flask-chat ${location.pathname} ${form.id}`;
   /** What each question of this page was asked with, and how often. @type {Map<string, { body: any, attempt: number }>} */
@@ -77,9 +78,9 @@ export function conversation({ chat, stream, output, form, field }, composer, { 
       for (const turn of current.replaced) turn.toggleAttribute("data-replaced", true);
     } else {
       addQuestion(words, filesIn(body), id);
+      composer.taken(words, filesIn(body));
     }
     remember({ words, id });
-    composer.taken(words);
   }
 
   /**
@@ -143,7 +144,7 @@ export function conversation({ chat, stream, output, form, field }, composer, { 
     if (!turn || isQuestion(turn)) return;
     if (current.question?.dataset.id) turn.dataset.id = current.question.dataset.id;
     keepSource(turn, current.text);
-    onTurn(turn, { at: new Date(), model: current.model });
+    around(() => onTurn(turn, { at: new Date(), model: current.model }));
   }
 
   function onError() {

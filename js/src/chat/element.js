@@ -48,21 +48,22 @@ export class FlaskChatElement extends HTMLElement {
   #begin(signal) {
     const isNew = !this.#parts;
     this.#parts ??= build(this);
-    const { begin } = view(this.#parts, signal);
-    if (isNew) this.#converse(this.#parts, begin);
+    const place = view(this.#parts, signal);
+    if (isNew) this.#converse(this.#parts, place);
   }
 
   /**
    * @param {import("./markup.js").Parts} parts
-   * @param {() => void} toEnd
+   * @param {ReturnType<typeof view>} place
    */
-  #converse(parts, toEnd) {
+  #converse(parts, { around, begin }) {
     const { output, stream } = parts;
     /** @type {import("./files.js").Attachments | undefined} */
     let files;
     const typing = composer(parts, () => talk.isRunning(), () => files);
     const talk = conversation(parts, typing, {
       onTurn: (turn, about) => buttons.add(turn, about),
+      around,
       onRefused: (question, words) => buttons.edit(question, words),
     });
     const buttons = actions(parts, talk, typing.tell);
@@ -74,8 +75,9 @@ export class FlaskChatElement extends HTMLElement {
     this.toggleAttribute("data-empty", !output.querySelector(":scope > [data-turn]"));
     const renderer = async () => {
       const { markdown } = await import("../markdown.js");
-      return stream.options?.renderer ?? markdown({});
+      const headingLevel = Number(stream.getAttribute("heading-level"));
+      return stream.options?.renderer ?? markdown({ headingLevel });
     };
-    drawSaved(output, renderer, (turn) => buttons.add(/** @type {HTMLElement} */ (turn))).then(toEnd, reportError);
+    drawSaved(output, renderer, (turn) => buttons.add(/** @type {HTMLElement} */ (turn))).then(begin, reportError);
   }
 }

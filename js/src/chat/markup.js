@@ -100,7 +100,7 @@ export function build(chat) {
   const retry = find("[data-stream=retry]") ?? make("button", { type: "button", "data-stream": "retry", hidden: "" });
   if (!retry.childElementCount) retry.textContent = say(nameOf(retry, "Retry"));
   if (!output.contains(status)) output.after(status, retry);
-  const end = ensure(stream, "end", () => button("end", "To the end"), form);
+  const end = ensure(form, "end", () => button("end", "To the end"), form.firstChild);
   end.hidden = true;
   if (!form.isConnected) stream.append(form);
   stream.setAttribute("form", form.id);

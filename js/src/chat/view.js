@@ -10,7 +10,7 @@ const NEAR = 24;
  * @param {AbortSignal} signal ends it
  */
 export function view({ chat, stream, output, end }, signal) {
-  let isNew = false;
+  let isNew = false; // words have come since its reader was there
   let frame = 0;
 
   /** Either the output scrolls in itself, or what is around the chat. */
@@ -23,7 +23,7 @@ export function view({ chat, stream, output, end }, signal) {
     const isThere = isAtEnd();
     if (isThere) isNew = false;
     if (end.hidden !== isThere) end.hidden = isThere;
-    if (end.hasAttribute("data-new") !== isNew) {
+    if (!isThere && end.hasAttribute("data-new") !== isNew) {
       end.toggleAttribute("data-new", isNew);
       label(end, isNew ? "New words below" : "To the end");
     }
@@ -41,7 +41,7 @@ export function view({ chat, stream, output, end }, signal) {
   signal.addEventListener("abort", () => grown.disconnect());
   document.addEventListener("scroll", plan, { capture: true, passive: true, signal });
   stream.addEventListener("stream:event", (/** @type {CustomEvent} */ { detail: { type } }) => {
-    if (type === "text" && !end.hidden) isNew = true;
+    if (type === "text") isNew = true;
   }, { signal });
   end.addEventListener("click", toEnd, { signal });
 
@@ -57,6 +57,13 @@ export function view({ chat, stream, output, end }, signal) {
   visualViewport?.addEventListener("scroll", onKeyboard, { signal });
 
   return {
+    /** @param {() => void} paint what makes the chat longer */
+    around(paint) {
+      const isThere = isAtEnd();
+      paint();
+      if (isThere) toEnd();
+    },
+
     /** Where the page is about the chat, and its reader has not been elsewhere. */
     begin() {
       const isBox = getComputedStyle(output).overflowY !== "visible" && output.scrollHeight > output.clientHeight;

@@ -72,7 +72,9 @@ export class Answer {
    */
   constructor(part, options, around = (paint) => paint()) {
     this.#part = part;
-    this.#options = { ...options, targets: targets(options.links) };
+    const { headingLevel, links } = options;
+    const deeper = /^[1-6]$/.test(`${headingLevel}`) ? Number(headingLevel) - 1 : 0;
+    this.#options = { ...options, deeper, targets: targets(links) };
     this.#around = around;
     this.#extra = options.math && mathOptions;
     part.style.whiteSpace = "normal";

@@ -72,7 +72,8 @@ export class Drawing {
       }
       case "heading": {
         const unended = raw.endsWith("\n") ? CLOSED : open;
-        return this.#element(brush, `h${token.depth}`, raw, unended, (inside) => this.#line(inside, tokens, unended));
+        const level = Math.min(6, token.depth + this.#options.deeper);
+        return this.#element(brush, `h${level}`, raw, unended, (inside) => this.#line(inside, tokens, unended));
       }
       case "hr":
         return brush.element("hr");

@@ -8,7 +8,8 @@ import { say } from "../words.js";
 /**
  * @typedef {import("./brush.js").Brush} Brush
  * @typedef {import("./lex.js").Token} Token
- * @typedef {import("../markdown.js").MarkdownOptions & { targets: import("./urls.js").Targets }} DrawingOptions
+ * @typedef {import("../markdown.js").MarkdownOptions & { deeper: number, targets: import("./urls.js").Targets }}
+ *   DrawingOptions `deeper`: by how many levels its headings are
  */
 
 /**

@@ -1,0 +1,121 @@
+"""What a reader does in a chat, and what is to be seen in it."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from playwright.sync_api import ConsoleMessage, Locator, Page, expect
+
+# A refusal, or a network that is gone, is in the browser's console, too.
+EXPECTED = "Failed to load resource: "
+
+
+class Chat:
+    """A page with one chat."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self._wrong: list[str] = []
+        page.on("pageerror", lambda error: self._wrong.append(str(error)))
+        page.on("console", self._hear)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not message.text.startswith(EXPECTED):
+            self._wrong.append(message.text)
+
+    def check(self) -> None:
+        """Nothing has failed, and the page's policy has forbidden nothing."""
+        assert not self._wrong, self._wrong
+        if self.page.url.startswith("http"):
+            assert self.page.evaluate("window.violations ?? []") == []
+
+    # -- what he does --
+
+    def open(self, **looks: Any) -> Chat:
+        self.page.goto(f"/?{urlencode(looks, doseq=True)}")
+        expect(self.field).to_be_visible()
+        return self
+
+    def ask(self, question: str) -> Chat:
+        """Type it, and press Enter."""
+        self.field.fill(question)
+        self.field.press("Enter")
+        return self
+
+    def ask_to_the_end(self, question: str) -> Chat:
+        return self.ask(question).expect_state("done")
+
+    def let_go(self, question: str) -> None:
+        self.page.request.post("/go", data={"question": question})
+
+    def save(self, *turns: dict[str, Any]) -> Chat:
+        """Have these turns in the conversation before the page is opened."""
+        self.page.goto("/")  # a session
+        self.page.request.post("/save", data=list(turns))
+        return self
+
+    # -- what is there --
+
+    @property
+    def element(self) -> Locator:
+        return self.page.locator("flask-stream")
+
+    @property
+    def output(self) -> Locator:
+        return self.page.locator("[data-stream=output]")
+
+    @property
+    def composer(self) -> Locator:
+        return self.page.locator("[data-chat=composer]")
+
+    @property
+    def field(self) -> Locator:
+        return self.composer.locator("textarea")
+
+    @property
+    def hint(self) -> Locator:
+        return self.page.locator("[data-chat=hint]")
+
+    @property
+    def status(self) -> Locator:
+        return self.page.locator("[data-stream=status]")
+
+    @property
+    def questions(self) -> Locator:
+        return self.output.locator("> [data-turn=user] > [data-part=text]")
+
+    @property
+    def answers(self) -> Locator:
+        return self.output.locator("> [data-turn='']")
+
+    def button(self, name: str) -> Locator:
+        """The last one of that name."""
+        return self.page.get_by_role("button", name=name, exact=True).last
+
+    def said(self) -> list[str]:
+        """All turns, as they are read."""
+        turns: list[str] = self.output.evaluate(
+            """output => [...output.children].map((turn) =>
+                [...turn.querySelectorAll(":scope > [data-part=text]")]
+                    .map((part) => part.textContent.trim()).join("|"))"""
+        )
+        return turns
+
+    def seen(self) -> Any:
+        """What has reached the server."""
+        return self.page.request.get("/seen").json()
+
+    def asked(self, question: str) -> list[dict[str, Any]]:
+        return [each for each in self.seen()["asked"] if each["question"] == question]
+
+    # -- what is waited for --
+
+    def expect_state(self, state: str) -> Chat:
+        expect(self.element).to_have_attribute("data-state", state)
+        return self
+
+    def expect_said(self, *turns: str) -> Chat:
+        expect(self.output.locator("> [data-turn]")).to_have_count(len(turns))
+        assert self.said() == list(turns)
+        return self

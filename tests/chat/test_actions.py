@@ -1,0 +1,208 @@
+"""What can be done with a turn, by its buttons; and what the server tells beside an answer."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.chat.chatting import Chat
+
+pytestmark = pytest.mark.browser
+
+MARKDOWN = "## A title\n\nSome **bold** words.\n\n```python\nprint(1)\n```\n"
+
+
+def copied(page: Page, kind: str = "text/plain") -> str:
+    text: str = page.evaluate(
+        """async (kind) => {
+            const [item] = await navigator.clipboard.read();
+            return (await item.getType(kind)).text();
+        }""",
+        kind,
+    )
+    return text
+
+
+def names(chat: Chat) -> list[str]:
+    """The actions of the last answer."""
+    bar = chat.answers.last.locator("[data-chat=actions]")
+    return [str(name) for name in bar.locator("button").evaluate_all("b => b.map(x => x.title)")]
+
+
+def test_an_answer_is_copied_as_it_is_read_and_as_markdown(chat: Chat) -> None:
+    chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    chat.open().ask_to_the_end("markdown")
+    chat.button("Copy").click()
+    expect(chat.button("Copied")).to_be_visible()
+    assert copied(chat.page).split() == ["A", "title", "Some", "bold", "words.", "print(1)"]
+    assert "<strong>bold</strong>" in copied(chat.page, "text/html")
+    chat.button("Copy as Markdown").click()
+    chat.page.wait_for_function("navigator.clipboard.readText().then((t) => t.startsWith('##'))")
+    assert copied(chat.page) == MARKDOWN
+
+
+def test_what_is_copied_is_copied_without_a_clipboard_too(chat: Chat) -> None:
+    chat.open().ask_to_the_end("markdown")
+    chat.page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    chat.page.evaluate(
+        "addEventListener('copy', (e) => setTimeout(() => window.put = e.clipboardData && 1), true)"
+    )
+    chat.button("Copy as Markdown").click()
+    expect(chat.button("Copied")).to_be_visible()
+
+
+def test_another_answer_takes_the_place_of_the_first(chat: Chat) -> None:
+    chat.open().ask_to_the_end("One").ask_to_the_end("Two")
+    chat.button("Answer again").click()
+    expect(chat.answers).to_have_count(2)
+    chat.page.wait_for_function("heard.filter(({ type }) => type == 'stream:done').length == 3")
+    chat.expect_said("One", "You said: One", "Two", "You said: Two")
+    assert [each["attempt"] for each in chat.asked("Two")] == [1, 2]
+    chat.open().expect_said("One", "You said: One", "Two", "You said: Two")
+
+
+def test_what_came_after_a_question_goes_with_its_answer(chat: Chat) -> None:
+    chat.open().ask_to_the_end("First").ask_to_the_end("Second")
+    chat.page.get_by_role("button", name="Answer again").first.click()
+    expect(chat.answers).to_have_count(1)
+    chat.expect_state("done").expect_said("First", "You said: First")
+    chat.open().expect_said("First", "You said: First")
+
+
+def test_until_another_answer_is_accepted_the_first_stays(chat: Chat) -> None:
+    chat.open().ask_to_the_end("Kept")
+    chat.page.route("**/chat", lambda route: route.abort())
+    chat.button("Answer again").click()
+    chat.expect_state("failed").expect_said("Kept", "You said: Kept")
+    chat.page.unroute("**/chat")
+    chat.button("Retry").click()
+    chat.expect_state("done").expect_said("Kept", "You said: Kept")
+    assert [each["attempt"] for each in chat.asked("Kept")] == [1, 3]
+
+
+def test_a_question_is_edited_and_asked_again(chat: Chat) -> None:
+    chat.open().ask_to_the_end("Worded badly").ask_to_the_end("More")
+    chat.page.get_by_role("button", name="Edit").first.click()
+    editor = chat.page.locator("[data-chat=editor] textarea")
+    expect(editor).to_be_focused()
+    expect(editor).to_have_value("Worded badly")
+    editor.fill("Worded\nwell")
+    editor.press("Enter")
+    expect(chat.answers).to_have_count(1)
+    chat.expect_state("done").expect_said("Worded\nwell", "You said: Worded\nwell")
+    assert [each["attempt"] for each in chat.asked("Worded\nwell")] == [2]
+    chat.open().expect_said("Worded\nwell", "You said: Worded\nwell")
+
+
+@pytest.mark.parametrize("way", ["Escape", "Cancel"])
+def test_an_edit_is_left(chat: Chat, way: str) -> None:
+    chat.open().ask_to_the_end("As it is")
+    chat.button("Edit").click()
+    editor = chat.page.locator("[data-chat=editor] textarea")
+    editor.fill("Otherwise")
+    if way == "Escape":
+        editor.press(way)
+    else:
+        chat.button(way).click()
+    expect(editor).to_have_count(0)
+    expect(chat.button("Edit")).to_be_focused()
+    chat.expect_said("As it is", "You said: As it is")
+
+
+def test_an_edit_that_is_refused_is_still_there(chat: Chat) -> None:
+    chat.open().ask_to_the_end("Good words")
+    chat.button("Edit").click()
+    editor = chat.page.locator("[data-chat=editor] textarea")
+    editor.fill("refuse them")
+    editor.press("Enter")
+    chat.expect_state("failed").expect_said("Good words", "You said: Good words")
+    expect(editor).to_have_value("refuse them")
+
+
+def test_nothing_is_asked_again_while_an_answer_runs(chat: Chat) -> None:
+    chat.open().ask_to_the_end("Before").ask("hold meanwhile").expect_state("streaming")
+    chat.page.get_by_role("button", name="Answer again").first.click()
+    chat.let_go("hold meanwhile")
+    chat.expect_state("done")
+    assert chat.said() == [
+        *("Before", "You said: Before"),
+        *("hold meanwhile", "Held: meanwhile. Let go."),
+    ]
+    assert [each["attempt"] for each in chat.asked("Before")] == [1]
+
+
+def test_a_rating_is_told_to_the_page_and_to_the_server(chat: Chat) -> None:
+    chat.open(feedback="/rate").ask_to_the_end("Rate me")
+    good, bad = chat.button("Good answer"), chat.button("Bad answer")
+    with chat.page.expect_response("**/rate"):
+        good.click()
+    expect(good).to_have_attribute("aria-pressed", "true")
+    id = chat.answers.last.get_attribute("data-id")
+    assert {"submission": id, "value": "up"} in chat.seen()["rated"]
+    with chat.page.expect_response("**/rate"):
+        good.click()
+    expect(good).to_have_attribute("aria-pressed", "false")
+    assert {"submission": id, "value": ""} in chat.seen()["rated"]
+    assert chat.page.evaluate(
+        "heard.filter(({ type }) => type == 'stream:rate').map(({ detail }) => detail.value)"
+    ) == ["up", ""]
+    # The server fails with this one.
+    bad.click()
+    expect(chat.hint).to_have_text("Your rating could not be sent.")
+    expect(bad).to_have_attribute("aria-pressed", "false")
+
+
+@pytest.mark.parametrize(
+    ("looks", "expected"),
+    [
+        ({}, ["Copy", "Copy as Markdown", "Answer again"]),
+        ({"actions": "copy rate"}, ["Copy", "Good answer", "Bad answer"]),
+        ({"actions": ""}, []),
+    ],
+)
+def test_which_actions_there_are_is_an_attribute(
+    chat: Chat, looks: dict[str, str], expected: list[str]
+) -> None:
+    chat.open(**looks).ask_to_the_end("Which?")
+    expect(chat.answers.last.locator("[data-chat=about]")).to_have_count(1)
+    assert names(chat) == expected
+
+
+def test_an_answer_says_its_model_and_its_date(chat: Chat) -> None:
+    chat.open().ask_to_the_end("Who?")
+    chat.answers.last.locator("summary").click()
+    expect(chat.answers.last.locator("[data-chat=about] p")).to_contain_text("test-1 · ")
+
+
+def test_suggestions_are_asked_at_a_click(chat: Chat) -> None:
+    chat.open(suggest=["First?", "Second?"])
+    chat.field.fill("A draft")
+    chat.button("Second?").click()
+    chat.expect_state("done").expect_said("Second?", "You said: Second?")
+    expect(chat.page.locator("[data-chat=suggestions] button")).to_have_count(0)
+    expect(chat.field).to_have_value("A draft")
+
+
+def test_suggestions_come_with_an_answer(chat: Chat) -> None:
+    chat.open().ask_to_the_end(f"tell suggestions {json.dumps(['More?', 7, '', 'Less?'])}")
+    expect(chat.page.locator("[data-chat=suggestions] button")).to_have_text(["More?", "Less?"])
+    chat.button("Less?").click()
+    expect(chat.questions).to_have_count(2)
+    expect(chat.page.locator("[data-chat=suggestions] button")).to_have_count(0)
+    chat.expect_state("done")
+
+
+def test_a_title_comes_with_an_answer(chat: Chat) -> None:
+    chat.open().ask_to_the_end(f"tell title {json.dumps('A <b>title</b>')}")
+    expect(chat.page.get_by_role("heading", name="A <b>title</b>")).to_be_visible()
+    chat.ask_to_the_end(f"tell title {json.dumps(['no', 'string'])}")
+    expect(chat.page.locator("[data-chat=title]")).to_have_text("A <b>title</b>")
+
+
+def test_sources_are_below_the_answer(chat: Chat) -> None:
+    chat.open().ask_to_the_end("cite The page")
+    expect(chat.answers.last.get_by_role("link", name="The page")).to_be_visible()
+    children = chat.answers.last.evaluate("turn => [...turn.children].map((it) => it.tagName)")
+    assert children == ["DIV", "UL", "DIV"]

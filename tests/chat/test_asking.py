@@ -1,0 +1,161 @@
+"""A question on its way: sent, answered, refused, and given back."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.chat.chatting import Chat
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_question_and_its_answer_are_in_the_page(chat: Chat) -> None:
+    chat.open().ask_to_the_end("Why?").expect_said("Why?", "You said: Why?")
+    expect(chat.field).to_have_value("")
+    expect(chat.field).to_be_focused()
+    chat.ask_to_the_end("And?").expect_said("Why?", "You said: Why?", "And?", "You said: And?")
+    assert [each["attempt"] for each in chat.asked("Why?")] == [1]
+
+
+def test_the_button_sends_too(chat: Chat) -> None:
+    chat.open().field.fill("By hand")
+    chat.button("Send").click()
+    chat.expect_state("done").expect_said("By hand", "You said: By hand")
+
+
+def test_shift_and_enter_breaks_a_line(chat: Chat) -> None:
+    field = chat.open().field
+    field.press_sequentially("One")
+    field.press("Shift+Enter")
+    field.press_sequentially("Two")
+    field.press("Enter")
+    chat.expect_state("done").expect_said("One\nTwo", "You said: One\nTwo")
+
+
+def test_enter_that_ends_a_composition_sends_nothing(chat: Chat) -> None:
+    chat.open().field.fill("にほん")
+    for init in ({"isComposing": True}, {"keyCode": 229}):
+        event = {"key": "Enter", "bubbles": True, "cancelable": True, **init}
+        prevented = chat.field.evaluate(
+            "(field, init) => !field.dispatchEvent(new KeyboardEvent('keydown', init))", event
+        )
+        assert not prevented
+    expect(chat.field).to_have_value("にほん")
+    chat.expect_state("idle")
+
+
+def test_nothing_is_asked_with_blanks(chat: Chat) -> None:
+    chat.open().ask("   ")
+    chat.expect_state("idle").expect_said()
+
+
+def test_the_field_grows_with_what_is_typed(chat: Chat) -> None:
+    def height() -> float:
+        box = chat.field.bounding_box()
+        assert box is not None
+        return box["height"]
+
+    chat.open()
+    empty = height()
+    chat.field.fill("\n".join("abcd"))
+    assert height() > 2 * empty
+    chat.ask_to_the_end("short")
+    assert height() == empty
+
+
+def test_stop_is_in_the_place_of_send(chat: Chat) -> None:
+    def place(name: str) -> tuple[float, float, float]:
+        """In the composer, which goes down as the answer comes."""
+        button, composer = chat.button(name).bounding_box(), chat.composer.bounding_box()
+        assert button is not None
+        assert composer is not None
+        below = composer["y"] + composer["height"] - button["y"]
+        return button["x"], button["width"], below
+
+    chat.open()
+    expect(chat.button("Send")).to_be_visible()
+    send = place("Send")
+    chat.ask("hold stopping").expect_state("streaming")
+    expect(chat.button("Send")).to_be_hidden()
+    assert place("Stop") == send
+    chat.button("Stop").click()
+    chat.expect_state("stopped").expect_said("hold stopping", "Held: stopping.")
+    expect(chat.field).to_be_focused()
+    expect(chat.button("Send")).to_be_visible()
+
+
+def test_a_question_during_an_answer_waits_as_a_draft(chat: Chat) -> None:
+    chat.open().ask("hold the first").expect_state("streaming")
+    chat.ask("The second")
+    expect(chat.hint).to_have_text(
+        "Your question waits here as a draft until the answer has ended."
+    )
+    expect(chat.field).to_have_value("The second")
+    chat.let_go("hold the first")
+    chat.expect_state("done")
+    expect(chat.hint).to_be_empty()
+    expect(chat.field).to_have_value("The second")
+    chat.field.press("Enter")
+    chat.expect_state("done")
+    assert chat.said()[2:] == ["The second", "You said: The second"]
+
+
+def test_what_is_refused_is_given_back(chat: Chat) -> None:
+    chat.open().ask_to_the_end("First").ask("refuse this")
+    chat.expect_state("failed").expect_said("First", "You said: First")
+    expect(chat.status).to_have_text("That question is too long.")
+    expect(chat.field).to_have_value("refuse this")
+    expect(chat.button("Retry")).to_be_hidden()
+
+
+def test_what_is_refused_first_leaves_an_empty_chat(chat: Chat) -> None:
+    chat.open(suggest="Why?").ask("refuse all").expect_state("failed").expect_said()
+    expect(chat.page.locator("flask-chat")).to_have_attribute("data-empty", "")
+
+
+def test_retry_sends_what_was_given_back(chat: Chat) -> None:
+    chat.open().ask("busy once").expect_state("failed")
+    expect(chat.field).to_have_value("busy once")
+    chat.button("Retry").click()
+    chat.expect_state("done").expect_said("busy once", "You said: busy once")
+    expect(chat.field).to_have_value("")
+    assert [each["attempt"] for each in chat.asked("busy once")] == [1, 2]
+
+
+def test_a_draft_is_not_lost_to_what_is_given_back(chat: Chat) -> None:
+    chat.open()
+    # The next request waits until there is a draft.
+    chat.page.route("**/chat", lambda route: (chat.field.fill("A draft"), route.continue_()))
+    chat.ask("refuse that").expect_state("failed")
+    expect(chat.field).to_have_value("A draft")
+    chat.expect_said("refuse that")
+
+
+def test_an_answer_that_fails_keeps_its_words_and_its_question(chat: Chat) -> None:
+    chat.open().ask("fail now").expect_state("failed").expect_said("fail now", "Some words")
+    expect(chat.status).to_have_text("It broke.")
+    expect(chat.field).to_have_value("")
+    chat.button("Retry").click()
+    expect(chat.status).to_have_text("It broke.")
+    chat.expect_said("fail now", "Some words")
+    assert [each["attempt"] for each in chat.asked("fail now")][:2] == [1, 2]
+
+
+def test_a_page_can_ask_by_itself(chat: Chat) -> None:
+    chat.open().page.evaluate("document.querySelector('flask-chat').ask('From a script')")
+    chat.expect_state("done").expect_said("From a script", "You said: From a script")
+
+
+def test_a_page_hears_of_each_request_before_it_leaves(chat: Chat) -> None:
+    chat.open().page.evaluate(
+        """addEventListener("stream:start", ({ detail }) => {
+            const { request, body, submission, attempt } = detail;
+            request.headers.set("X-Told", "yes");
+            window.told = [request.method, body.get("question"), !!submission, attempt];
+        })"""
+    )
+    with chat.page.expect_request("**/chat") as request:
+        chat.ask("Told")
+    assert request.value.headers["x-told"] == "yes"
+    assert chat.page.evaluate("told") == ["POST", "Told", True, 1]

@@ -1,0 +1,321 @@
+"""`stream_chat` and `stream_turns`: what they write into a template."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from flask import Flask, render_template_string
+from flask_wtf import CSRFProtect
+
+from flask_stream import FlaskStream
+from flask_stream.web import digest
+
+URL = "/chat"
+CONVERSATION = [
+    {"role": "user", "text": "Why?"},
+    {"role": "assistant", "text": "**Because**."},
+]
+
+
+class Elements(HTMLParser):
+    """All tags of a document with their attributes, and the text in each."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None], str]] = []
+        self._is_inside = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs), ""))
+        self._is_inside = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self._is_inside = False
+
+    def handle_data(self, data: str) -> None:
+        if self._is_inside:
+            tag, attributes, text = self.found[-1]
+            self.found[-1] = (tag, attributes, text + data)
+
+    def all(self, tag: str, **attributes: str | None) -> list[dict[str, Any]]:
+        wanted = {name.replace("_", "-"): value for name, value in attributes.items()}
+        return [
+            {**has, "text": text}
+            for found, has, text in self.found
+            if found == tag and wanted.items() <= has.items()
+        ]
+
+    def one(self, tag: str, **attributes: str | None) -> dict[str, Any]:
+        (element,) = self.all(tag, **attributes)
+        return element
+
+    @property
+    def turns(self) -> list[dict[str, Any]]:
+        return [each for each in self.all("div") if "data-turn" in each]
+
+
+def make_app(**route: Any) -> Flask:
+    app = Flask(__name__)
+    app.config.update(STREAM_LOG_URL="memory:", SECRET_KEY="only a test")
+    stream = FlaskStream(app)
+
+    @app.post("/chat")
+    @app.post("/chat/<int:number>")
+    @stream.response(**route)
+    def chat(number: int = 0) -> Iterator[str]:
+        yield "words"
+
+    return app
+
+
+def write(app: Flask, arguments: str = "", url: str = URL, **context: Any) -> Elements:
+    template = f"{{{{ stream_chat(url, {arguments}) }}}}"
+    with app.test_request_context():
+        return Elements(render_template_string(template, url=url, **context))
+
+
+def test_one_tag_writes_all_of_it() -> None:
+    page = write(make_app())
+    sheets = [each["href"] for each in page.all("link", rel="stylesheet")]
+    assert sheets == [f"/_stream/static/{digest()}/flask-{of}.css" for of in ("stream", "chat")]
+    script = page.one("script")
+    assert script["src"].endswith("/flask-stream-chat.js")
+    assert script["type"] == "module"
+    assert page.one("flask-chat")["data-empty"] is None
+    stream = page.one("flask-stream", render="markdown", append=None)
+    form = page.one("form", method="post", action=URL)
+    assert stream["form"] == form["id"] == "flask-chat"
+    field = page.one("textarea", name="question", required=None)
+    assert (field["aria-label"], field["placeholder"]) == ("Your question", "Ask something")
+    assert [each["text"] for each in page.all("button")] == ["Retry", "Send", "Stop"]
+
+
+def test_two_chats_in_a_page_are_two() -> None:
+    app = make_app()
+    with app.test_request_context():
+        page = Elements(render_template_string("{{ stream_chat('/chat') }}" * 2))
+    assert [each["id"] for each in page.all("form")] == ["flask-chat", "flask-chat-2"]
+    assert [each["form"] for each in page.all("flask-stream")] == ["flask-chat", "flask-chat-2"]
+
+
+def test_what_was_said_is_written_as_text() -> None:
+    said = [*CONVERSATION, {"role": "user", "text": "<script>alert(1)</script>\n & more"}]
+    page = write(make_app(), "said", said=said)
+    assert [(each["data-turn"], each["text"]) for each in page.turns] == [
+        ("user", "Why?"),
+        ("", "**Because**."),
+        ("user", "<script>alert(1)</script>\n & more"),
+    ]
+    assert len(page.all("script")) == 1
+    assert "data-empty" not in page.one("flask-chat")
+
+
+@dataclass
+class Turn:
+    role: str
+    text: str
+    id: str | None = None
+    at: datetime | None = None
+    model: str | None = None
+
+
+def row(role: str, text: str, id: str) -> sqlite3.Row:
+    db = sqlite3.connect(":memory:")
+    db.row_factory = sqlite3.Row
+    found: sqlite3.Row = db.execute(
+        "SELECT ? AS role, ? AS text, ? AS id", [role, text, id]
+    ).fetchone()
+    return found
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        {"role": "user", "text": "Why?", "id": "a-1"},
+        Turn("user", "Why?", "a-1"),
+        row("user", "Why?", "a-1"),
+    ],
+    ids=["mapping", "object", "row"],
+)
+def test_a_turn_is_a_mapping_a_row_or_an_object(turn: Any) -> None:
+    (written,) = write(make_app(), "said", said=[turn]).turns
+    assert (written["data-turn"], written["text"], written["data-id"]) == ("user", "Why?", "a-1")
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        (datetime(2026, 11, 29, 10, 30), "2026-11-29T10:30:00+00:00"),
+        (datetime(2026, 11, 29, 10, 30, tzinfo=UTC), "2026-11-29T10:30:00+00:00"),
+        (
+            datetime(2026, 11, 29, 10, 30, tzinfo=timezone(timedelta(hours=2))),
+            "2026-11-29T10:30:00+02:00",
+        ),
+        ("2026-11-29 10:30:00Z", "2026-11-29 10:30:00Z"),
+    ],
+)
+def test_what_is_known_of_an_answer_is_written(at: Any, expected: str) -> None:
+    turn = {"role": "assistant", "text": "So.", "id": 7, "at": at, "model": 'a "model"'}
+    (written,) = write(make_app(), "said", said=[turn]).turns
+    assert (written["data-at"], written["data-id"]) == (expected, "7")
+    assert written["data-model"] == 'a "model"'
+
+
+def test_an_id_of_nought_is_one() -> None:
+    (written,) = write(make_app(), "said", said=[Turn("user", "Why?", 0)]).turns  # type: ignore[arg-type]
+    assert written["data-id"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("turn", "said"),
+    [
+        ({"role": "system", "text": "secret"}, "Turn 2 has the role 'system', but it must be"),
+        ({"text": "no role"}, "Turn 2 has the role None, but it must be one of: user, assistant"),
+        ({"role": "user"}, "The text of turn 2 is None, but it must be a string."),
+        ({"role": "user", "text": [{"type": "text"}]}, "but it must be a string."),
+    ],
+)
+def test_what_is_no_turn_is_refused(turn: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        write(make_app(), "said", said=[CONVERSATION[0], turn])
+
+
+def test_suggestions_are_there_until_something_was_asked() -> None:
+    app = make_app()
+    page = write(app, "suggestions=['Why?', 'A \"b\" <c>']")
+    pills = page.all("button", name="question")
+    assert [(pill["value"], pill["text"]) for pill in pills] == [
+        ("Why?", "Why?"),
+        ('A "b" <c>', 'A "b" <c>'),
+    ]
+    assert all("formnovalidate" in pill for pill in pills)
+    page = write(app, "said, suggestions=['Why?']", said=CONVERSATION)
+    assert page.all("button", name="question") == []
+
+
+def test_files_go_with_the_form_where_they_may() -> None:
+    app = make_app()
+    assert write(app).all("input", type="file") == []
+    assert "enctype" not in write(app).one("form")
+    page = write(app, "attach='image/*,.pdf', max_bytes=5000")
+    field = page.one("input", type="file", name="files", multiple=None)
+    assert (field["accept"], field["data-max-bytes"]) == ("image/*,.pdf", "5000")
+    assert page.one("form")["enctype"] == "multipart/form-data"
+    assert "accept" not in write(app, "attach=true").one("input", type="file")
+
+
+def test_names_actions_and_feedback_are_attributes() -> None:
+    page = write(make_app(), "name='prompt', actions='copy rate', feedback='/rate'")
+    assert page.one("textarea")["name"] == "prompt"
+    chat = page.one("flask-chat")
+    assert (chat["actions"], chat["feedback"]) == ("copy rate", "/rate")
+    assert write(make_app(), "actions=''").one("flask-chat")["actions"] == ""
+
+
+def test_all_tags_that_need_a_nonce_have_it() -> None:
+    page = write(make_app(), "nonce=lambda", **{"lambda": lambda: 'a"b'})
+    tags = [*page.all("link"), page.one("script")]
+    assert [tag["nonce"] for tag in tags] == ['a"b'] * 3
+
+
+def test_the_token_goes_with_the_form_to_this_site_alone() -> None:
+    app = make_app()
+    assert write(app).all("input") == []
+    CSRFProtect(app)
+    assert write(app).one("input", type="hidden", name="csrf_token")["value"]
+    assert write(app, url="http://localhost/chat").all("input", name="csrf_token")
+    assert write(app, url="https://other.example/chat").all("input") == []
+
+
+# What goes on
+
+
+def test_a_route_that_is_not_resumable_goes_on_with_nothing() -> None:
+    assert "resume" not in write(make_app()).one("flask-stream")
+
+
+@pytest.mark.parametrize("url", ["/elsewhere", "https://other.example/chat", "", "/static/x"])
+def test_what_is_no_streaming_route_goes_on_with_nothing(url: str) -> None:
+    page = write(make_app(resumable=True), url=url)
+    assert "resume" not in page.one("flask-stream")
+
+
+def test_a_page_remembers_what_goes_on_unless_all_is_answered() -> None:
+    app = make_app(resumable=True)
+    assert write(app).one("flask-stream")["resume"] == ""
+    assert write(app, "said", said=CONVERSATION[:1]).one("flask-stream")["resume"] == ""
+    assert write(app, "said", said=CONVERSATION).one("flask-stream")["resume"] == "server"
+
+
+def test_a_run_that_goes_on_is_named_where_its_route_has_a_key() -> None:
+    app = Flask(__name__)
+    app.config.update(STREAM_LOG_URL="memory:", SECRET_KEY="only a test")
+    stream = FlaskStream(app)
+
+    @app.post("/chat/<int:number>")
+    @stream.response(resumable=True, key="chat:{number}")
+    def chat(number: int) -> list[str]:
+        return ["words"]
+
+    @app.get("/page/<int:number>")
+    def page(number: int) -> str:
+        return render_template_string("{{ stream_chat(url_for('chat', number=n)) }}", n=number)
+
+    @app.get("/publish/<int:number>")
+    def publish(number: int) -> str:
+        """Looks at the page while a run is written."""
+        seen = []
+
+        def source() -> Iterator[str]:
+            yield "words"
+            seen.append(render_template_string("{{ stream_chat('/chat/1') }}"))
+            seen.append(render_template_string("{{ stream_chat('/chat/2') }}"))
+
+        run = stream.publish(source(), owner=stream.current_owner(), key=f"chat:{number}")
+        assert run.outcome == "complete"
+        return "".join(seen)
+
+    client = app.test_client()
+    first, second = Elements(client.get("/publish/1").text).all("flask-stream")
+    assert re.fullmatch(r"/_stream/[0-9a-f]{32}", first["resume"])
+    assert second["resume"] == ""
+    response = client.get("/page/1")
+    assert Elements(response.text).one("flask-stream")["resume"] == ""
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_under_a_prefix_the_route_is_found() -> None:
+    app = make_app(resumable=True)
+    with app.test_request_context("/", base_url="http://localhost/app"):
+        template = "{{ stream_chat(url_for('chat')) }}"
+        page = Elements(render_template_string(template))
+    assert page.one("form")["action"] == "/app/chat"
+    assert page.one("flask-stream")["resume"] == ""
+
+
+def test_turns_alone_are_a_tag_too() -> None:
+    app = make_app()
+    with app.test_request_context():
+        html = render_template_string("{{ stream_turns(said) }}", said=CONVERSATION)
+    assert html == '<div data-turn="user">Why?</div><div data-turn="">**Because**.</div>'
+
+
+def test_turns_are_read_behind_what_goes_on() -> None:
+    """So that an answer that ends meanwhile is among them."""
+    app = make_app(resumable=True, key=lambda number=0: order.append("key") or "k")
+    order: list[str] = []
+
+    def said() -> Iterator[dict[str, str]]:
+        order.append("turns")
+        yield from CONVERSATION
+
+    write(app, "said", said=said())
+    assert order == ["key", "turns"]
