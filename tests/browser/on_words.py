@@ -13,11 +13,17 @@ from tests.conftest import ROOT
 WORDS = ROOT / "js" / "src" / "words"
 LANGUAGES = sorted(path.stem for path in WORDS.iterdir())
 SRC = '<flask-stream src="/answer"></flask-stream>'
-CHAT = """<flask-chat feedback="/rate">
-  <form method=post action="/chat" enctype="multipart/form-data">
-    <input type=file name=files multiple accept=".9" data-max-bytes=1000>
-    <textarea name=question></textarea>
-  </form></flask-chat>"""
+
+
+def chat(turns: str = "") -> str:
+    """As the template's tag writes it, but for its words, after these turns."""
+    return f"""<flask-chat feedback="/rate"><flask-stream form=chat render=markdown append>
+      <div data-stream=output>{turns}</div><p data-stream=status role=status></p>
+      <form id=chat data-chat=composer method=post action="/chat" enctype="multipart/form-data">
+        <div data-chat=field>
+          <input type=file name=files multiple accept=".9" data-max-bytes=1000>
+          <textarea name=question></textarea>
+        </div></form></flask-stream></flask-chat>"""
 
 
 def words_of(language: str) -> dict[str, str]:
@@ -44,7 +50,8 @@ def open_page(
     site.pages["/"] = (
         f"<!doctype html><html {html}><meta charset=utf-8><title>Test</title>"
         '<meta name=viewport content="width=device-width">'
-        '<link rel=stylesheet href="/static/flask-stream.css"><script src="/recorder.js"></script>'
+        '<link rel=stylesheet href="/static/flask-stream.css">'
+        '<link rel=stylesheet href="/static/flask-chat.css"><script src="/recorder.js"></script>'
         '<script type=module src="/static/flask-stream-chat.js"></script>'
         f"{script}<body>{body}",
         csp,

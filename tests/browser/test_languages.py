@@ -8,11 +8,11 @@ from itertools import cycle
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 from tests.browser.client_server import Site
 from tests.browser.on_page import expect_state, retry_button, status
-from tests.browser.on_words import CHAT, LANGUAGES, SRC, open_page, words_of
+from tests.browser.on_words import LANGUAGES, SRC, chat, open_page, words_of
 from tests.browser.payloads import HTML
 
 pytestmark = pytest.mark.browser
@@ -128,7 +128,7 @@ def test_words_that_cannot_be_loaded_leave_english(lacking: Page, site: Site, fi
 
 
 def test_a_chat_speaks_it_too_whatever_its_server_wrote(page: Page, site: Site) -> None:
-    chat = """<flask-chat><flask-stream form=f render=markdown append>
+    body = """<flask-chat><flask-stream form=f render=markdown append>
       <div data-stream=output></div><p data-stream=status></p>
       <button type=button data-stream=retry hidden>Retry</button>
       <form id=f data-chat=composer method=post action="/chat"><div data-chat=field>
@@ -136,7 +136,7 @@ def test_a_chat_speaks_it_too_whatever_its_server_wrote(page: Page, site: Site) 
         <button data-chat=send>Send</button>
         <button type=button data-stream=stop hidden>Stop</button>
       </div></form></flask-stream></flask-chat>"""
-    open_page(page, site, chat, html="lang=de")
+    open_page(page, site, body, html="lang=de")
     field = page.get_by_role("textbox", name=GERMAN["Your question"])
     expect(field).to_have_attribute("placeholder", GERMAN["Ask something"])
     field.fill("Warum?")
@@ -148,16 +148,24 @@ def test_a_chat_speaks_it_too_whatever_its_server_wrote(page: Page, site: Site) 
 
 
 def test_what_a_page_calls_its_buttons_stays(page: Page, site: Site) -> None:
-    chat = """<flask-chat><flask-stream><form method=post action="/chat"><div data-chat=field>
+    body = """<flask-chat><flask-stream><form method=post action="/chat"><div data-chat=field>
         <textarea name=question aria-label="Sprich" placeholder="Frag"></textarea>
         <button data-chat=send>Los</button><button data-stream=stop hidden><b>Halt</b></button>
       </div></form><button data-stream=retry>Noch mal</button></flask-stream></flask-chat>"""
-    open_page(page, site, chat, html="lang=de")
+    open_page(page, site, body, html="lang=de")
     expect(page.locator("[data-chat=send]")).to_have_attribute("title", "Los")
     expect(page.locator("[data-chat=send]")).to_have_text("Los")
     expect(stop_button(page).locator("b")).to_have_text("Halt")
     expect(retry_button(page)).to_have_text("Noch mal")
     expect(page.get_by_placeholder("Frag")).to_have_attribute("aria-label", "Sprich")
+
+
+def test_files_are_listed_where_the_form_has_no_row_for_its_field(page: Page, site: Site) -> None:
+    form = "<form method=post><input type=file name=files><textarea name=question></textarea>"
+    open_page(page, site, f"<flask-chat>{form}</form></flask-chat>", html="lang=de")
+    expect(page.locator("[data-chat=attach]")).to_be_visible()
+    page.set_input_files("[type=file]", {"name": "a.9", "mimeType": "", "buffer": b"1"})
+    expect(page.get_by_role("button", name="a.9 entfernen")).to_be_visible()
 
 
 @pytest.mark.parametrize(
@@ -168,8 +176,7 @@ def test_dates_and_sizes_are_those_of_the_chats_language(
     page: Page, site: Site, tag: str, date: str, size: str
 ) -> None:
     saved = '<div data-turn data-id=1 data-at="2026-01-02T12:00:00Z">Hi</div>'
-    output = f"<flask-stream><div data-stream=output>{saved}</div></flask-stream>"
-    open_page(page, site, CHAT.replace("<form", f"{output}<form"), html=f'lang="{tag}"')
+    open_page(page, site, chat(saved), html=f'lang="{tag}"')
     expect(page.locator("time")).to_contain_text(date)
     assert size in (page.locator("[data-chat=attach]").get_attribute("title") or "")
 
@@ -206,11 +213,9 @@ def test_words_that_are_none_break_nothing(page: Page, site: Site, script: str) 
 
 
 def test_words_that_come_late_are_said_by_what_is_there(page: Page, site: Site) -> None:
-    saved = """<flask-stream render=markdown append><div data-stream=output>
-      <div data-turn=user data-id=1>Copy</div><div data-turn data-id=1>Send me `Copy`</div>
-      </div></flask-stream>"""
+    saved = "<div data-turn=user data-id=1>Copy</div><div data-turn data-id=1>Send me `Copy`</div>"
     other = "<flask-stream><button data-stream=stop hidden>Meine</button></flask-stream>"
-    open_page(page, site, CHAT.replace("<form", f"{saved}<form") + other, html="lang=fr")
+    open_page(page, site, chat(saved) + other, html="lang=fr")
     french = words_of("fr")
     field = page.locator("textarea")
     expect(field).to_have_attribute("placeholder", french["Ask something"])
@@ -263,14 +268,13 @@ def test_no_word_is_taken_for_html(page: Page, site: Site) -> None:
     page.add_init_script(TRAPS)
     payloads = cycle(HTML)
     words = {key: next(payloads) + " {}" * key.count("{}") for key in GERMAN}
-    saved = """<flask-stream render=markdown append><div data-stream=output>
-      <div data-turn=user data-id=1>Why?</div><div data-turn data-id=1 data-model=m>1
+    saved = """<div data-turn=user data-id=1>Why?</div><div data-turn data-id=1 data-model=m>1
 
 ```js
 1
 ```
-</div></div></flask-stream>"""
-    open_page(page, site, CHAT.replace("<form", f"{saved}<form"), words=words)
+</div>"""
+    open_page(page, site, chat(saved), words=words)
     expect(page.locator("[data-chat=copy]")).to_have_text(words["Copy"].replace("\n", " ").strip())
     page.locator("textarea").fill("Why?")
     page.locator("[data-chat=send]").click()
@@ -311,7 +315,11 @@ def test_a_script_of_words_cannot_change_what_objects_are(page: Page, site: Site
 
 # From right to left
 
-ROOM = "<style>body { margin: 8px }</style>"
+
+def box_of(locator: Locator) -> FloatRect:
+    box = locator.bounding_box()
+    assert box
+    return box
 
 
 @pytest.mark.parametrize("language", ["ar", "he"])
@@ -321,7 +329,7 @@ def test_a_chat_from_right_to_left_fits_its_page(
 ) -> None:
     words = words_of(language)
     page.set_viewport_size({"width": width, "height": 700})
-    open_page(page, site, CHAT, html=f"lang={language} dir=rtl")
+    open_page(page, site, chat(), html=f"lang={language} dir=rtl")
     field = page.get_by_role("textbox", name=words["Your question"])
     expect(field).to_have_attribute("dir", "auto")
     field.fill("لماذا؟")
@@ -338,10 +346,9 @@ def test_a_chat_from_right_to_left_fits_its_page(
     expect(page.locator("[data-chat=hint]")).to_contain_text("\u2068a.8\u2069")
     overflow = "({ scrollWidth, clientWidth }) => scrollWidth - clientWidth"
     assert page.locator("html").evaluate(overflow) <= 0
-    # In the order of the script: Send comes behind the field, which is to its left.
-    send, typed = page.locator("[data-chat=send]").bounding_box(), field.bounding_box()
-    assert send is not None
-    assert typed is not None
-    if send["y"] < typed["y"] + typed["height"]:  # on one line
-        assert send["x"] + send["width"] <= typed["x"] + 1
+    # The question is at the end side, which is the left, and so is Send.
+    question = box_of(page.locator("[data-turn=user] [data-part=text]"))
+    assert question["x"] + question["width"] < width / 2
+    send, typed = box_of(page.locator("[data-chat=send]")), box_of(field)
+    assert send["x"] + send["width"] <= typed["x"]
     assert page.locator("[data-part=tool]").evaluate("p => getComputedStyle(p).direction") == "rtl"

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.client_server import Exchange, Site, frame
 from tests.browser.on_page import CUT_OFF, element, expect_state, status
-from tests.browser.on_words import CHAT, open_page, words_of
+from tests.browser.on_words import chat, open_page, words_of
 
 pytestmark = pytest.mark.browser
 
@@ -209,7 +209,7 @@ def test_nor_is_one_where_a_run_is_followed_or_comes_over_eventsource(
 
 
 def test_no_word_of_a_chat_is_but_the_pages(page: Page, site: Site) -> None:
-    open_page(page, site, CHAT, words=MARKED)
+    open_page(page, site, chat(), words=MARKED)
     looks = Looks(page, "body")
     field = page.locator("textarea[name=question]")
     expect(page.get_by_title("⟦Attach files (")).to_be_visible()
@@ -234,15 +234,19 @@ def test_no_word_of_a_chat_is_but_the_pages(page: Page, site: Site) -> None:
     end = page.locator("[data-chat=end]")
     expect(page.locator("[data-part=text] p")).to_have_count(100)
     page.mouse.wheel(0, -3000)
-    expect(end).to_have_text("⟦To the end⟧")
-    looks.look()
+    expect(end).to_be_visible()
     exchange.send("text", text="(2)")
     expect(end).to_have_text("⟦New words below⟧")
     looks.look()
     exchange.finish(f"{text}(2)")
     expect_state(page, "done")
     end.click()
-    page.get_by_text("⟦Details⟧").click()
+    expect(end).to_be_hidden()
+    page.mouse.wheel(0, -3000)
+    expect(end).to_have_text("⟦To the end⟧")
+    looks.look()
+    end.click()
+    page.locator("summary").click()
     looks.look()
 
     # What can be done with it.
