@@ -38,7 +38,7 @@ const NOTICE = "/*! Contains marked, which has its own licence: flask-stream-mar
  * pages; 100 are for the reader, who is followed where a text is drawn in several turns.
  */
 const TARGETS = [
-  { entry: "index.js", file: "flask-stream.js", budget: 8620 },
+  { entry: "index.js", file: "flask-stream.js", budget: 8640 },
   { entry: "more.js", file: "flask-stream-more.js", budget: 4990 },
   { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 19_450, notice: NOTICE },
   { entry: "chat.js", file: "flask-stream-chat.js", budget: 6144 },

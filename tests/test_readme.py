@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, render_template_string
 from playwright.sync_api import Page
 
 from tests.provider import Exchange, Provider, frames
@@ -104,6 +104,15 @@ def test_the_readmes_views_answer(namespace: dict[str, Any], path: str) -> None:
     response = ask(namespace["app"], path)
     assert response.status_code == 200
     assert "Because" in response.json["text"]
+
+
+def test_the_readmes_chat_is_one(namespace: dict[str, Any]) -> None:
+    app = namespace["app"]
+    (tag,) = (html for html in snippets("html") if "stream_chat" in html)
+    with app.test_request_context():
+        page = render_template_string(tag)
+    assert 'action="/chat"' in page
+    assert "flask-stream-chat.js" in page
 
 
 def test_the_readmes_app_saves_what_was_said(namespace: dict[str, Any]) -> None:

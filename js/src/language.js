@@ -22,10 +22,10 @@ const OURS =
   ":is(flask-chat, flask-stream) :is(button:not([name]), button > span, summary, summary > span, input, textarea, [data-scroll], [data-stream=status], [data-chat=hint], [data-turn][aria-label])";
 
 /**
- * @param {string} language as BCP 47 has it; people write de_AT, too
+ * @param {string | undefined} language as BCP 47 has it; people write de_AT, too
  * @param {Element | null} script with the page's own words in JSON, which are stronger
  */
-export async function learn(language, script) {
+export async function learn(language = "", script) {
   const [name, place] = language.toLowerCase().split(/[-_]/);
   const load = name === "zh" && /^(hant|tw|hk|mo)$/.test(place) ? null : KNOWN.get(name);
   const module = await load?.().catch(reportError);

@@ -19,7 +19,8 @@ export function follower(content, anchor, insists) {
    * @type {Map<Element, { top: number, goal: number }>}
    */
   const left = new Map();
-  const question = content.previousElementSibling;
+  /** Whose reader has gone on to the end by himself. */
+  const passed = new Set();
   for (const box of scrollersAround(content)) {
     const top = box.scrollTop;
     if (insists || isAtEnd(box)) left.set(box, { top, goal: top });
@@ -45,7 +46,9 @@ export function follower(content, anchor, insists) {
     if (!was) return isAtEnd(box);
     const away = top < was.top && goalOf(box, inside(box)) >= was.goal;
     if (away) was.top = top + 0.5; // the mark goes with him: he may come back to where it was
-    return !away && placeOf(box, content) - top <= SLACK;
+    const isThere = !away && placeOf(box, content) - top <= SLACK;
+    if (isThere && top > was.top) passed.add(box);
+    return isThere;
   }
 
   return (paint) => {
@@ -53,7 +56,7 @@ export function follower(content, anchor, insists) {
     content.toggleAttribute("data-follow", !!followed.length);
     paint();
     for (const box of followed) {
-      const goal = Math.min(goalOf(box, inside(box)), limitOf(box, question));
+      const goal = Math.min(goalOf(box, inside(box)), passed.has(box) ? Infinity : limitOf(box, content));
       // Upwards only to an answer that is above what is in view.
       if (goal > box.scrollTop || (insists && isAbove(box, inside(box)))) box.scrollTo({ top: goal, behavior: "instant" });
       left.set(box, { top: box.scrollTop, goal });
@@ -79,17 +82,18 @@ function scrollersAround(content) {
 }
 
 /**
- * An answer that is longer than the view is read from its beginning: the question above it stays in view, unless its
- * reader has gone on.
+ * An answer that is longer than the view is read from its beginning: the question above it stays in view; of a long one,
+ * no more than the answer leaves.
  *
  * @param {Element} box
- * @param {Element | null} question
+ * @param {Element} answer
  */
-function limitOf(box, question) {
+function limitOf(box, answer) {
+  const question = answer.previousElementSibling;
   if (!question?.matches("[data-turn=user]")) return Infinity;
+  const first = question.clientHeight > box.clientHeight / 2 ? answer : question;
   const padding = pixels(getComputedStyle(box).scrollPaddingTop);
-  const place = Math.floor(box.scrollTop + question.getBoundingClientRect().top - upperEdge(box) - padding);
-  return box.scrollTop <= place ? place : Infinity;
+  return Math.floor(box.scrollTop + first.getBoundingClientRect().top - upperEdge(box) - padding);
 }
 
 /** @param {string} length not "auto", nor "10%" */

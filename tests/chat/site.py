@@ -6,6 +6,7 @@ Each session has its own conversation, which is saved. `/?…` has the page's lo
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -43,6 +44,19 @@ PAGE = """<!doctype html>
 <body><main>{{ stream_chat(url_for('chat'), turns, **options) }}</main>
 """
 
+WHY = """Because **waiting feels long**, and reading does not.
+
+1. A whole answer takes five to ten seconds.
+2. Its first word is there in *less than one*.
+
+So the page is alive while the rest is still being written:
+
+```python
+@stream.response
+def chat():
+    return claude.messages.create(…, stream=True)
+```
+"""
 # Some of those that are said in each chat.
 WORDS = [
     *("Send", "Stop", "Copy", "Copy as Markdown", "Answer again", "Good answer", "Edit", "Details"),
@@ -123,12 +137,19 @@ def answer(what: str, rest: str, question: str) -> Iterator[Any]:
             assert gates.setdefault(question, threading.Event()).wait(60)
             yield " Let go."
         case "long":
-            for number in range(int(rest)):
+            for number in range(int(rest.split()[0])):
                 yield f"Paragraph {number} has some words in it.\n\n"
         case "slow":  # words that come one by one, as a test lets them
-            for number in range(int(rest)):
+            for number in range(int(rest.split()[0])):
                 assert gates.setdefault(f"{question} {number}", threading.Event()).wait(60)
                 yield f"Paragraph {number} has some words in it.\n\n"
+        case "Why":  # the words of a picture, as a test lets them
+            words = re.split(r"(?<= )", WHY)
+            for number in range(0, len(words), 3):
+                assert gates.setdefault(f"{question} {number // 3}", threading.Event()).wait(60)
+                yield "".join(words[number : number + 3])
+            yield Source("https://html.spec.whatwg.org/", "Server-sent events (WHATWG)")
+            yield Data("suggestions", ["How do the words get here?", "Show me the code"])
         case "fail":
             yield "Some words"
             raise StreamFailed("It broke.", retryable=True)
@@ -185,6 +206,13 @@ def seen() -> dict[str, Any]:
 def looks() -> Response:
     # Where no background is set, axe takes the page for white.
     return Response("body { background: Canvas; color: CanvasText }", mimetype="text/css")
+
+
+@app.get("/full.css")
+def full() -> Response:
+    """The chat has all of the window."""
+    css = "body { margin: 0 } main { padding: 0.5rem } flask-chat { height: calc(100vh - 1rem) }"
+    return Response(f"{css} body {{ font-family: system-ui, sans-serif }}", mimetype="text/css")
 
 
 @app.get("/recorder.js")

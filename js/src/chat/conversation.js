@@ -70,14 +70,14 @@ export function conversation({ chat, stream, output, form, field }, composer, { 
     const words = wordsIn(request, body, name);
     const edited = current.before;
     current = { ...nothing(), words, body, before: edited };
-    if (!words && !filesIn(body).length) return recallQuestion();
+    if (!words && !filesIn(body).length) return; // it goes on with a run
     if (id) asked.set(id, { body, attempt });
     current.question = (id && attempt > 1 && questionOf(id)) || null;
     if (current.question) {
       current.replaced = behind(current.question);
       for (const turn of current.replaced) turn.toggleAttribute("data-replaced", true);
     } else {
-      addQuestion(words, filesIn(body), id);
+      output.append(newQuestion(words, filesIn(body), id));
       composer.taken(words, filesIn(body));
     }
     remember({ words, id });
@@ -88,21 +88,25 @@ export function conversation({ chat, stream, output, form, field }, composer, { 
    * @param {File[]} files
    * @param {string} [id]
    */
-  function addQuestion(words, files, id) {
+  function newQuestion(words, files, id) {
     const turn = questionTurn(words, files);
     if (id) turn.dataset.id = id;
-    output.append(turn);
     current.question = turn;
     chat.removeAttribute("data-empty");
     onTurn(turn);
+    return turn;
   }
 
-  /** Where the answer goes on after the page was loaded anew, and its server has not saved the question. */
-  function recallQuestion() {
-    const last = output.lastElementChild;
-    current.question = last && isQuestion(last) ? last : null;
-    const kept = current.question ? null : recall();
-    if (kept) addQuestion(kept.words, [], kept.id);
+  /**
+   * Where an answer goes on after the page was loaded anew, its question is above it, or has not been saved.
+   *
+   * @param {Element} answer
+   */
+  function findQuestion(answer) {
+    const above = /** @type {HTMLElement | null} */ (answer.previousElementSibling);
+    const kept = above && isQuestion(above) ? null : recall();
+    if (kept) answer.before(newQuestion(kept.words, [], kept.id));
+    else current.question = above;
   }
 
   /** @param {{ words: string, id?: string } | null} question */
@@ -125,6 +129,7 @@ export function conversation({ chat, stream, output, form, field }, composer, { 
   }
 
   function onOpen() {
+    if (!current.question && output.lastElementChild) findQuestion(output.lastElementChild);
     current.isOpen = true;
     current.before = undefined;
     for (const turn of current.replaced.splice(0)) turn.remove();

@@ -27,7 +27,7 @@ export function attachments({ chat, field }, input, tell) {
   /** @param {number} bytes */
   function size(bytes) {
     const [value, unit] = bytes < 1e6 ? [bytes / 1e3, "kilobyte"] : [bytes / 1e6, "megabyte"];
-    return new Intl.NumberFormat(localeOf(chat), { style: "unit", unit, maximumFractionDigits: 1 }).format(value);
+    return value.toLocaleString(localeOf(chat), { style: "unit", unit, maximumFractionDigits: 1 });
   }
 
   const attach = button("attach", "Attach files");

@@ -45,10 +45,11 @@ export function label(button, words) {
 /**
  * What the page itself calls it stays. Its server may have written our English words: those are said in its language.
  *
- * @param {Element} button
+ * @param {HTMLElement} button
  * @param {string} words
  */
-const nameOf = (button, words) => button.textContent?.trim() || words;
+const relabel = (button, words) =>
+  button.title || button.childElementCount || label(button, /** @type {string} */ (button.textContent).trim() || words);
 
 /** @param {HTMLElement} chat */
 export function build(chat) {
@@ -77,28 +78,23 @@ export function build(chat) {
   form.id ||= `flask-chat-${++count}`;
   /** @type {HTMLTextAreaElement} */
   const field = find("textarea:not([data-chat=editor] *)") ?? make("textarea", { name: "question", required: "" });
-  for (const [name, value] of [
-    ["rows", "1"],
-    ["dir", "auto"],
-    ["enterkeyhint", "send"],
-    ["aria-label", "Your question"],
-    ["placeholder", "Ask something"],
-  ]) {
+  const usual = { rows: "1", dir: "auto", enterkeyhint: "send", "aria-label": "Your question", placeholder: "Ask something" };
+  for (const [name, value] of Object.entries(usual)) {
     field.setAttribute(name, say(field.getAttribute(name) ?? value));
   }
   const row = ensure(form, "field", () => make("div", { "data-chat": "field" }));
   if (!field.isConnected) row.append(field);
   const stop = find("[data-stream=stop]") ?? make("button", { type: "button", "data-stream": "stop", hidden: "" });
   const send = ensure(row, "send", () => make("button", { "data-chat": "send" }));
-  if (!send.title && !send.childElementCount) label(send, nameOf(send, "Send"));
+  relabel(send, "Send");
   // The element of its own would have put it at its end.
   if (!form.contains(stop)) row.append(stop);
-  if (!stop.title && !stop.childElementCount) label(stop, nameOf(stop, "Stop"));
+  relabel(stop, "Stop");
   const suggestions = ensure(form, "suggestions", () => make("div", { "data-chat": "suggestions" }), form.firstChild);
   const hint = ensure(form, "hint", () => make("p", { "data-chat": "hint", role: "status" }), row);
   const status = find("[data-stream=status]") ?? make("p", { "data-stream": "status", role: "status" });
   const retry = find("[data-stream=retry]") ?? make("button", { type: "button", "data-stream": "retry", hidden: "" });
-  if (!retry.childElementCount) retry.textContent = say(nameOf(retry, "Retry"));
+  relabel(retry, "Retry");
   if (!output.contains(status)) output.after(status, retry);
   const end = ensure(form, "end", () => button("end", "To the end"), form.firstChild);
   end.hidden = true;

@@ -36,9 +36,25 @@ export function view({ chat, stream, output, end }, signal) {
     stream.scrollIntoView({ block: "end" });
   }
 
-  const grown = new ResizeObserver(plan);
-  grown.observe(output);
-  signal.addEventListener("abort", () => grown.disconnect());
+  let height = 0;
+  // A box that scrolls stays as large as it is: what is in it grows, and of that the last.
+  const grown = new ResizeObserver(() => {
+    // The field has grown, or there are suggestions: whoever was at the end is.
+    if (output.clientHeight < height && end.hidden) toEnd();
+    height = output.clientHeight;
+    plan();
+  });
+  const watch = () => {
+    grown.disconnect();
+    for (const element of [output, output.lastElementChild]) if (element) grown.observe(element);
+  };
+  const changed = new MutationObserver(watch);
+  changed.observe(output, { childList: true });
+  watch();
+  signal.addEventListener("abort", () => {
+    changed.disconnect();
+    grown.disconnect();
+  });
   document.addEventListener("scroll", plan, { capture: true, passive: true, signal });
   stream.addEventListener("stream:event", (/** @type {CustomEvent} */ { detail: { type } }) => {
     if (type === "text") isNew = true;
