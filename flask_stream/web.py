@@ -20,6 +20,7 @@ from .owners import give_key
 
 _STATIC = Path(__file__).parent / "static"
 _YEAR = 365 * 24 * 3600  # seconds
+_LANGUAGES = ("ar", "de", "es", "fr", "he", "ja", "ko", "nl", "pl", "pt", "zh")  # beside English
 # What is served, and as what: nothing else that may come to lie there; and what the machine's
 # registry says of .js is not always a script.
 _FILES = {
@@ -28,11 +29,13 @@ _FILES = {
     "flask-stream-chat.js": "text/javascript",
     "flask-stream-chat-more.js": "text/javascript",
     "flask-stream-markdown.js": "text/javascript",
+    **{f"flask-stream-words-{name}.js": "text/javascript" for name in _LANGUAGES},
     "flask-stream.css": "text/css",
     "flask-chat.css": "text/css",
     "flask-stream.d.ts": "text/plain",
     "flask-stream-chat.d.ts": "text/plain",
     "flask-stream-markdown.d.ts": "text/plain",
+    "flask-stream-words.d.ts": "text/plain",
     "flask-stream-markdown.LICENSE.txt": "text/plain",
 }
 

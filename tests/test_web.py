@@ -16,15 +16,18 @@ from flask_stream.web import digest
 from tests.conftest import ROOT
 
 STATIC = ROOT / "flask_stream" / "static"
+WORDS = ROOT / "js" / "src" / "words"  # of each language
 FILES = {
     **dict.fromkeys(("flask-stream.js", "flask-stream-more.js"), "text/javascript"),
     **dict.fromkeys(("flask-stream-chat.js", "flask-stream-chat-more.js"), "text/javascript"),
     "flask-stream-markdown.js": "text/javascript",
+    **{f"flask-stream-words-{each.stem}.js": "text/javascript" for each in WORDS.iterdir()},
     "flask-stream.css": "text/css",
     "flask-chat.css": "text/css",
     **dict.fromkeys(
         ("flask-stream.d.ts", "flask-stream-chat.d.ts", "flask-stream-markdown.d.ts"), "text/plain"
     ),
+    "flask-stream-words.d.ts": "text/plain",
     "flask-stream-markdown.LICENSE.txt": "text/plain",
 }
 HASH_OF_ANOTHER_DAY = "0123456789abcdef"

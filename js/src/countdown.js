@@ -1,7 +1,9 @@
 /** Retry, where the server wants some time to pass before it is asked again. */
 
+import { say } from "./words.js";
+
 /**
- * Shows the seconds that are left in `data-wait`, until they have passed or the lock is opened.
+ * Shows how long it still takes in `data-wait`, until that has passed or the lock is opened.
  *
  * @param {HTMLButtonElement} retry
  * @param {number} end as `Date.now()` tells it: timers stand still while the page sleeps
@@ -13,7 +15,7 @@ export function countdown(retry, end, lock) {
     const left = Math.ceil((end - Date.now()) / 1000);
     if (left <= 0) return lock.open();
     retry.disabled = true; // whatever the page's scripts have made of it
-    retry.dataset.wait = `${left}`;
+    retry.dataset.wait = say("{} s", left);
     // Out of the page nobody sees the seconds.
     setTimeout(show, retry.isConnected ? 1000 : Math.min(1000 * left, 60_000));
   }

@@ -7,6 +7,9 @@ import { sheet } from "./sheet.js";
 export { stream } from "./connect.js";
 export { parse } from "./parse.js";
 export { FlaskStreamElement };
+// For the chat's own files, which would bring them once more: they are no part of what pages may use.
+export { submission } from "./form.js";
+export { say } from "./words.js";
 
 /**
  * Has the client say in other words what it says.
@@ -20,8 +23,8 @@ const isNew = () => globalThis.customElements && !customElements.get("flask-stre
 // A worker has no elements. A second copy of this file, of another version for instance, leaves the first one's in place.
 if (isNew()) {
   const element = document.querySelector("flask-chat, flask-stream") ?? document.documentElement;
-  const language = element.closest("[lang]")?.getAttribute("lang") ?? "";
-  const script = document.querySelector("script[data-stream-words]");
+  const language = /** @type {HTMLElement | null} */ (element.closest("[lang]"))?.lang;
+  const script = document.querySelector("[data-stream-words]");
   // Before the element says anything. English is in these files.
   if (script || (language && !/^en\b/i.test(language))) await (await more())?.learn(language, script);
 }

@@ -125,8 +125,8 @@ const WORDS = {
  */
 function showTool(line, tool) {
   line.dataset.state = tool.state;
-  const [before, after] = say(WORDS[tool.state]).split("{}");
-  line.replaceChildren(before, isolated(tool.name), after);
+  const words = say(WORDS[tool.state]).split("{}"); // a page's own may leave the name out
+  line.replaceChildren(...words.flatMap((word, i) => (i ? [isolated(tool.name), word] : word)));
 }
 
 /**

@@ -6,6 +6,7 @@ import { say } from "./words.js";
 
 const SIGN_IN = "You are not signed in. Sign in, then ask again.";
 const SENT_AWAY = "You are not signed in, it seems: the server answered with a redirect. Sign in, then ask again.";
+const BAD_REQUEST = "The server answered with an error (HTTP {}). If this page is old, load it again.";
 const OTHER_SITE = "This page may not ask here. Open the site itself, then ask again.";
 
 /** How long the words of an error are waited for, and how many bytes of them are read. */
@@ -92,8 +93,7 @@ async function bodyOf({ body }) {
 function httpMessage(status) {
   if (status === 401) return SIGN_IN;
   if (status === 429) return "Too many requests. Wait a moment, then ask again.";
-  const hint = status === 400 ? " If this page is old, load it again." : "";
-  return say(`The server answered with an error (HTTP {}).${hint}`, status);
+  return say(status === 400 ? BAD_REQUEST : "The server answered with an error (HTTP {}).", status);
 }
 
 /**

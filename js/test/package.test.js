@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -14,6 +14,7 @@ import { frame, serve, streaming } from "./server.js";
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const STATIC = fileURLToPath(new URL("../../flask_stream/static/", import.meta.url));
 
+const LANGUAGES = ["ar", "de", "es", "fr", "he", "ja", "ko", "nl", "pl", "pt", "zh"];
 const BUILT = [
   "flask-chat.css",
   "flask-stream-chat-more.js",
@@ -23,6 +24,8 @@ const BUILT = [
   "flask-stream-markdown.d.ts",
   "flask-stream-markdown.js",
   "flask-stream-more.js",
+  ...LANGUAGES.map((name) => `flask-stream-words-${name}.js`),
+  "flask-stream-words.d.ts",
   "flask-stream.css",
   "flask-stream.d.ts",
   "flask-stream.js",
@@ -152,11 +155,19 @@ describe("where it is installed", () => {
       write: false,
     });
     const holding = (pattern) => outputFiles.filter((file) => pattern.test(file.text)).map(({ path }) => path);
-    assert.deepEqual(holding(/define\("flask-stream"/), [join(folder, "bundle/stdin.js")]);
+    // What the chat's second file needs too is in a chunk, which the first one loads at once.
+    const [core, ...copies] = holding(/define\("flask-stream"/);
+    const [page] = outputFiles.filter(({ path }) => path === join(folder, "bundle/stdin.js"));
+    assert.deepEqual(copies, []);
+    assert.match(page.text, new RegExp(`from "./${basename(core)}"`));
     assert.deepEqual(holding(/define\("flask-chat"/), [join(folder, "bundle/stdin.js")]);
     assert.deepEqual(holding(/@media/), [join(folder, "bundle/stdin.css")]);
     assert.equal(holding(/flask-stream-markdown\.LICENSE\.txt/).length, 1);
     assert.ok(!holding(/flask-stream-markdown\.LICENSE\.txt/).includes(join(folder, "bundle/stdin.js")));
+    for (const answer of ["Antwort wird geschrieben", "Antwoord wordt geschreven"]) {
+      const [file, ...others] = holding(new RegExp(answer));
+      assert.ok(file && !others.length && file !== join(folder, "bundle/stdin.js"), answer);
+    }
   });
 
   test("can be imported in Node, which has no elements, and streams there", async (t) => {
@@ -166,9 +177,13 @@ describe("where it is installed", () => {
       const { FlaskStreamElement, parse, stream } = await import("flask-stream");
       const run = stream("${url}", { method: "POST", body: "q" });
       await run.done;
-      console.log(typeof markdown, typeof parse, typeof FlaskStreamElement, run.state, run.text);`;
+      const { words } = await import("flask-stream");
+      const { default: german } = await import("flask-stream/words/de");
+      console.log(typeof markdown, typeof parse, typeof FlaskStreamElement, run.state, run.text);
+      await words(german);
+      await stream("http://127.0.0.1:1/").done.catch(({ message }) => console.log(message));`;
     const said = await run(process.execPath, ["--input-type=module", "--eval", code], folder);
-    assert.equal(said, "function function function done Hi\n");
+    assert.equal(said, "function function function done Hi\nDer Server ist nicht erreichbar.\n");
   });
 });
 

@@ -1,9 +1,10 @@
 /** Compiled, never run: how the package is used, and what its types refuse. */
 
-import { FlaskStreamElement, parse, stream } from "flask-stream";
+import { FlaskStreamElement, parse, stream, words as speak } from "flask-stream";
 import type { Done, MakeRenderer, Renderer, Run, State, StreamError, StreamEvent, StreamOptions } from "flask-stream";
 import { FlaskChatElement } from "flask-stream/chat";
 import { markdown } from "flask-stream/markdown";
+import german from "flask-stream/words/de";
 
 declare module "flask-stream" {
   interface StreamEvents {
@@ -12,6 +13,12 @@ declare module "flask-stream" {
 }
 
 const { body } = document;
+
+// -- words ------------------------------------------------------------------------------------
+
+speak(german).then(() => speak({ Stop: "Genug", overloaded: german["The answer failed."] ?? "" }));
+// @ts-expect-error words are texts
+speak({ Stop: 3 });
 
 // -- stream() ---------------------------------------------------------------------------------
 

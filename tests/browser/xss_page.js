@@ -53,7 +53,7 @@ const ELEMENTS = {
   button: {
     "data-copy": NOTHING,
     "data-stream": partOfOurs("stop", "retry"),
-    "data-wait": DIGITS,
+    "data-wait": /^\d+ s$/,
     disabled: NOTHING,
     hidden: NOTHING,
     type: is("button"),

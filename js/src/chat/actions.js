@@ -1,20 +1,18 @@
 /** What can be done with a turn: copy it, ask again, edit the question, say whether the answer was good. */
 
 import { copyText } from "../clipboard.js";
-import { say } from "../words.js";
+import { localeOf } from "../locale.js";
+import { say } from "../index.js";
 import { more } from "./load.js";
 import { button, label, make } from "./markup.js";
 import { isQuestion, sourceOf } from "./turns.js";
 
-/** Of each action its buttons, with what they are called. @type {Record<string, [name: string, words: string][]>} */
+/** Of each action its buttons, with what they are called. @type {Record<string, Record<string, string>>} */
 const OF_ANSWERS = {
-  copy: [["copy", "Copy"]],
-  "copy-markdown": [["copy-markdown", "Copy as Markdown"]],
-  regenerate: [["regenerate", "Answer again"]],
-  rate: [
-    ["up", "Good answer"],
-    ["down", "Bad answer"],
-  ],
+  copy: { copy: "Copy" },
+  "copy-markdown": { "copy-markdown": "Copy as Markdown" },
+  regenerate: { regenerate: "Answer again" },
+  rate: { up: "Good answer", down: "Bad answer" },
 };
 const isRating = (/** @type {string} */ name) => /^(up|down)$/.test(name);
 const USUAL = "copy copy-markdown regenerate edit";
@@ -45,9 +43,10 @@ export function actions(parts, talk, tell) {
       if (wanted.has("edit") && canAsk) put("edit", "Edit");
     } else {
       for (const [action, buttons] of Object.entries(OF_ANSWERS)) {
-        if (wanted.has(action) && (canAsk || action !== "regenerate")) for (const [name, words] of buttons) put(name, words);
+        if (!wanted.has(action) || (!canAsk && action === "regenerate")) continue;
+        for (const [name, words] of Object.entries(buttons)) put(name, words);
       }
-      if (model || at) bar.append(details(model, at));
+      if (model || at) bar.append(details(turn, model, at));
     }
     if (bar.firstChild) turn.append(bar);
     // For those who do not see on which side it is.
@@ -68,7 +67,7 @@ export function actions(parts, talk, tell) {
     const turn = /** @type {HTMLElement | null | undefined} */ (pressed?.closest("[data-turn]"));
     if (!pressed || !turn) return;
     const name = pressed.dataset.chat ?? "";
-    if (/^copy/.test(name)) copy(pressed, turn);
+    if (/^copy/.test(name)) copy(name, pressed, turn);
     if (name === "regenerate") talk.again(questionOf(turn));
     if (name === "edit") edit(turn);
     if (isRating(name) && (await (await more())?.rate(pressed, turn, parts)) === false) {
@@ -89,31 +88,31 @@ function questionOf(turn) {
 const dateOf = ({ dataset: { at } }) => (at ? new Date(at) : undefined);
 
 /**
+ * @param {HTMLElement} turn
  * @param {string} [model]
  * @param {Date} [at]
  */
-function details(model, at) {
+function details(turn, model, at) {
   const words = make("p", {}, make("bdi", {}, model ?? ""));
   if (at && !isNaN(+at)) {
-    const language = document.documentElement.lang || undefined;
-    const text = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(at);
+    const text = at.toLocaleString(localeOf(turn), { dateStyle: "medium", timeStyle: "short" });
     words.append(model ? " · " : "", make("time", { datetime: at.toISOString() }, text));
   }
   return make("details", { "data-chat": "about" }, label(make("summary"), "Details"), words);
 }
 
 /**
+ * @param {string} name of the button
  * @param {HTMLElement} pressed
  * @param {HTMLElement} turn
  */
-async function copy(pressed, turn) {
+async function copy(name, pressed, turn) {
   const parts = [.../** @type {NodeListOf<HTMLElement>} */ (turn.querySelectorAll("[data-part=text]"))];
-  const isMarkdown = pressed.dataset.chat === "copy-markdown";
+  const isMarkdown = name === "copy-markdown";
   const text = isMarkdown ? sourceOf(turn) : parts.map(readable).join("\n\n");
-  const before = pressed.textContent ?? "";
   if (!(await copyText(text, parts[0], isMarkdown ? "" : parts.map(markup).join("")))) return;
   label(pressed, "Copied");
-  setTimeout(() => label(pressed, before), COPIED_FOR);
+  setTimeout(() => label(pressed, OF_ANSWERS[name][name]), COPIED_FOR);
 }
 
 const HEADS = "[data-code] > div";

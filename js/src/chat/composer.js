@@ -1,6 +1,6 @@
 /** Where the reader types: Enter sends, the field grows, and what is not sent stays in it. */
 
-import { say } from "../words.js";
+import { say } from "../index.js";
 import { isSending } from "./keys.js";
 
 /**

@@ -1,6 +1,6 @@
 /** A question that is edited in its place. */
 
-import { say } from "../words.js";
+import { say } from "../index.js";
 import { isSending } from "./keys.js";
 import { button, label, make } from "./markup.js";
 import { wordsOf } from "./turns.js";

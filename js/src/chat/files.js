@@ -1,6 +1,7 @@
 /** Files that go with a question: chosen, dropped or pasted; they are the form's own. */
 
-import { say } from "../words.js";
+import { localeOf } from "../locale.js";
+import { say } from "../index.js";
 import { button, make } from "./markup.js";
 
 const PREVIEW = 48; // CSS pixels
@@ -22,13 +23,20 @@ export function attachments({ chat, field }, input, tell) {
   /** @type {File[]} */
   let files = [];
   const most = Number(input.dataset.maxBytes) || Infinity;
+
+  /** @param {number} bytes */
+  function size(bytes) {
+    const [value, unit] = bytes < 1e6 ? [bytes / 1e3, "kilobyte"] : [bytes / 1e6, "megabyte"];
+    return value.toLocaleString(localeOf(chat), { style: "unit", unit, maximumFractionDigits: 1 });
+  }
+
   const attach = button("attach", "Attach files");
   const list = make("ul", { "data-chat": "files" });
   const limits = [input.accept, most < Infinity && size(most)].filter(Boolean).join(", ");
-  if (limits) attach.title += ` (${limits})`;
+  if (limits) attach.title = say("Attach files ({})", limits);
   input.hidden = true;
   input.before(attach);
-  field.closest("[data-chat=field]")?.before(list);
+  (field.closest("[data-chat=field]") ?? field).before(list);
   attach.addEventListener("click", () => input.click());
   input.addEventListener("change", () => add([...(input.files ?? [])]));
 
@@ -123,9 +131,3 @@ async function preview(file) {
   return canvas;
 }
 
-/** @param {number} bytes */
-function size(bytes) {
-  const [value, unit] = bytes < 1e6 ? [bytes / 1e3, "kilobyte"] : [bytes / 1e6, "megabyte"];
-  const language = document.documentElement.lang || undefined;
-  return new Intl.NumberFormat(language, { style: "unit", unit, maximumFractionDigits: 1 }).format(value);
-}

@@ -1,6 +1,6 @@
 /** What a chat is made of: what the page has of it is used, the rest is made. */
 
-import { say } from "../words.js";
+import { say } from "../index.js";
 
 /** What of a chat's attributes is its `<flask-stream>`'s. */
 const OF_STREAM = ["resume", "smooth", "csrf", "announce", "with-credentials", "heading-level"];
@@ -42,6 +42,15 @@ export function label(button, words) {
   return /** @type {HTMLButtonElement} */ (button);
 }
 
+/**
+ * What the page itself calls it stays. Its server may have written our English words: those are said in its language.
+ *
+ * @param {HTMLElement} button
+ * @param {string} words
+ */
+const relabel = (button, words) =>
+  button.title || button.childElementCount || label(button, /** @type {string} */ (button.textContent).trim() || words);
+
 /** @param {HTMLElement} chat */
 export function build(chat) {
   /** @type {(selector: string, parent?: Element) => any} */
@@ -75,23 +84,24 @@ export function build(chat) {
     ["rows", "1"],
     ["dir", "auto"],
     ["enterkeyhint", "send"],
-    ["aria-label", say("Your question")],
-    ["placeholder", say("Ask something")],
+    ["aria-label", "Your question"],
+    ["placeholder", "Ask something"],
   ]) {
-    if (!field.hasAttribute(name)) field.setAttribute(name, value);
+    field.setAttribute(name, say(field.getAttribute(name) ?? value));
   }
   const row = ensure(form, "field", () => make("div", { "data-chat": "field" }));
   if (!field.isConnected) row.append(field);
   const stop = find("[data-stream=stop]") ?? make("button", { type: "button", "data-stream": "stop", hidden: "" });
   const send = ensure(row, "send", () => make("button", { "data-chat": "send" }));
-  if (!send.title) label(send, "Send");
+  relabel(send, "Send");
   // The element of its own would have put it at its end.
   if (!form.contains(stop)) row.append(stop);
-  if (!stop.title) label(stop, "Stop");
+  relabel(stop, "Stop");
   const suggestions = ensure(form, "suggestions", () => make("div", { "data-chat": "suggestions" }), form.firstChild);
   const hint = ensure(form, "hint", () => make("p", { "data-chat": "hint", role: "status" }), row);
   const status = find("[data-stream=status]") ?? make("p", { "data-stream": "status", role: "status" });
   const retry = find("[data-stream=retry]") ?? make("button", { type: "button", "data-stream": "retry", hidden: "" });
+  relabel(retry, "Retry");
   if (!output.contains(status)) output.after(status, retry);
   const end = ensure(form, "end", () => button("end", "To the end"), form.firstChild);
   end.hidden = true;

@@ -1,6 +1,6 @@
 /** What a request asks, and how to ask the same again in other words. */
 
-import { submission } from "../form.js";
+import { submission } from "../index.js";
 
 /** @typedef {{ url: string | URL, init: RequestInit & { body?: any } }} Asked */
 

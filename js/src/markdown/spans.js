@@ -3,6 +3,7 @@
 import { attribute, fill, isStale, isTooDeep } from "./brush.js";
 import { visible } from "./code.js";
 import { decode } from "./entities.js";
+import { say } from "../words.js";
 
 /**
  * @typedef {import("./brush.js").Brush} Brush
@@ -132,7 +133,7 @@ export function drawCheckbox(brush, { checked }) {
   const box = brush.element("input", "input", (box) => {
     box.type = "checkbox";
     box.disabled = true;
-    box.setAttribute("aria-label", "Task");
+    box.setAttribute("aria-label", say("Task"));
   });
   attribute(box, "checked", checked ? "" : null);
   brush.text(" ");
