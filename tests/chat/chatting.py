@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
+from tests.servers.running import until
+
 # A refusal, or a network that is gone, is in the browser's console, too.
 EXPECTED = "Failed to load resource: "
 
@@ -110,6 +112,16 @@ class Chat:
         return [each for each in self.seen()["asked"] if each["question"] == question]
 
     # -- what is waited for --
+
+    def expect(self, expression: str, argument: Any = None) -> Chat:
+        """In JavaScript. A strict policy may stop what playwright itself waits for in a page."""
+        until(lambda: self.page.evaluate(expression, argument), expression)
+        return self
+
+    def expect_answers(self, number: int) -> Chat:
+        """So many are done by now, since the page was loaded."""
+        done = "number => heard.filter(({ type }) => type === 'stream:done').length === number"
+        return self.expect(done, number)
 
     def expect_state(self, state: str) -> Chat:
         expect(self.element).to_have_attribute("data-state", state)

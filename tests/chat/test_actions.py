@@ -39,7 +39,7 @@ def test_an_answer_is_copied_as_it_is_read_and_as_markdown(chat: Chat) -> None:
     assert copied(chat.page).split() == ["A", "title", "Some", "bold", "words.", "print(1)"]
     assert "<strong>bold</strong>" in copied(chat.page, "text/html")
     chat.button("Copy as Markdown").click()
-    chat.page.wait_for_function("navigator.clipboard.readText().then((t) => t.startsWith('##'))")
+    chat.expect("navigator.clipboard.readText().then((t) => t.startsWith('##'))")
     assert copied(chat.page) == MARKDOWN
 
 
@@ -57,7 +57,7 @@ def test_another_answer_takes_the_place_of_the_first(chat: Chat) -> None:
     chat.open().ask_to_the_end("One").ask_to_the_end("Two")
     chat.button("Answer again").click()
     expect(chat.answers).to_have_count(2)
-    chat.page.wait_for_function("heard.filter(({ type }) => type == 'stream:done').length == 3")
+    chat.expect_answers(3)
     chat.expect_said("One", "You said: One", "Two", "You said: Two")
     assert [each["attempt"] for each in chat.asked("Two")] == [1, 2]
     chat.open().expect_said("One", "You said: One", "Two", "You said: Two")

@@ -43,9 +43,9 @@ def test_an_answer_that_comes(browser: Browser, server: Server) -> None:
             before = chat.answers.last.inner_text()
             chat.let_go(f"{QUESTION} {number}")
             if number < PIECES - 1:  # the last brings no word
-                chat.page.wait_for_function(
+                chat.expect(
                     "before => document.querySelector('[data-turn=\"\"]').innerText !== before",
-                    arg=before,
+                    before,
                 )
             frames.append((chat.page.screenshot(), 110))
         chat.expect_state("done")

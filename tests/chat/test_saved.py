@@ -42,7 +42,7 @@ def test_a_saved_answer_is_copied_as_it_was_written(chat: Chat) -> None:
     chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     chat.save(*turns(1)).open()
     chat.button("Copy as Markdown").click()
-    chat.page.wait_for_function("navigator.clipboard.readText().then((t) => t.includes('**'))")
+    chat.expect("navigator.clipboard.readText().then((t) => t.includes('**'))")
     assert chat.page.evaluate("navigator.clipboard.readText()") == ANSWER
 
 
@@ -68,7 +68,7 @@ def test_a_long_conversation_opens_at_its_end_and_is_drawn_in_time(chat: Chat) -
     # What is far from view comes later, and all of it comes.
     expect(chat.answers.first.locator("strong")).to_have_text("bold")
     expect(chat.questions.last).to_be_in_viewport()
-    assert chat.page.locator("[data-turn]:not([data-drawn])").count() == 0
+    expect(chat.page.locator("[data-turn]:not([data-drawn])")).to_have_count(0)
 
 
 def test_what_is_scrolled_to_is_drawn(chat: Chat) -> None:

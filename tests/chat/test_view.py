@@ -154,13 +154,13 @@ def test_a_keyboard_over_the_page_lifts_the_composer(browser: Browser, server: S
         page.evaluate(
             "visualViewport.height = 364, visualViewport.dispatchEvent(new Event('resize'))"
         )
-        page.wait_for_function(
+        chat.expect(
             "document.querySelector('[data-chat=composer]').getBoundingClientRect().bottom <= 365"
         )
         page.evaluate(
             "visualViewport.height = 664, visualViewport.dispatchEvent(new Event('resize'))"
         )
-        page.wait_for_function(
+        chat.expect(
             "document.querySelector('[data-chat=composer]').getBoundingClientRect().bottom > 600"
         )
         chat.check()

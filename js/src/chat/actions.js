@@ -51,7 +51,7 @@ export function actions(parts, talk, tell) {
     if (bar.firstChild) turn.append(bar);
     // For those who do not see on which side it is.
     turn.setAttribute("role", "article");
-    turn.ariaLabel = say(isQuestion(turn) ? "You" : "Answer");
+    turn.setAttribute("aria-label", say(isQuestion(turn) ? "You" : "Answer"));
   }
 
   /**

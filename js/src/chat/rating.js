@@ -8,7 +8,7 @@
  */
 export async function rate(pressed, turn, { chat, form }) {
   const buttons = /** @type {HTMLElement[]} */ ([...turn.querySelectorAll("[aria-pressed]")]);
-  const now = () => buttons.find((button) => button.ariaPressed === "true")?.dataset.chat ?? "";
+  const now = () => buttons.find((button) => button.getAttribute("aria-pressed") === "true")?.dataset.chat ?? "";
   /** @param {string | undefined} value */
   const show = (value) => {
     for (const button of buttons) button.setAttribute("aria-pressed", `${button.dataset.chat === value}`);
