@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
+from tests.example.waiting import wait_for
+
 # A refusal, or a network that is gone, is in the browser's console, too.
 EXPECTED = "Failed to load resource: "
 
@@ -113,6 +115,13 @@ class Chat:
 
     def expect_state(self, state: str) -> Chat:
         expect(self.element).to_have_attribute("data-state", state)
+        return self
+
+    def expect_done(self, times: int) -> Chat:
+        """So many answers have come to their end in this page."""
+        # Playwright's own waiting looks again by eval(), which the page's policy forbids.
+        count = "heard.filter(({ type }) => type == 'stream:done').length"
+        wait_for(lambda: self.page.evaluate(count) == times)
         return self
 
     def expect_said(self, *turns: str) -> Chat:

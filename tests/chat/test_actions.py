@@ -57,7 +57,7 @@ def test_another_answer_takes_the_place_of_the_first(chat: Chat) -> None:
     chat.open().ask_to_the_end("One").ask_to_the_end("Two")
     chat.button("Answer again").click()
     expect(chat.answers).to_have_count(2)
-    chat.page.wait_for_function("heard.filter(({ type }) => type == 'stream:done').length == 3")
+    chat.expect_done(3)
     chat.expect_said("One", "You said: One", "Two", "You said: Two")
     assert [each["attempt"] for each in chat.asked("Two")] == [1, 2]
     chat.open().expect_said("One", "You said: One", "Two", "You said: Two")
@@ -210,6 +210,21 @@ def test_a_title_comes_with_an_answer(chat: Chat) -> None:
     expect(chat.page.get_by_role("heading", name="A <b>title</b>")).to_be_visible()
     chat.ask_to_the_end(f"tell title {json.dumps(['no', 'string'])}")
     expect(chat.page.locator("[data-chat=title]")).to_have_text("A <b>title</b>")
+
+
+def test_a_title_is_put_where_the_page_has_a_place_for_it(chat: Chat) -> None:
+    chat.open()
+    chat.page.evaluate(
+        """() => {
+            document.querySelector("title").dataset.chat = "title";
+            const place = document.body.appendChild(document.createElement("p"));
+            place.dataset.chat = "title";
+        }"""
+    )
+    chat.ask_to_the_end(f"tell title {json.dumps('A title')}")
+    expect(chat.page).to_have_title("A title")
+    expect(chat.page.locator("body > p[data-chat=title]")).to_have_text("A title")
+    expect(chat.page.locator("h2[data-chat=title]")).to_have_count(0)
 
 
 def test_sources_are_below_the_answer(chat: Chat) -> None:

@@ -127,7 +127,7 @@ def test_files_go_along_when_it_is_asked_again(chat: Chat) -> None:
     chat.ask_to_the_end("Read it")
     choose(chat, PICTURE)  # for the next question
     chat.button("Answer again").click()
-    chat.page.wait_for_function("heard.filter(({ type }) => type == 'stream:done').length == 2")
+    chat.expect_done(2)
     assert [each["files"] for each in chat.asked("Read it")] == [["paper.pdf"]] * 2
     expect(chips(chat)).to_have_count(1)
 

@@ -56,7 +56,7 @@ def test_what_goes_on_can_be_asked_again(chat: Chat) -> None:
     chat.let_go("hold again")
     chat.expect_state("done")
     chat.button("Answer again").click()
-    chat.page.wait_for_function("heard.filter(({ type }) => type == 'stream:done').length == 2")
+    chat.expect_done(2)
     chat.expect_said("hold again", "Held: again. Let go.")
     assert [each["attempt"] for each in chat.asked("hold again")] == [1, 2]
 
