@@ -21,7 +21,7 @@ export PORT
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: help demo test test-tools interpreters lint test-js test-python test-other-pythons \
-	coverage bench bench-tools build-client pins clean
+	coverage bench bench-tools build-client translations pins clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-20s %s\n", $$1, $$2 }' Makefile
@@ -82,6 +82,17 @@ bench/server/ai_sdk/node_modules/.ready: bench/server/ai_sdk/package-lock.json |
 
 build-client: test-tools ## build flask_stream/static from js/src
 	cd js && npm run build
+
+TRANSLATIONS = example_app/translations
+
+translations: interpreters ## gather what the example app says anew, and compile what it says in other languages
+	pybabel -q extract -F $(TRANSLATIONS)/babel.cfg -k lazy_gettext --no-location --no-wrap \
+		-o $(TRANSLATIONS)/messages.pot .
+	pybabel -q update -i $(TRANSLATIONS)/messages.pot -d $(TRANSLATIONS) \
+		--no-wrap --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	rm $(TRANSLATIONS)/messages.pot
+	pybabel -q compile -d $(TRANSLATIONS)
+	pybabel -q compile -d $(TRANSLATIONS) -D flask_stream
 
 pins: ## write .ci/pins anew: what the tests install, with its hashes; after changes of pyproject.toml
 	@.ci/pin $(PYTHON)

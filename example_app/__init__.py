@@ -1,4 +1,4 @@
-"""The example app of Flask-Stream: a chat, a race, a tool loop, and a page without our client."""
+"""The example app of Flask-Stream: a chat, a race, and a page without our client."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask
 
-from . import chat, database, plain, provider, race, security, source, tools
+from . import chat, database, languages, plain, provider, race, readers, security, source
 from .extensions import stream
 
 
@@ -25,12 +25,14 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 
     database.init_app(app)
     provider.init_app(app)
+    languages.init_app(app)
     security.init_app(app)
     stream.init_app(app)
 
+    app.register_blueprint(languages.bp)
+    app.register_blueprint(readers.bp)
     app.register_blueprint(chat.bp)
     app.register_blueprint(race.bp)
-    app.register_blueprint(tools.bp)
     app.register_blueprint(plain.bp)
     app.register_blueprint(source.bp)
     return app

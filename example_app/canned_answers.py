@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from .canned_translations import TRANSLATED, language_of
 from .canned_wire import Block, text_block
 
 T = TypeVar("T")
@@ -151,24 +153,46 @@ after little more than half a second, each passed on as soon as it is there.
 Set ANTHROPIC_API_KEY or OPENAI_API_KEY and start the app again, and the same page will \
 answer your question in earnest."""
 
+FILES = """\
+This is what came with your question:
+
+{files}
+
+I can read none of it, since I am no language model. A real one is sent the same: each file whole, \
+behind its name, and then your words."""
+
+_ENGLISH = {
+    "markdown": MARKDOWN,
+    "let through": LET_THROUGH,
+    "slow start": SLOW_START,
+    "long": "\n\n".join(LONG_PARTS),
+    "haiku": HAIKU,
+    "how": HOW_IT_WORKS,
+    "why": WHY_STREAM,
+    "flask": FLASK,
+    "greeting": GREETING,
+    "fallback": FALLBACK,
+    "files": FILES,
+}
+
 # The first pattern found in the prompt decides, so that a trick wins over a topic.
 _TRICKS: tuple[tuple[str, Trick], ...] = (
-    (r"\brate[ -]?limit", "rate limit"),
-    (r"\bcut\b", "cut"),
-    (r"\berror\b", "error"),
-    (r"\bslow\b", "slow start"),
+    (r"\b(rate[ -]?limit|anfragegrenze)|حد الطلبات", "rate limit"),
+    (r"\b(cut|abgeschnitten)\b|مقطوعة", "cut"),
+    (r"\b(error|fehler)\b|خطأ", "error"),
+    (r"\b(slow|langsamer)\b|بطيئة", "slow start"),
     (r"\bhold\b", "hold"),
 )
 _TOPICS = (
-    (r"\bmarkdown\b", MARKDOWN),
-    (r"\brate[ -]?limit", LET_THROUGH),
-    (r"\bslow\b", SLOW_START),
-    (r"\blong\b", "\n\n".join(LONG_PARTS)),
-    (r"\b(haiku|poem|verse)\b", HAIKU),
-    (r"\bhow\b.*\b(work|words|page|stream)", HOW_IT_WORKS),
-    (r"\b(why|stream|faster|wait)", WHY_STREAM),
-    (r"\b(flask|python|wsgi)\b", FLASK),
-    (r"\b(hello|hi|hey)\b", GREETING),
+    (r"\bmarkdown\b", "markdown"),
+    (r"\b(rate[ -]?limit|anfragegrenze)|حد الطلبات", "let through"),
+    (r"\b(slow|langsamer)\b|بطيئة", "slow start"),
+    (r"\blong\b", "long"),
+    (r"\b(haiku|poem|verse)\b|هايكو", "haiku"),
+    (r"\bhow\b.*\b(work|words|page|stream)|\bwie\b.*\bwörter\b|كيف تصل", "how"),
+    (r"\b(why|stream|faster|wait|warum)|لماذا", "why"),
+    (r"\b(flask|python|wsgi)\b", "flask"),
+    (r"\b(hello|hi|hey|hallo)\b|مرحبا", "greeting"),
 )
 
 
@@ -191,12 +215,17 @@ class Answer:
         return sum(len(block.deltas) for block in self.blocks)
 
 
-def answer_to(prompt: str) -> Answer:
-    """Choose what to say to `prompt`, and how."""
-    text = _first_match(prompt, _TOPICS)
+def answer_to(prompt: str, files: Sequence[tuple[str, int]] = ()) -> Answer:
+    """Choose what to say to `prompt`, and how; of files there are names and sizes."""
+    texts = _ENGLISH | TRANSLATED.get(language_of(prompt), {})
     trick = trick_of(prompt)
-    if text is None:
-        text = FALLBACK.format(question=_shortened(prompt)) if trick == "none" else WHY_STREAM
+    topic = _first_match(prompt, _TOPICS) or ("fallback" if trick == "none" else "why")
+    text = texts[topic]
+    if files:
+        listed = "\n".join(f"- **{_shortened(name)}**, {size:,} B" for name, size in files)
+        text = texts["files"].format(files=listed)
+    elif topic == "fallback":
+        text = text.format(question=_shortened(prompt))
     return Answer((text_block(text),), trick)
 
 

@@ -23,8 +23,8 @@ from typing import Any
 
 from .canned_answers import Answer, answer_to
 from .canned_log import Log
-from .canned_research import research
-from .canned_wire import JSON, count_tokens, frame, new_message, prompt_of
+from .canned_research import is_for_research, research
+from .canned_wire import JSON, count_tokens, files_of, frame, new_message, prompt_of
 
 DELAY = 0.033  # seconds between two pieces: some thirty tokens a second
 START_DELAYS = 18  # a model thinks about 0.6 s before its first word
@@ -129,7 +129,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: Mapping[str, Any]) -> None:
         messages, tools = body["messages"], body.get("tools")
         prompt = prompt_of(messages)
-        answer = research(messages, tools[0]["name"]) if tools else answer_to(prompt)
+        if tools and is_for_research(messages):
+            answer = research(messages, tools[0]["name"])
+        else:
+            answer = answer_to(prompt, files_of(messages))
         self._request = self.server.next_request()
         self._record("request", prompt=prompt, trick=answer.trick)
         if answer.trick == "rate limit" and self.server.refuses(prompt):

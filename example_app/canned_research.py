@@ -7,26 +7,47 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .canned_answers import Answer, Trick, trick_of
+from .canned_translations import language_of
 from .canned_wire import Block, blocks_of, prompt_of, text_block, thinking_block, tool_use_block
 
 Messages = Sequence[Mapping[str, Any]]
 
 # What it searches for, by what is asked for; the first pattern that is found decides.
 _SEARCHES = (
-    (r"\b(break|broken|lost|connection)", ("connection dead", "closes the connection")),
-    (r"\b(proxy|proxies|nginx|buffer)", ("proxy buffers", "silence")),
-    (r"\b(leave|leaves|gone|stop)", ("reader leaves early", "closes the connection")),
+    (
+        r"\b(break|broken|lost|connection|verbindung)|الاتصال",
+        ("connection dead", "closes the connection"),
+    ),
+    (r"\b(proxy|proxies|nginx|buffer)|الوسيط", ("proxy buffers", "silence")),
+    (
+        r"\b(leave|leaves|gone|verlässt)|يغادر",
+        ("reader leaves early", "closes the connection"),
+    ),
 )
 _OTHERWISE = ("stream",)
-_IN_VAIN = r"\bnothing\b"
+_IN_VAIN = r"\b(finds nothing|nichts findet)\b|لا يجد شيئًا"
 
 _FIRST_THOUGHT = """\
 They ask: “{prompt}” I could answer from memory, but there are notes to look it up in, and \
 an answer is worth more if one can check it. Let me search for {queries}."""
 _NEXT_THOUGHT = "Nothing about that in the notes. Other words may do better: {queries}."
 _LAST_THOUGHT = "That should be enough. I will say what the notes say, and name each of them."
-_INTRODUCTION = "I looked it up. This is what the notes say:"
-_NO_ANSWER = "I looked it up, and the notes say nothing about it."
+_INTRODUCTION = {
+    "en": "I looked it up. This is what the notes say:",
+    "de": "Ich habe nachgesehen. Das steht in den Notizen, auf Englisch:",
+    "ar": "بحثتُ عن ذلك. هذا ما تقوله الملاحظات، بالإنجليزية:",
+}
+_NO_ANSWER = {
+    "en": "I looked it up, and the notes say nothing about it.",
+    "de": "Ich habe nachgesehen, und in den Notizen steht nichts darüber.",
+    "ar": "بحثتُ عن ذلك، ولا شيء عنه في الملاحظات.",
+}
+
+
+def is_for_research(messages: Messages) -> bool:
+    """Whether the notes may have something about what was asked."""
+    patterns = (_IN_VAIN, *(pattern for pattern, _ in _SEARCHES))
+    return any(re.search(each, prompt_of(messages), re.IGNORECASE) for each in patterns)
 
 
 def research(messages: Messages, tool: str) -> Answer:
@@ -34,12 +55,14 @@ def research(messages: Messages, tool: str) -> Answer:
     prompt = prompt_of(messages)
     results = [block for message in messages for block in blocks_of(message, "tool_result")]
     if not results:
-        queries = ("weather",) if re.search(_IN_VAIN, prompt) else _queries_for(prompt)
+        queries = (
+            ("weather",) if re.search(_IN_VAIN, prompt, re.IGNORECASE) else _queries_for(prompt)
+        )
         blocks = _search(_FIRST_THOUGHT, prompt, queries, tool, len(messages))
     elif len(results) == 1 and results[0].get("is_error"):
         blocks = _search(_NEXT_THOUGHT, prompt, _queries_for(prompt), tool, len(messages))
     else:
-        blocks = (thinking_block(_LAST_THOUGHT), *_conclusion(results))
+        blocks = (thinking_block(_LAST_THOUGHT), *_conclusion(results, language_of(prompt)))
     calls = any(block.start["type"] == "tool_use" for block in blocks)
     trick = _trick(prompt, first=not results, last=not calls)
     return Answer(blocks, trick, "tool_use" if calls else "end_turn")
@@ -70,13 +93,13 @@ def _search(
     return (thinking_block(thought.format(prompt=prompt, queries=quoted)), *calls)
 
 
-def _conclusion(results: Sequence[Mapping[str, Any]]) -> tuple[Block, ...]:
+def _conclusion(results: Sequence[Mapping[str, Any]], language: str) -> tuple[Block, ...]:
     """Quote what was found, with the citations of Anthropic's `search_result` blocks."""
     found = [block for result in results for block in blocks_of(result, "search_result")]
     cited = {block["source"]: (index, block) for index, block in enumerate(found)}
     if not cited:
-        return (text_block(_NO_ANSWER),)
-    blocks = [text_block(_INTRODUCTION)]
+        return (text_block(_NO_ANSWER[language]),)
+    blocks = [text_block(_INTRODUCTION[language])]
     for index, block in cited.values():
         words = " ".join(part["text"] for part in block["content"])
         citation = {

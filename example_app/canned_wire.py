@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 JSON = dict[str, Any]
@@ -79,15 +81,31 @@ def blocks_of(message: Mapping[str, Any], type_: str) -> list[JSON]:
     return [block for block in blocks if block["type"] == type_]
 
 
-def text_of(message: Mapping[str, Any]) -> str:
-    """Give a message's text."""
-    return " ".join(block["text"] for block in blocks_of(message, "text"))
+def asked_in(messages: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Give the message with the user's last words: behind it are tool calls and their results."""
+    of_user = (message for message in reversed(messages) if message["role"] == "user")
+    return next(message for message in of_user if blocks_of(message, "text"))
 
 
 def prompt_of(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Give the user's last words: behind them there may be tool calls and their results."""
-    asked = (text_of(message) for message in reversed(messages) if message["role"] == "user")
-    return next(filter(None, asked), "")
+    """Give the user's last words; those before them are the names of his files."""
+    return str(blocks_of(asked_in(messages), "text")[-1]["text"])
+
+
+def files_of(messages: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
+    """Give the name and the size of each file that came with the user's last words."""
+    content = asked_in(messages)["content"]
+    blocks = [] if isinstance(content, str) else content
+    return [
+        (named["text"].removesuffix(":"), _size(file["source"]))
+        for named, file in pairwise(blocks)
+        if file["type"] in ("image", "document")
+    ]
+
+
+def _size(source: Mapping[str, Any]) -> int:
+    data: str = source["data"]
+    return len(b64decode(data) if source["type"] == "base64" else data.encode())
 
 
 def count_tokens(messages: Sequence[Mapping[str, Any]]) -> int:

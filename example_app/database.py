@@ -12,18 +12,43 @@ from flask import Flask, current_app
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS secret (id INTEGER PRIMARY KEY CHECK (id = 1), key TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS turn (
-    id INTEGER PRIMARY KEY,
-    conversation TEXT NOT NULL,
-    question TEXT NOT NULL,
+-- Of an older version of this app: what was said belonged to a browser, and to no reader.
+DROP TABLE IF EXISTS turn;
+CREATE TABLE IF NOT EXISTS reader (
+    id TEXT PRIMARY KEY,
+    folded TEXT NOT NULL UNIQUE,  -- his name, in which case does not count
+    name TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS conversation (
+    id TEXT PRIMARY KEY,
+    reader TEXT NOT NULL REFERENCES reader,
+    title TEXT NOT NULL DEFAULT '',
+    changed REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS conversation_by_reader ON conversation (reader, changed);
+-- An id is never given again: the run of a question that was dropped may still save its answer.
+CREATE TABLE IF NOT EXISTS question (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    conversation TEXT NOT NULL REFERENCES conversation ON DELETE CASCADE,
+    submission TEXT NOT NULL,
+    text TEXT NOT NULL,
     answer TEXT NOT NULL DEFAULT '',
     outcome TEXT,  -- NULL while the answer is on its way
     error TEXT,
-    first_word_ms INTEGER,
-    input_tokens INTEGER,
-    output_tokens INTEGER
+    model TEXT,
+    answered TEXT,
+    sources TEXT NOT NULL DEFAULT '[]',
+    rating TEXT NOT NULL DEFAULT ''
 );
-CREATE INDEX IF NOT EXISTS turn_by_conversation ON turn (conversation, id);
+CREATE INDEX IF NOT EXISTS question_by_conversation ON question (conversation, id);
+CREATE TABLE IF NOT EXISTS file (
+    id INTEGER PRIMARY KEY,
+    question INTEGER NOT NULL REFERENCES question ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    type TEXT NOT NULL,
+    data BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS file_by_question ON file (question, id);
 """
 
 
@@ -45,6 +70,7 @@ def connect() -> Iterator[sqlite3.Connection]:
     """Open the database for one transaction."""
     db = sqlite3.connect(current_app.config["DATABASE"])
     db.row_factory = sqlite3.Row
+    db.execute("PRAGMA foreign_keys = ON")  # so that what belongs to a row goes with it
     try:
         with db:
             yield db

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -14,6 +15,7 @@ import openai
 from flask import Flask, current_app
 
 from . import canned_provider
+from .attachments import Attachment
 from .notes import Note
 
 Messages = list[Any]  # of {"role": …, "content": …}, which both SDKs take
@@ -42,9 +44,29 @@ class Provider(ABC):
     def ask(self, messages: Messages, tools: Sequence[Tool] = ()) -> Any:
         """Give the SDK's own stream."""
 
+    def question(self, text: str, files: Sequence[Attachment] = ()) -> dict[str, Any]:
+        """Give the reader's turn: his files, each behind its name, and then his words."""
+        content: Any = text
+        if files:
+            blocks = [part for file in files for part in (_text(f"{file.name}:"), self.block(file))]
+            content = [*blocks, _text(text)]
+        return {"role": "user", "content": content}
+
+    @abstractmethod
+    def block(self, file: Attachment) -> dict[str, Any]:
+        """Give a file as the provider wants it."""
+
     @abstractmethod
     def tool_results(self, found: Mapping[str, list[Note]]) -> Messages:
         """Give what the next request has to hold: the notes found, by the call's id."""
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+def _base64(file: Attachment) -> str:
+    return b64encode(file.data).decode()
 
 
 class Claude(Provider):
@@ -68,6 +90,14 @@ class Claude(Provider):
         return self.client.messages.create(
             model=self.model, max_tokens=2048, stream=True, messages=messages, **with_tools
         )
+
+    def block(self, file: Attachment) -> dict[str, Any]:
+        if file.type == "text/plain":
+            source = {"type": "text", "media_type": file.type, "data": file.data.decode()}
+        else:
+            source = {"type": "base64", "media_type": file.type, "data": _base64(file)}
+        kind = "image" if file.type.startswith("image/") else "document"
+        return {"type": kind, "source": source}
 
     def tool_results(self, found: Mapping[str, list[Note]]) -> Messages:
         results = [
@@ -110,6 +140,14 @@ class OpenAI(Provider):
             messages=messages,
             **with_tools,
         )
+
+    def block(self, file: Attachment) -> dict[str, Any]:
+        if file.type == "text/plain":
+            return _text(file.data.decode())
+        url = f"data:{file.type};base64,{_base64(file)}"
+        if file.type.startswith("image/"):
+            return {"type": "image_url", "image_url": {"url": url}}
+        return {"type": "file", "file": {"filename": file.name, "file_data": url}}
 
     def tool_results(self, found: Mapping[str, list[Note]]) -> Messages:
         return [

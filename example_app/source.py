@@ -9,9 +9,16 @@ from flask import Blueprint, abort, render_template
 bp = Blueprint("source", __name__)
 
 PAGES = {
-    "chat": ("chat.py", "templates/chat.html", "static/chat.js", "conversation.py"),
+    "chat": (
+        "chat.py",
+        "templates/chat.html",
+        "said.py",
+        "conversations.py",
+        "attachments.py",
+        "tools.py",
+        "provider.py",
+    ),
     "race": ("race.py", "templates/race.html", "static/race.js"),
-    "tools": ("tools.py", "templates/tools.html", "static/tools.js", "provider.py", "notes.py"),
     "plain": ("plain.py", "templates/plain.html", "static/plain.js"),
 }
 
@@ -21,4 +28,4 @@ def show(page: str) -> str:
     if page not in PAGES:
         abort(404)
     files = {name: Path(bp.root_path, name).read_text("utf-8") for name in PAGES[page]}
-    return render_template("source.html", page=page, files=files)
+    return render_template("source.html", shown=page, files=files)

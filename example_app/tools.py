@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from time import sleep
 from typing import Any
 
-from flask import Blueprint, render_template
-
 from flask_stream import Data, Event, Source, StreamFailed, ToolCall, ToolResult, relay
 
-from .extensions import stream
+from .languages import gettext
 from .notes import NOTES, Note, best
-from .provider import Tool, get_provider
-from .question import asked
-
-bp = Blueprint("tools", __name__, url_prefix="/tools")
+from .provider import Messages, Provider, Tool
 
 SEARCH = Tool(
     name="search_notes",
@@ -29,33 +24,19 @@ SEARCH = Tool(
 MAX_TURNS = 6  # a model that never stops searching would cost money for ever
 SECONDS_A_NOTE = 0.1
 
-SUGGESTIONS = [
-    "What happens when the connection breaks?",
-    "How does a proxy get in the way?",
-    "Who notices that the reader leaves?",
-]
-CANNED_SUGGESTIONS = ["A search that finds nothing", "An answer that is cut off"]
 
+def answered(provider: Provider, messages: Messages, turn: Any) -> Generator[Any, None, None]:
+    """Relay the model's turns up to the one in which it searches no more.
 
-@bp.get("")
-def page() -> str:
-    provider = get_provider()
-    return render_template(
-        "tools.html",
-        provider=provider,
-        suggestions=SUGGESTIONS + (CANNED_SUGGESTIONS if provider.canned else []),
-    )
-
-
-@bp.post("/run")
-@stream.response
-def run() -> Iterator[Any]:
-    provider = get_provider()
-    messages = [{"role": "user", "content": asked()}]
-    for _ in range(MAX_TURNS):
-        result = yield from relay(provider.ask(messages, [SEARCH]))
+    :param turn: the stream of the first one, which was asked for with these messages.
+    """
+    for left in reversed(range(MAX_TURNS)):
+        result = yield from relay(turn)
         if not result.tool_calls:
             return
+        if not left:
+            message = gettext("The model searched again and again, and never answered.")
+            raise StreamFailed(message, error_code="no_answer", status=502)
         messages.append(result.message)
         found = {}
         for call in result.tool_calls:
@@ -63,12 +44,11 @@ def run() -> Iterator[Any]:
             if not provider.cites:
                 yield from (Source(note.url, note.title) for note in found[call.id])
         messages += provider.tool_results(found)
-    message = "The model searched again and again, and never answered."
-    raise StreamFailed(message, error_code="no_answer", status=502)
+        turn = provider.ask(messages, [SEARCH])
 
 
 def search(call: ToolCall) -> Generator[Event, None, list[Note]]:
-    """Run the tool, and show the page how far it has come: a real one may take its time."""
+    """Run the tool, and tell how far it has come: a real one may take its time."""
     given = call.arguments  # whatever the model wrote: null, or a list
     query = str(given.get("query", "")) if isinstance(given, dict) else ""
     for number, _ in enumerate(NOTES, 1):

@@ -105,7 +105,9 @@ def stream_turns(turns: Iterable[Any]) -> Markup:
     :param turns: mappings, rows or objects with ``role`` ("user" or "assistant") and ``text``; and
         where they are known with ``id`` (the question's ``stream.submission``, of its answer too),
         by which it can be asked again, and of an answer with ``model`` and ``at``: a datetime, in
-        UTC where it has no zone.
+        UTC where it has no zone. What stands below a turn: of a question ``files``, their names; of
+        an answer ``sources`` (as those of a Result), and ``note``, a line of words: that it was cut
+        off, for one. ``rating`` is what the reader said of it: "up" or "down".
     :raises ValueError: a turn has another role, or no text.
     """
     return Markup().join(_turn(turn, number) for number, turn in enumerate(turns, 1))
@@ -129,8 +131,36 @@ def _turn(turn: Any, number: int) -> Markup:
         "data-id": _of(turn, "id"),
         "data-model": _of(turn, "model"),
         "data-at": at,
+        "data-rating": _of(turn, "rating") or None,
     }
+    below = _below(turn)
+    if below:
+        text = Markup('<div data-part="text" data-raw>{}</div>{}').format(text, below)
     return Markup("<div{}>{}</div>").format(_attributes(attributes), text)
+
+
+def _below(turn: Any) -> Markup:
+    """What stands under the words of a turn."""
+    written = Markup()
+    if files := _of(turn, "files"):
+        names = Markup().join(Markup('<li dir="auto">{}</li>').format(name) for name in files)
+        written += Markup('<ul data-chat="files">{}</ul>').format(names)
+    if note := _of(turn, "note"):
+        written += Markup('<p data-chat="note">{}</p>').format(note)
+    if sources := _of(turn, "sources"):
+        items = Markup().join(map(_source, sources))
+        written += Markup('<ul data-part="sources">{}</ul>').format(items)
+    return written
+
+
+def _source(source: Any) -> Markup:
+    """As the client writes one: what a provider or a page of the web says is not trusted."""
+    url = _of(source, "url") or ""
+    words = _of(source, "title") or _of(source, "document") or url
+    if url.lower().startswith(("https://", "http://")):
+        link = Markup('<li><a href="{}" rel="noopener nofollow"><bdi>{}</bdi></a></li>')
+        return link.format(url, words)
+    return Markup("<li><bdi>{}</bdi></li>").format(words)
 
 
 def _of(turn: Any, name: str) -> Any:

@@ -14,7 +14,7 @@ import pytest
 from flask import Flask, render_template_string
 from flask_wtf import CSRFProtect
 
-from flask_stream import FlaskStream
+from flask_stream import FlaskStream, Source
 from flask_stream.web import digest
 
 URL = "/chat"
@@ -108,6 +108,39 @@ def test_two_chats_in_a_page_are_two() -> None:
         page = Elements(render_template_string("{{ stream_chat('/chat') }}" * 2))
     assert [each["id"] for each in page.all("form")] == ["flask-chat", "flask-chat-2"]
     assert [each["form"] for each in page.all("flask-stream")] == ["flask-chat", "flask-chat-2"]
+
+
+def test_what_stands_below_a_turn_is_written_as_text_too() -> None:
+    said = [
+        {"role": "user", "text": "Read it", "files": ["<b>.pdf", "two.png"]},
+        {
+            "role": "assistant",
+            "text": "**Read**.",
+            "note": "It was <cut>.",
+            "rating": "up",
+            "sources": [
+                Source("https://example.org/?a=1&b", "A <title>"),
+                {"url": "javascript:alert(1)", "title": "No address"},
+                {"document": "paper.pdf"},
+            ],
+        },
+    ]
+    page = write(make_app(), "said", said=said)
+    below = [(each["data-part"], each["text"]) for each in page.all("div", data_raw=None)]
+    assert below == [("text", "Read it"), ("text", "**Read**.")]
+    assert [each["text"] for each in page.all("li", dir="auto")] == ["<b>.pdf", "two.png"]
+    assert page.one("p", data_chat="note")["text"] == "It was <cut>."
+    (link,) = page.all("a")
+    assert (link["href"], link["rel"]) == ("https://example.org/?a=1&b", "noopener nofollow")
+    assert [each["text"] for each in page.all("bdi")] == ["A <title>", "No address", "paper.pdf"]
+    assert page.turns[1]["data-rating"] == "up"
+
+
+def test_where_nothing_stands_below_a_turn_there_is_nothing() -> None:
+    said = [{"role": "user", "text": "Why?", "files": [], "sources": [], "note": "", "rating": ""}]
+    with make_app().test_request_context():
+        html = render_template_string("{{ stream_turns(said) }}", said=said)
+    assert html == '<div data-turn="user">Why?</div>'
 
 
 def test_what_was_said_is_written_as_text() -> None:

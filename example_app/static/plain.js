@@ -8,8 +8,8 @@ form.addEventListener("submit", (event) => {
 
   source = new EventSource(`${form.action}?${new URLSearchParams(new FormData(form))}`);
   source.addEventListener("text", ({ data }) => answer.append(JSON.parse(data).text));
-  source.addEventListener("done", () => end("Complete"));
+  source.addEventListener("done", () => end(status.dataset.ifComplete));
   source.addEventListener("failed", ({ data }) => end(JSON.parse(data).message));
   // Closed, or it would ask again by itself. It does not say what went wrong.
-  source.onerror = () => end("There was no answer, or it was cut off.");
+  source.onerror = () => end(status.dataset.ifLost);
 });

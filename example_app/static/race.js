@@ -69,10 +69,7 @@ const whole = document.querySelector("[data-answer]");
 const button = form.querySelector("[type=submit]");
 const stop = form.querySelector("[data-stop]");
 let waiting = new AbortController();
-const problem = document.createElement("p");
-problem.className = "problem";
-problem.setAttribute("role", "status");
-whole.after(problem);
+const problem = document.querySelector(".problem");
 const streamed = new Lane(document.querySelector("#streamed"));
 const waited = new Lane(document.querySelector("#waited"));
 
@@ -114,10 +111,10 @@ async function askForAll(body, signal) {
     if (text) waited.firstWord();
     whole.textContent = text ?? "";
     if (error || !response.ok) {
-      problem.textContent = error?.message || message || `The server answered with an error (HTTP ${response.status}).`;
+      problem.textContent = error?.message || message || problem.dataset.ifLost;
     }
-  } catch (error) {
-    problem.textContent = signal.aborted ? "Stopped" : `No answer: ${error.message}`;
+  } catch {
+    problem.textContent = signal.aborted ? problem.dataset.ifStopped : problem.dataset.ifLost;
   }
   waited.end(problem.textContent === "");
   finish();
@@ -130,6 +127,6 @@ function finish() {
   button.removeAttribute("aria-disabled");
   if (streamed.complete && waited.complete && streamed.first && waited.first) {
     const head = (waited.first - streamed.first).toFixed(1);
-    verdict.textContent = `Streamed, you began to read ${head} s earlier.`;
+    verdict.textContent = verdict.dataset.words.replace("{}", head);
   }
 }

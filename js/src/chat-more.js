@@ -3,3 +3,4 @@
 export { edit } from "./chat/editor.js";
 export { attachments } from "./chat/files.js";
 export { rate } from "./chat/rating.js";
+export { told } from "./chat/told.js";

@@ -212,6 +212,21 @@ def test_a_title_comes_with_an_answer(chat: Chat) -> None:
     expect(chat.page.locator("[data-chat=title]")).to_have_text("A <b>title</b>")
 
 
+def test_a_title_is_put_where_the_page_has_a_place_for_it(chat: Chat) -> None:
+    chat.open()
+    chat.page.evaluate(
+        """() => {
+            document.querySelector("title").dataset.chat = "title";
+            const place = document.body.appendChild(document.createElement("p"));
+            place.dataset.chat = "title";
+        }"""
+    )
+    chat.ask_to_the_end(f"tell title {json.dumps('A title')}")
+    expect(chat.page).to_have_title("A title")
+    expect(chat.page.locator("body > p[data-chat=title]")).to_have_text("A title")
+    expect(chat.page.locator("h2[data-chat=title]")).to_have_count(0)
+
+
 def test_sources_are_below_the_answer(chat: Chat) -> None:
     chat.open().ask_to_the_end("cite The page")
     expect(chat.answers.last.get_by_role("link", name="The page")).to_be_visible()

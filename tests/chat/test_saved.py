@@ -62,6 +62,30 @@ def test_what_has_no_id_cannot_be_asked_again(chat: Chat) -> None:
     expect(chat.button("Edit")).to_have_count(0)
 
 
+def test_what_stands_below_a_saved_turn_stays_there(chat: Chat) -> None:
+    chat.save(
+        {"role": "user", "text": "Read it", "id": "a", "files": ["paper.pdf"]},
+        {
+            "role": "assistant",
+            "text": ANSWER,
+            "id": "a",
+            "note": "It was cut off.",
+            "rating": "down",
+            "sources": [{"url": "https://example.org/", "title": "A source"}],
+        },
+    ).open(feedback="/rate")
+    expect(chat.answers.locator("strong")).to_have_text("bold")
+    expect(chat.questions).to_have_text("Read it")
+    expect(chat.output.locator("[data-turn=user] > [data-chat=files]")).to_have_text("paper.pdf")
+    answer = chat.answers.first
+    expect(answer.locator("> [data-chat=note]")).to_have_text("It was cut off.")
+    expect(answer.get_by_role("link", name="A source")).to_be_visible()
+    expect(chat.button("Bad answer")).to_have_attribute("aria-pressed", "true")
+    expect(chat.button("Good answer")).to_have_attribute("aria-pressed", "false")
+    chat.button("Answer again").click()
+    chat.expect_state("done").expect_said("Read it", "You said: Read it")
+
+
 def test_a_long_conversation_opens_at_its_end_and_is_drawn_in_time(chat: Chat) -> None:
     chat.save(*turns(250, ANSWER + "More words follow. " * 40)).open()
     expect(chat.questions.last).to_be_in_viewport()
@@ -69,6 +93,18 @@ def test_a_long_conversation_opens_at_its_end_and_is_drawn_in_time(chat: Chat) -
     expect(chat.answers.first.locator("strong")).to_have_text("bold")
     expect(chat.questions.last).to_be_in_viewport()
     expect(chat.page.locator("[data-turn]:not([data-drawn])")).to_have_count(0)
+
+
+def test_a_box_opens_at_the_end_of_what_is_in_it(chat: Chat) -> None:
+    chat.page.add_init_script(
+        """document.addEventListener("DOMContentLoaded", () => {
+            document.querySelector("flask-chat").style.height = "400px";
+        });"""
+    )
+    chat.save(*turns(6, ANSWER + "More words follow. " * 20)).open()
+    expect(chat.answers.first).to_have_attribute("data-drawn", "")
+    expect(chat.answers.last.locator("[data-chat=actions]")).to_be_in_viewport(ratio=1)
+    assert chat.page.evaluate("scrollY") == 0
 
 
 def test_what_is_scrolled_to_is_drawn(chat: Chat) -> None:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 from playwright.sync_api import Locator, Page, expect
 
 from tests.example.waiting import DEADLINE
 
 expect.set_options(timeout=DEADLINE * 1000)
 
+_numbers = count(1)
+
 
 def watched(page: Page) -> list[str]:
     """Gather what the page has to complain about; a refusal by HTTP is part of the play."""
     complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "pageerror",
+        lambda error: (
+            None if "/flask-stream-words-" in str(error) else complaints.append(str(error))
+        ),
+    )
     page.on(
         "console",
         lambda message: (
@@ -22,10 +31,36 @@ def watched(page: Page) -> list[str]:
     return complaints
 
 
+def enter(page: Page, name: str | None = None) -> str:
+    """Sign in, by default as somebody who was never there; lands in the chat."""
+    name = name or f"reader {next(_numbers)}"
+    page.goto("/sign-in")
+    page.locator("#name").fill(name)
+    page.locator("#name").press("Enter")
+    expect(page.locator("flask-chat textarea")).to_be_visible()
+    return name
+
+
+def speak(page: Page, language: str) -> None:
+    """Choose a language by its own name."""
+    with page.expect_navigation():
+        button(page, language).click()
+
+
 def ask(page: Page, question: str) -> None:
     """Ask in the chat."""
-    page.get_by_label("Your question").fill(question)
-    page.get_by_label("Your question").press("Enter")
+    field = page.locator("[data-chat=composer] textarea")
+    field.fill(question)
+    field.press("Enter")
+
+
+def ask_to_the_end(page: Page, question: str) -> None:
+    """Ask in the chat, and wait for the whole answer."""
+    answers = page.locator("[data-turn='']")
+    before = answers.count()
+    ask(page, question)
+    expect(answers).to_have_count(before + 1)
+    expect(element(page)).to_have_attribute("data-state", "done")
 
 
 def ask_on_its_line(page: Page, question: str) -> None:
@@ -38,9 +73,18 @@ def element(page: Page) -> Locator:
     return page.locator("flask-stream")
 
 
+def questions(page: Page) -> Locator:
+    return page.locator("[data-turn=user] > [data-part=text]")
+
+
 def answer(page: Page) -> Locator:
-    return page.locator("[data-turn]").last
+    """The last answer, as far as it is the model's."""
+    return page.locator("[data-turn='']").last
 
 
-def note(page: Page) -> Locator:
-    return page.locator(".note").last
+def text(page: Page) -> Locator:
+    return answer(page).locator("[data-part=text]").last
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True).last

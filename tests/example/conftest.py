@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, Page
 
 from example_app import canned_provider, create_app
 from example_app.canned_provider import CannedProvider
-from tests.example.browsing import watched
+from tests.example.asking import sign_in
+from tests.example.browsing import enter, watched
 from tests.example.server import KEYS, Server
 
 
@@ -41,6 +42,12 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
+@pytest.fixture
+def reader(client: FlaskClient) -> FlaskClient:
+    """One who has signed in."""
+    return sign_in(client)
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The app on a real gunicorn."""
@@ -51,9 +58,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
-    """A page of a new visitor, which must neither throw nor do what its policy forbids."""
+    """A page of a new reader, which must neither throw nor do what its policy forbids."""
     with browser.new_context(base_url=server.url) as context:
         page = context.new_page()
         complaints = watched(page)
+        enter(page)
         yield page
     assert complaints == []

@@ -1,4 +1,4 @@
-"""axe-core finds nothing on any page, light or dark, before and after an answer."""
+"""axe-core finds nothing on any page, light or dark, in English and Arabic, whatever is done."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.example.browsing import ask, element, note
+from tests.example.browsing import answer, ask, ask_to_the_end, button, enter, speak
 from tests.example.server import ROOT, Server
 
 pytestmark = pytest.mark.browser
@@ -33,16 +33,39 @@ def found(page: Page) -> list[Any]:
 @pytest.fixture(params=["light", "dark"])
 def page(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[Page]:
     context = browser.new_context(base_url=server.url, color_scheme=request.param)
-    yield context.new_page()
+    page = context.new_page()
+    enter(page)
+    yield page
     context.close()
 
 
 def the_chat(page: Page) -> None:
-    page.goto("/")
-    ask(page, "A long answer in Markdown")
-    expect(note(page)).to_contain_text("output tokens")
+    ask_to_the_end(page, "What happens when the connection breaks?")
+    for summary in page.locator("summary").all():
+        summary.click()
     ask(page, "An answer that is cut off")
-    expect(note(page)).to_contain_text("cut off")
+    expect(page.get_by_role("button", name="Retry")).to_be_visible()
+
+
+def a_saved_chat(page: Page) -> None:
+    the_chat(page)
+    page.reload()
+    expect(answer(page)).to_have_attribute("data-drawn", "")
+
+
+def a_question_that_is_edited(page: Page) -> None:
+    ask_to_the_end(page, "A haiku, please")
+    page.locator("[data-turn=user]").hover()
+    button(page, "Edit").click()
+
+
+def a_conversation_that_is_to_be_deleted(page: Page) -> None:
+    button(page, "Delete this conversation").click()
+
+
+def the_sidebar_on_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    button(page, "Conversations").click()
 
 
 def the_race(page: Page) -> None:
@@ -51,29 +74,34 @@ def the_race(page: Page) -> None:
     expect(page.locator("#verdict")).to_contain_text("earlier")
 
 
-def the_tools(page: Page) -> None:
-    page.goto("/tools")
-    page.get_by_role("button", name="A search that finds nothing").click()
-    expect(element(page)).to_have_attribute("data-state", "done")
-    for summary in page.locator("summary").all():
-        summary.click()
-
-
 def the_plain_page(page: Page) -> None:
     page.goto("/plain")
     page.get_by_role("button", name="Ask").click()
     expect(page.get_by_role("status")).to_have_text("Complete")
 
 
-@pytest.mark.parametrize("url", ["/", "/race", "/tools", "/plain", "/source/tools"])
-def test_axe_finds_nothing_on_a_page_as_it_is_opened(page: Page, url: str) -> None:
+@pytest.mark.parametrize("url", ["/", "/sign-in", "/race", "/plain", "/source/chat", "/chats/none"])
+@pytest.mark.parametrize("language", ["English", "العربية"])
+def test_axe_finds_nothing_on_a_page_as_it_is_opened(page: Page, url: str, language: str) -> None:
+    speak(page, language)
     page.goto(url)
 
     assert found(page) == []
 
 
-@pytest.mark.parametrize("play", [the_chat, the_race, the_tools, the_plain_page])
-def test_axe_finds_nothing_after_an_answer(page: Page, play: Callable[[Page], None]) -> None:
+@pytest.mark.parametrize(
+    "play",
+    [
+        the_chat,
+        a_saved_chat,
+        a_question_that_is_edited,
+        a_conversation_that_is_to_be_deleted,
+        the_sidebar_on_a_phone,
+        the_race,
+        the_plain_page,
+    ],
+)
+def test_axe_finds_nothing_in_what_is_done_there(page: Page, play: Callable[[Page], None]) -> None:
     play(page)
 
     assert found(page) == []

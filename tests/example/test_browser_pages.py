@@ -1,4 +1,4 @@
-"""The race, the tool loop and plain EventSource in a real Chromium, served by a real gunicorn."""
+"""The race and plain EventSource in a real Chromium, served by a real gunicorn."""
 
 from __future__ import annotations
 
@@ -7,22 +7,12 @@ import re
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from example_app.notes import NOTES, best
-from example_app.tools import SUGGESTIONS
-from tests.example.browsing import answer, ask_on_its_line, element
+from tests.example.browsing import answer, ask_on_its_line
 from tests.example.said import first_half, until_held, whole
 from tests.example.server import Server
 from tests.example.waiting import wait_for
 
 pytestmark = pytest.mark.browser
-
-QUERIES = ["connection dead", "closes the connection"]
-FOUND = [note for query in QUERIES for note in best(NOTES, query)]
-
-
-def parts(page: Page, kind: str) -> Locator:
-    return page.locator(f"[data-turn] > [data-part={kind}]")
-
 
 # -- the race ---------------------------------------------------------------------------
 
@@ -87,104 +77,6 @@ def test_a_race_that_is_stopped_stops_on_both_sides(page: Page, server: Server, 
     expect(page.get_by_role("button", name="Stop both")).to_be_hidden()
     expect(page.get_by_role("button", name="Start the race")).to_be_enabled()
     expect(page.locator("[data-clock=end][data-stopped]")).to_have_count(2)
-    wait_for(lambda: "client left" in server.log(question))
-
-
-# -- the tool loop ----------------------------------------------------------------------
-
-
-def test_the_tool_page_shows_reasoning_searches_words_and_sources(page: Page) -> None:
-    page.goto("/tools")
-    page.evaluate(
-        """() => {
-            globalThis.seen = [];
-            new MutationObserver(() => {
-                for (const line of document.querySelectorAll("[data-part=tool]"))
-                    seen.push(line.dataset.state);
-            }).observe(document.querySelector("[data-stream=output]"),
-                { subtree: true, childList: true, attributes: true, characterData: true });
-        }"""
-    )
-    page.get_by_role("button", name="Ask").click()
-
-    expect(element(page)).to_have_attribute("data-state", "done")
-    expect(parts(page, "tool")).to_have_count(2)
-    for line in parts(page, "tool").all():
-        expect(line).to_have_attribute("data-state", "done")
-        expect(line).to_contain_text("search_notes")
-    assert page.evaluate("[...new Set(seen)]") == ["running", "done"]
-
-    searches = page.get_by_label("Searches").get_by_role("listitem")
-    expect(searches).to_have_text(
-        [f"“{query}”: {len(NOTES)} of {len(NOTES)} notes" for query in QUERIES]
-    )
-    assert [bar.evaluate("bar => bar.value") for bar in page.locator("progress").all()] == [1, 1]
-
-    reasoning = parts(page, "reasoning").first
-    expect(reasoning).to_contain_text(f"They ask: “{SUGGESTIONS[0]}”")
-    expect(reasoning.locator("summary + div")).to_be_hidden()
-    reasoning.locator("summary").press("Enter")
-    expect(reasoning.locator("summary + div")).to_be_visible()
-
-    for note in FOUND:
-        expect(parts(page, "text").get_by_text(note.text)).to_be_visible()
-        link = parts(page, "sources").get_by_role("link", name=note.title)
-        expect(link).to_have_attribute("href", note.url)
-    expect(parts(page, "sources").get_by_role("link")).to_have_count(len(set(FOUND)))
-
-
-def test_the_reasoning_is_there_while_the_model_still_thinks(page: Page, server: Server) -> None:
-    question = "A proxy, and please hold"
-    page.goto("/tools")
-    ask_on_its_line(page, question)
-
-    wait_for(lambda: "held" in server.log(question))
-    expect(parts(page, "reasoning")).to_contain_text("They ask:")
-    expect(parts(page, "tool")).to_have_count(0)
-    server.release_until(lambda: element(page).get_attribute("data-state") == "done")
-    expect(parts(page, "sources").get_by_role("link")).to_have_count(2)
-
-
-def test_a_search_that_finds_nothing_is_marked_and_another_one_follows(page: Page) -> None:
-    page.goto("/tools")
-    page.get_by_role("button", name="How does a proxy get in the way?").click()
-    expect(element(page)).to_have_attribute("data-state", "done")
-    page.get_by_role("button", name="A search that finds nothing").click()
-
-    expect(page.get_by_label("Question")).to_have_value("A search that finds nothing")
-    expect(parts(page, "sources")).to_have_count(0)
-    expect(element(page)).to_have_attribute("data-state", "done")
-    searches = page.get_by_label("Searches").get_by_role("listitem")
-    expect(searches).to_have_text([re.compile("“weather”"), re.compile("“stream”")])
-    first, second = parts(page, "tool").all()
-    expect(first).to_have_attribute("data-state", "failed")
-    expect(second).to_have_attribute("data-state", "done")
-
-
-def test_a_tool_run_that_is_cut_off_can_be_tried_again(page: Page, server: Server) -> None:
-    question = "A proxy, and an answer that is cut off"
-    page.goto("/tools")
-    ask_on_its_line(page, question)
-
-    expect(element(page)).to_have_attribute("data-state", "failed")
-    expect(page.get_by_role("status")).to_contain_text("cut off")
-    expect(answer(page)).to_contain_text("I looked it up.")
-    assert server.times_asked(question) == 2
-    page.get_by_role("button", name="Retry").click()
-    wait_for(lambda: server.times_asked(question) == 4)
-    expect(element(page)).to_have_attribute("data-state", "failed")
-    expect(page.get_by_label("Searches").get_by_role("listitem")).to_have_count(2)
-    expect(page.locator("[data-turn]")).to_have_count(1)
-
-
-def test_escape_stops_the_tool_run_at_the_provider(page: Page, server: Server) -> None:
-    question = "Who leaves? Please hold"
-    page.goto("/tools")
-    ask_on_its_line(page, question)
-    wait_for(lambda: "held" in server.log(question))
-    page.keyboard.press("Escape")
-
-    expect(element(page)).to_have_attribute("data-state", "stopped")
     wait_for(lambda: "client left" in server.log(question))
 
 
@@ -259,7 +151,6 @@ def test_without_javascript_the_other_pages_answer_with_a_page(
         page = context.new_page()
         for url, button, words in (
             ("/plain", "Ask", "Your question went to a Flask view."),
-            ("/tools", "A search that finds nothing", "I looked it up."),
             ("/race", "Start the race", "Because waiting feels longer"),
         ):
             page.goto(url)

@@ -212,3 +212,51 @@ def test_nobody_without_its_key_learns_or_does_anything(
     assert response.status_code == 401
     assert response.json()["error"]["type"] == "authentication_error"
     assert (canned.releases, canned.log.entries()) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("prompt", "begins"),
+    [
+        ("Warum eine Antwort überhaupt streamen?", "Weil sich Warten"),
+        ("Eine lange Antwort in Markdown", "## Markdown, während"),
+        ("Ein Fehler auf halbem Weg", "Weil sich Warten"),
+        ("Erzähl mir das", "Gefragt war: „Erzähl mir das“"),
+        ("لماذا نبث الإجابة أصلًا؟", "لأن الانتظار"),
+        ("هايكو عن الانتظار", "مؤشر"),
+        ("حدثني", "سألتَ: «حدثني»"),
+    ],
+)
+def test_who_asks_in_german_or_arabic_is_answered_so(prompt: str, begins: str) -> None:
+    assert answer_to(prompt).text.startswith(begins)
+
+
+def test_it_says_which_files_came_with_the_last_words(claude: anthropic.Anthropic) -> None:
+    def source(kind: str, data: str) -> Any:
+        return {"type": kind, "media_type": "text/plain", "data": data}
+
+    messages: Any = [
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "before.txt:"},
+                {"type": "document", "source": source("text", "before")},
+                {"type": "text", "text": "Read it"},
+            ],
+        },
+        {"role": "assistant", "content": "Read."},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "a.txt:"},
+                {"type": "document", "source": source("text", "é")},
+                {"type": "text", "text": "b.txt:"},
+                {"type": "document", "source": source("base64", "QUJD")},
+                {"type": "text", "text": "And these"},
+            ],
+        },
+    ]
+    with claude.messages.create(model="m", max_tokens=1, stream=True, messages=messages) as stream:
+        text = text_of(stream)
+
+    assert "- **a.txt**, 2 B\n- **b.txt**, 3 B\n" in text
+    assert "before" not in text

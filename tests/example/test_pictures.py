@@ -12,8 +12,19 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.example.browsing import answer, ask, ask_on_its_line, element, note, watched
+from tests.example.browsing import (
+    answer,
+    ask,
+    ask_on_its_line,
+    ask_to_the_end,
+    button,
+    element,
+    enter,
+    speak,
+    watched,
+)
 from tests.example.server import Server
+from tests.example.waiting import wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -60,36 +71,81 @@ def picture(page: Page, size: str, scheme: str) -> Callable[..., None]:
     return take
 
 
-def test_pictures_of_the_chat(page: Page, server: Server, picture: Callable[..., None]) -> None:
-    page.goto("/")
-    picture("chat-welcome", full_page=True)
-    ask(page, "A slow start")
+@pytest.mark.parametrize(
+    ("language", "name", "slow", "looks_up", "cut"),
+    [
+        ("en", "English", "A slow start", "What happens to a proxy? Hold", "It is cut"),
+        ("de", "Deutsch", "Ein langsamer Start", "Die Verbindung, hold", "Abgeschnitten"),
+        ("ar", "العربية", "بداية بطيئة", "الاتصال hold", "إجابة مقطوعة"),
+    ],
+)
+def test_pictures_of_the_chat(
+    page: Page,
+    server: Server,
+    picture: Callable[..., None],
+    size: str,
+    language: str,
+    name: str,
+    slow: str,
+    looks_up: str,
+    cut: str,
+) -> None:
+    page.goto("/sign-in")
+    speak(page, name)
+    picture(f"sign-in-{language}")
+    enter(page, f"{name} {size}")
+    picture(f"chat-welcome-{language}")
+    ask(page, slow)
     expect(element(page)).to_have_attribute("data-state", "waiting")
-    picture("chat-waiting")
-    expect(note(page)).to_contain_text("output tokens")
-    ask(page, "Why stream an answer, and please hold")
-    expect(answer(page)).to_contain_text("Because")
-    picture("chat-streaming")
+    picture(f"chat-waiting-{language}")
+    expect(element(page)).to_have_attribute("data-state", "done")
+    ask(page, looks_up)
+    wait_for(lambda: "held" in server.log(looks_up))
+    picture(f"chat-thinking-{language}")
     server.release_until(lambda: element(page).get_attribute("data-state") == "done")
-    ask(page, "An answer that is cut off")
-    expect(note(page)).to_contain_text("cut off")
-    picture("chat-failed")
+    picture(f"chat-sources-{language}")
+    ask(page, cut)
+    expect(page.locator("[data-stream=retry]")).to_be_visible()
+    picture(f"chat-failed-{language}")
+    page.reload()
+    expect(answer(page)).to_have_attribute("data-drawn", "")
+    picture(f"chat-saved-{language}")
+    page.locator("[popovertarget=delete]").first.click()
+    picture(f"chat-delete-{language}")
+    page.keyboard.press("Escape")
+    if size == "phone":
+        page.locator("[popovertarget=sidebar]").click()
+        picture(f"chat-sidebar-{language}")
+
+
+def test_pictures_of_a_question_with_files(page: Page, picture: Callable[..., None]) -> None:
+    enter(page)
+    files: Any = [
+        {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"ABC"},
+        {"name": "paper.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7"},
+    ]
+    page.locator("[data-chat=composer] [type=file]").set_input_files(files)
+    picture("chat-attached")
+    ask_to_the_end(page, "What are these?")
+    picture("chat-files")
+    page.locator("[data-turn=user]").hover()
+    button(page, "Edit").click()
+    picture("chat-edited")
 
 
 def test_pictures_of_a_rate_limit(
     page: Page, size: str, scheme: str, picture: Callable[..., None]
 ) -> None:
-    page.goto("/")
+    enter(page)
     ask(page, f"A rate limit on a {size}, {scheme}")
     expect(page.locator("[data-stream=retry][data-wait]")).to_be_visible()
     picture("chat-rate-limit")
 
 
 def test_pictures_of_markdown(page: Page, picture: Callable[..., None]) -> None:
-    page.goto("/")
-    ask(page, "A long answer in Markdown")
-    expect(note(page)).to_contain_text("output tokens")
-    picture("chat-markdown", full_page=True)
+    enter(page)
+    ask_to_the_end(page, "A long answer in Markdown")
+    picture("chat-markdown")
 
 
 def test_pictures_of_the_race(page: Page, server: Server, picture: Callable[..., None]) -> None:
@@ -102,22 +158,6 @@ def test_pictures_of_the_race(page: Page, server: Server, picture: Callable[...,
     picture("race")
 
 
-def test_pictures_of_the_tools(page: Page, server: Server, picture: Callable[..., None]) -> None:
-    page.goto("/tools")
-    picture("tools-before")
-    page.get_by_role("button", name="Ask").click()
-    expect(page.locator("[data-part=tool]")).to_have_count(2)
-    expect(page.locator("progress")).to_have_count(1)
-    picture("tools-running")
-    expect(element(page)).to_have_attribute("data-state", "done")
-    page.locator("summary").first.click()
-    picture("tools", full_page=True)
-    page.get_by_role("button", name="A search that finds nothing").click()
-    expect(page.locator("[data-part=tool][data-state=failed]")).to_have_count(1)
-    expect(element(page)).to_have_attribute("data-state", "done")
-    picture("tools-in-vain", full_page=True)
-
-
 def test_pictures_of_a_plain_eventsource(page: Page, picture: Callable[..., None]) -> None:
     page.goto("/plain")
     page.get_by_role("button", name="Ask").click()
@@ -126,5 +166,5 @@ def test_pictures_of_a_plain_eventsource(page: Page, picture: Callable[..., None
 
 
 def test_pictures_of_the_source(page: Page, picture: Callable[..., None]) -> None:
-    page.goto("/source/tools")
+    page.goto("/source/chat")
     picture("source")

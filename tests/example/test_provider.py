@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from example_app import canned_provider
+from example_app.attachments import Attachment
 from example_app.canned_answers import HAIKU
 from example_app.canned_provider import CannedProvider
 from example_app.provider import Claude, Tool, choose
@@ -71,6 +72,58 @@ def test_claude_is_given_tools_in_its_own_form_and_thinks_with_them(tools: list[
         for tool in tools
     ]
     assert ("thinking" in given) == bool(tools)
+
+
+PICTURE = Attachment("a.png", "image/png", b"ABC")
+PAPER = Attachment("a.pdf", "application/pdf", b"ABC")
+NOTES = Attachment("a.txt", "text/plain", b"ABC")
+BASE64 = {"type": "base64", "data": "QUJD"}
+IN_ANTHROPICS = [
+    (PICTURE, {"type": "image", "source": {**BASE64, "media_type": "image/png"}}),
+    (PAPER, {"type": "document", "source": {**BASE64, "media_type": "application/pdf"}}),
+    (
+        NOTES,
+        {
+            "type": "document",
+            "source": {"type": "text", "media_type": "text/plain", "data": "ABC"},
+        },
+    ),
+]
+IN_OPENAIS = [
+    (PICTURE, {"type": "image_url", "image_url": {"url": "data:image/png;base64,QUJD"}}),
+    (
+        PAPER,
+        {
+            "type": "file",
+            "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,QUJD"},
+        },
+    ),
+    (NOTES, {"type": "text", "text": "ABC"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("environ", "file", "block"),
+    [
+        *(({"ANTHROPIC_API_KEY": "k"}, *each) for each in IN_ANTHROPICS),
+        *(({"OPENAI_API_KEY": "k"}, *each) for each in IN_OPENAIS),
+    ],
+)
+def test_a_file_goes_behind_its_name_and_before_the_words(
+    environ: dict[str, str], file: Attachment, block: dict[str, Any]
+) -> None:
+    assert choose(environ).question("Read it", [file]) == {
+        "role": "user",
+        "content": [
+            {"type": "text", "text": f"{file.name}:"},
+            block,
+            {"type": "text", "text": "Read it"},
+        ],
+    }
+
+
+def test_without_files_a_question_is_its_words() -> None:
+    assert choose({}).question("Why?") == {"role": "user", "content": "Why?"}
 
 
 class _Completions(BaseHTTPRequestHandler):

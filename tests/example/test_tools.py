@@ -1,4 +1,4 @@
-"""The tool loop, on the wires of both SDKs."""
+"""The chat's tool loop, on the wires of both SDKs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from example_app import tools
+from example_app.canned_answers import HAIKU
 from example_app.canned_provider import CannedProvider
 from example_app.notes import MOST_FOUND, NOTES, best
 from example_app.provider import choose
-from example_app.tools import MAX_TURNS, SUGGESTIONS
+from example_app.tools import MAX_TURNS
 from flask_stream import ToolCall, ToolResult
 from tests.conftest import events_of
+from tests.example.asking import chat, post
 
-QUESTION = SUGGESTIONS[0]
+QUESTION = "What happens when the connection breaks?"
 FOUND = best(NOTES, "silence")
 CALL = {
     "index": 0,
@@ -37,17 +39,12 @@ def _quick_tool(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    app.config["WTF_CSRF_ENABLED"] = False
-    return app.test_client()
-
-
-def ask(client: FlaskClient, question: str, accept: str = "text/event-stream") -> Any:
-    return client.post("/tools/run", data={"question": question}, headers={"Accept": accept})
+def client(reader: FlaskClient) -> FlaskClient:
+    return reader
 
 
 def whole_run(client: FlaskClient, question: str) -> Any:
-    return ask(client, question, "application/json").json
+    return post(client, "/chat", question, "application/json").json
 
 
 def data_of(events: list[tuple[str, Any]], kind: str) -> list[Any]:
@@ -71,7 +68,7 @@ def test_the_model_thinks_searches_and_answers_with_its_sources(client: FlaskCli
 def test_each_search_says_how_far_it_is_between_its_call_and_its_result(
     client: FlaskClient,
 ) -> None:
-    events = list(events_of(ask(client, QUESTION).response))
+    events = list(events_of(post(client, "/chat", QUESTION).response))
 
     kinds = [name for name, _ in events]
     assert kinds.index("tool_call") < kinds.index("progress") < kinds.index("tool_result")
@@ -112,10 +109,31 @@ def test_a_run_that_fails_in_its_answer_keeps_what_it_looked_up(
     assert run["text"].startswith("I looked it up.")
 
 
+def test_what_it_looked_up_is_among_the_saved_turns(client: FlaskClient) -> None:
+    run = whole_run(client, QUESTION)
+
+    page = client.get(chat(client)).text
+    for source in run["sources"]:
+        link = f'<a href="{source["url"]}" rel="noopener nofollow"><bdi>{source["title"]}</bdi></a>'
+        assert link in page
+
+
+def test_what_the_notes_have_nothing_about_is_answered_at_once(client: FlaskClient) -> None:
+    run = whole_run(client, "A haiku, please")
+
+    assert (run["text"], run.get("tool_calls", [])) == (HAIKU, [])
+
+
+def test_what_was_looked_up_before_is_looked_up_again(client: FlaskClient) -> None:
+    first, second = (whole_run(client, QUESTION) for _ in range(2))
+
+    assert len(first["tool_calls"]) == len(second["tool_calls"]) == 2
+
+
 def test_a_rate_limit_refuses_the_run_once(canned: CannedProvider, client: FlaskClient) -> None:
-    assert ask(client, "rate limit").status_code == 503
+    assert post(client, "/chat", "A proxy, and a rate limit").status_code == 503
     canned.retry_after = 0
-    assert whole_run(client, "rate limit")["outcome"] == "complete"
+    assert whole_run(client, "A proxy, and a rate limit")["outcome"] == "complete"
 
 
 @pytest.mark.parametrize("arguments", [None, [], ["silence"], "silence", 7, {"query": None}])

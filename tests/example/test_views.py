@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,18 +17,18 @@ from example_app import create_app
 from example_app.canned_answers import HAIKU
 from example_app.canned_provider import CannedProvider
 from example_app.source import PAGES
-from tests.example.asking import BY_A_BROWSER, Listener, post, words
+from tests.example.asking import BY_A_BROWSER, Listener, chat, post, sign_in, turns, words
 
-FOUR_PAGES = {"chat": "/", "race": "/race", "tools": "/tools", "plain": "/plain"}
-EVERY_PAGE = [*FOUR_PAGES.values(), *(f"/source/{name}" for name in FOUR_PAGES)]
+THE_PAGES = {"chat": "/", "race": "/race", "plain": "/plain"}
+EVERY_PAGE = [*THE_PAGES.values(), "/sign-in", *(f"/source/{name}" for name in THE_PAGES)]
 
 
 # -- the pages --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("url", EVERY_PAGE)
-def test_a_page_keeps_to_the_policy_that_it_is_sent_with(client: FlaskClient, url: str) -> None:
-    response = client.get(url)
+def test_a_page_keeps_to_the_policy_that_it_is_sent_with(reader: FlaskClient, url: str) -> None:
+    response = reader.get(url, follow_redirects=True)
 
     policy = response.headers["Content-Security-Policy"]
     assert response.status_code == 200
@@ -39,14 +41,14 @@ def test_a_page_keeps_to_the_policy_that_it_is_sent_with(client: FlaskClient, ur
     assert all(" src=" in tag for tag in tags if tag.startswith("<script"))
 
 
-@pytest.mark.parametrize("name", FOUR_PAGES)
-def test_a_page_links_to_its_own_source_and_to_all_pages(client: FlaskClient, name: str) -> None:
-    page = client.get(FOUR_PAGES[name]).text
+@pytest.mark.parametrize("name", THE_PAGES)
+def test_a_page_links_to_its_own_source_and_to_all_pages(reader: FlaskClient, name: str) -> None:
+    page = reader.get(THE_PAGES[name], follow_redirects=True).text
 
     assert f'href="/source/{name}"' in page
-    for url in FOUR_PAGES.values():
+    for url in THE_PAGES.values():
         assert f'<a href="{url}"' in page
-    assert f'<a href="{FOUR_PAGES[name]}" aria-current="page">' in page
+    assert f'<a href="{THE_PAGES[name]}" aria-current="page">' in page
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -63,24 +65,32 @@ def test_no_other_source_is_shown(client: FlaskClient, name: str) -> None:
 
 
 def test_a_page_says_that_its_answers_are_canned_and_how_to_change_that(
-    app: Flask, client: FlaskClient
+    app: Flask, reader: FlaskClient
 ) -> None:
-    assert "These answers are canned." in client.get("/").text
-    assert "ANTHROPIC_API_KEY" in client.get("/race").text
+    for url in (chat(reader), "/race"):
+        assert "These answers are canned." in reader.get(url).text
+        assert "ANTHROPIC_API_KEY" in reader.get(url).text
 
     Listener(app)
-    assert "canned" not in client.get("/").text
+    assert "canned" not in reader.get(chat(reader)).text
+
+
+def test_the_chat_page_has_no_script_of_its_own(reader: FlaskClient) -> None:
+    scripts = re.findall(r'<script [^>]*src="([^"]+)"', reader.get(chat(reader)).text)
+
+    assert [script.rpartition("/")[2] for script in scripts] == ["flask-stream-chat.js"]
 
 
 # -- posting ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("url", ["/chat", "/race/run", "/tools/run", "/new"])
+@pytest.mark.parametrize("url", ["/chat", "/race/run", "/chats", "/language", "/sign-in"])
 @pytest.mark.parametrize("accept", ["text/event-stream", "text/html"])
 def test_a_post_without_the_token_is_refused(
-    canned: CannedProvider, client: FlaskClient, url: str, accept: str
+    canned: CannedProvider, reader: FlaskClient, url: str, accept: str
 ) -> None:
-    response = client.post(url, data={"question": "hello"}, headers={"Accept": accept})
+    url = chat(reader) if url == "/chat" else url
+    response = reader.post(url, data={"question": "hello"}, headers={"Accept": accept})
 
     assert response.status_code == 400
     assert canned.log.entries() == []
@@ -89,23 +99,20 @@ def test_a_post_without_the_token_is_refused(
         assert response.json["message"].startswith("This page is out of date.")
 
 
-@pytest.mark.parametrize("url", ["/chat", "/race/run", "/tools/run"])
+@pytest.mark.parametrize("url", ["/chat", "/race/run"])
 @pytest.mark.parametrize("question", ["", " \r\n "])
 def test_an_empty_question_is_refused_with_words_to_show(
-    canned: CannedProvider, client: FlaskClient, url: str, question: str
+    canned: CannedProvider, reader: FlaskClient, url: str, question: str
 ) -> None:
-    response = post(client, url, question)
+    response = post(reader, url, question)
 
     assert response.status_code == 400
     assert response.json["message"] == "Type a question first."
     assert canned.log.entries() == []
 
 
-@pytest.mark.parametrize("url", ["/race/run", "/tools/run"])
-def test_without_javascript_the_other_forms_get_the_answer_as_a_page(
-    client: FlaskClient, url: str
-) -> None:
-    response = post(client, url, "How do the words get here?", accept=BY_A_BROWSER)
+def test_without_javascript_the_race_gets_the_answer_as_a_page(client: FlaskClient) -> None:
+    response = post(client, "/race/run", "How do the words get here?", accept=BY_A_BROWSER)
 
     assert (response.status_code, response.mimetype) == (200, "text/html")
     assert "<p>" in response.text
@@ -114,34 +121,34 @@ def test_without_javascript_the_other_forms_get_the_answer_as_a_page(
 TOO_LONG = "That question is too long. Ask in at most 8,000 characters."
 
 
-@pytest.mark.parametrize("url", ["/chat", "/race/run", "/tools/run"])
+@pytest.mark.parametrize("url", ["/chat", "/race/run"])
 @pytest.mark.parametrize("characters", [8001, 100_000, 1_000_000])
 def test_a_question_that_is_too_long_is_refused_with_words_to_show(
-    canned: CannedProvider, client: FlaskClient, url: str, characters: int
+    canned: CannedProvider, reader: FlaskClient, url: str, characters: int
 ) -> None:
-    response = post(client, url, "?" * characters)
+    response = post(reader, url, "?" * characters)
 
     assert response.status_code == 413
     assert response.json["message"] == TOO_LONG
     assert canned.log.entries() == []
 
 
-@pytest.mark.parametrize("url", ["/chat", "/race/run", "/tools/run"])
+@pytest.mark.parametrize("url", ["/chat", "/race/run"])
 @pytest.mark.parametrize("characters", [8001, 100_000, 1_000_000])
 def test_without_javascript_too_a_question_that_is_too_long_is_refused_with_those_words(
-    canned: CannedProvider, client: FlaskClient, url: str, characters: int
+    canned: CannedProvider, reader: FlaskClient, url: str, characters: int
 ) -> None:
-    response = post(client, url, "?" * characters, accept=BY_A_BROWSER)
+    response = post(reader, url, "?" * characters, accept=BY_A_BROWSER)
 
     assert (response.status_code, response.mimetype) == (413, "text/html")
-    assert f"<p>{TOO_LONG}</p>" in response.text
+    assert f'<p class="lead">{TOO_LONG}</p>' in response.text
     assert canned.log.entries() == []
 
 
-def test_the_longest_question_is_answered_in_any_script(app: Flask, client: FlaskClient) -> None:
+def test_the_longest_question_is_answered_in_any_script(app: Flask, reader: FlaskClient) -> None:
     listener = Listener(app, ["Hello."])
 
-    assert words(post(client, "/chat", "🔦" * 8000)) == "Hello."
+    assert words(post(reader, "/chat", "🔦" * 8000)) == "Hello."
     assert listener.asked[0][0]["content"] == "🔦" * 8000
 
 
@@ -164,10 +171,10 @@ def test_the_same_view_streams_and_answers_at_once(client: FlaskClient) -> None:
     assert whole.json["outcome"] == "complete"
 
 
-def test_a_race_is_no_part_of_the_conversation(client: FlaskClient) -> None:
-    post(client, "/race/run", "A haiku").get_data()
+def test_a_race_is_no_part_of_a_conversation(reader: FlaskClient) -> None:
+    post(reader, "/race/run", "A haiku").get_data()
 
-    assert 'class="question"' not in client.get("/").text
+    assert turns(reader) == []
 
 
 # -- plain EventSource ------------------------------------------------------------------
@@ -211,7 +218,7 @@ def test_a_name_that_is_none_of_the_apps_is_refused(
     ["localhost", "localhost:8000", "127.0.0.1:8000", "demo.localhost:80", socket.gethostname()],
 )
 def test_the_app_answers_to_the_machines_own_names(client: FlaskClient, host: str) -> None:
-    assert client.get("/", headers={"Host": host}).status_code == 200
+    assert client.get("/race", headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -225,22 +232,42 @@ def test_the_environment_says_to_which_names_it_answers_too(
     client = create_app().test_client()
 
     for host in ("a.example", "a.example:8000", "b.example", "x.b.example", "127.0.0.1"):
-        assert client.get("/", headers={"Host": host}).status_code == 200
+        assert client.get("/race", headers={"Host": host}).status_code == 200
     assert client.get("/", headers={"Host": "x.a.example"}).status_code == 400
 
 
 # -- the factory ------------------------------------------------------------------------
 
 
-def test_a_restart_keeps_sessions_and_conversations(app: Flask, client: FlaskClient) -> None:
+def test_a_restart_keeps_sessions_and_conversations(app: Flask, reader: FlaskClient) -> None:
     Listener(app, ["Hello."])
-    post(client, "/chat", "one").get_data()
-    cookie = client.get_cookie("session")
+    post(reader, "/chat", "one").get_data()
+    cookie = reader.get_cookie("session")
     assert cookie is not None
 
     restarted = create_app({"DATABASE": app.config["DATABASE"]}).test_client()
     restarted.set_cookie("session", cookie.value)
-    assert "Hello." in restarted.get("/").text
+    assert turns(restarted) == [("user", "one"), ("model", "Hello.")]
+
+
+def test_a_database_of_an_older_version_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "chat.sqlite3"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(
+            """
+            CREATE TABLE secret (id INTEGER PRIMARY KEY CHECK (id = 1), key TEXT NOT NULL);
+            INSERT INTO secret VALUES (1, 'kept');
+            CREATE TABLE turn (id INTEGER PRIMARY KEY, conversation TEXT NOT NULL,
+                question TEXT NOT NULL, answer TEXT NOT NULL DEFAULT '', outcome TEXT);
+            INSERT INTO turn (conversation, question) VALUES ('a', 'Whose is this?');
+            """
+        )
+    app = create_app({"DATABASE": str(path)})
+
+    assert app.secret_key == "kept"
+    assert turns(sign_in(app.test_client())) == []
+    with closing(sqlite3.connect(path)) as db:
+        assert not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'turn'").fetchall()
 
 
 def test_the_environment_configures_the_app(

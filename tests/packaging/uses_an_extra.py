@@ -137,7 +137,7 @@ def example(base):
     from example_app import create_app
 
     client = create_app().test_client()
-    assert client.get("/").status_code == 200
+    assert client.get("/", follow_redirects=True).status_code == 200
     check = "-c example_app/gunicorn.conf.py --check-config example_app:create_app()"
     command = [sys.executable, "-m", "gunicorn", *check.split()]
     subprocess.run(command, cwd=FOLDER, check=True, timeout=DEADLINE)

@@ -37,7 +37,7 @@ export function actions(parts, talk, tell) {
     const canAsk = turn.dataset.id !== undefined;
     const put = (/** @type {string} */ name, /** @type {string} */ words) => {
       const added = bar.appendChild(button(name, words));
-      if (isRating(name)) added.setAttribute("aria-pressed", "false");
+      if (isRating(name)) added.setAttribute("aria-pressed", `${turn.dataset.rating === name}`);
     };
     if (isQuestion(turn)) {
       if (wanted.has("edit") && canAsk) put("edit", "Edit");

@@ -5,7 +5,6 @@ import { composer } from "./composer.js";
 import { conversation } from "./conversation.js";
 import { more } from "./load.js";
 import { build } from "./markup.js";
-import { told } from "./told.js";
 import { drawSaved } from "./turns.js";
 import { view } from "./view.js";
 
@@ -70,7 +69,11 @@ export class FlaskChatElement extends HTMLElement {
     /** @type {HTMLInputElement | null} */
     const input = parts.form.querySelector("input[type=file]");
     if (input) more().then((module) => (files = module?.attachments(parts, input, typing.tell)));
-    told(parts);
+    stream.addEventListener("stream:event", async (/** @type {CustomEvent} */ { detail: { type, data } }) => {
+      if (!/^(title|suggestions)$/.test(type)) return;
+      const module = await more();
+      around(() => module?.told(parts, type, data));
+    });
     this.#conversation = talk;
     this.toggleAttribute("data-empty", !output.querySelector(":scope > [data-turn]"));
     const renderer = async () => {

@@ -46,7 +46,9 @@ export const wordsOf = (turn) => turn.querySelector("[data-part=text]")?.textCon
  * @returns {Promise<void>} resolves once its end is drawn
  */
 export async function drawSaved(output, renderer, onDrawn) {
-  const left = new Set([...output.querySelectorAll(":scope > [data-turn]")].filter((turn) => !turn.childElementCount));
+  const raw = (/** @type {Element} */ turn) => turn.querySelector("[data-raw]"); // something stands below its words
+  const isLeft = (/** @type {Element} */ turn) => !turn.childElementCount || raw(turn);
+  const left = new Set([...output.querySelectorAll(":scope > [data-turn]")].filter(isLeft));
   if (!left.size) return;
   const answers = [...left].filter((turn) => !isQuestion(turn));
   const make = answers.length ? await renderer() : null;
@@ -55,10 +57,12 @@ export async function drawSaved(output, renderer, onDrawn) {
   async function draw(turn) {
     if (!left.delete(turn)) return;
     near.unobserve(turn);
-    const text = turn.textContent ?? "";
-    turn.replaceChildren();
-    const part = /** @type {HTMLElement} */ (turn.appendChild(document.createElement("div")));
+    const words = raw(turn) ?? turn;
+    const text = words.textContent ?? "";
+    const part = document.createElement("div");
     part.dataset.part = "text";
+    if (words === turn) turn.replaceChildren(part);
+    else words.replaceWith(part);
     turn.setAttribute("data-drawn", "");
     if (isQuestion(turn)) {
       turn.setAttribute("dir", "auto");

@@ -83,8 +83,15 @@ export function view({ chat, stream, output, end }, signal) {
     /** Where the page is about the chat, and its reader has not been elsewhere. */
     begin() {
       const isBox = getComputedStyle(output).overflowY !== "visible" && output.scrollHeight > output.clientHeight;
-      if (isBox) output.scrollTop = output.scrollHeight;
-      else if (!scrollY && !location.hash && chat.getBoundingClientRect().top < innerHeight / 2) toEnd();
+      if (!isBox && (scrollY || location.hash || chat.getBoundingClientRect().top >= innerHeight / 2)) return plan();
+      // What comes into view is as high as it is some frames later (`content-visibility`), and the end further down.
+      let frames = 5;
+      const go = () => {
+        if (isBox) output.scrollTop = output.scrollHeight;
+        else toEnd();
+        if (frames--) requestAnimationFrame(go);
+      };
+      go();
       plan();
     },
   };
