@@ -70,14 +70,20 @@ bench: test-tools bench-tools ## measure importing, the bounds, the client, the 
 	$(VENV_PYTHON) -m bench.importing
 	$(VENV_PYTHON) -m bench.caps
 	$(TOOLS) $(VENV_PYTHON) -m bench.client
+	$(TOOLS) $(VENV_PYTHON) -m bench.chat
 	$(TOOLS) $(BENCH_PYTHON) -m bench.server
 	$(TOOLS) $(BENCH_PYTHON) -m bench.resume
 
-bench-tools: bench/server/ai_sdk/node_modules/.ready ## fetch what bench.server is compared with
+bench-tools: bench/server/ai_sdk/node_modules/.ready bench/chat/node_modules/.ready ## fetch what bench.server is compared with
 	@.ci/get-venv $(PYTHON) .venv-bench bench
 
 bench/server/ai_sdk/node_modules/.ready: bench/server/ai_sdk/package-lock.json | interpreters
 	cd bench/server/ai_sdk && npm ci
+	touch $@
+
+# The second cannot be installed: a part of it is not in the registry. Its bundle is all that is weighed.
+bench/chat/node_modules/.ready: bench/chat/package-lock.json | interpreters
+	cd bench/chat && npm ci --ignore-scripts && npm pack --silent @n8n/chat@1.37.0
 	touch $@
 
 build-client: test-tools ## build flask_stream/static from js/src
@@ -98,6 +104,6 @@ pins: ## write .ci/pins anew: what the tests install, with its hashes; after cha
 	@.ci/pin $(PYTHON)
 
 clean: ## remove all that these targets made
-	rm -rf .venv .venv-* js/node_modules bench/server/ai_sdk/node_modules js/dist build dist *.egg-info tests/output
+	rm -rf .venv .venv-* js/node_modules bench/*/node_modules bench/server/ai_sdk/node_modules bench/chat/*.tgz js/dist build dist *.egg-info tests/output
 	rm -rf .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
