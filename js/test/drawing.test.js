@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { blocks, counted, soup } from "./counted.js";
+import { blocks, clock, counted, soup } from "./counted.js";
 import { all, cut, draw, made, outline } from "./dom.js";
 import { PATTERNS } from "./patterns.js";
 
@@ -12,18 +12,24 @@ const RENDERERS = {
   "the built file": (await import("../../flask_stream/static/flask-stream-markdown.js")).markdown,
 };
 
+/** So many steps, as they are counted, a machine makes in a millisecond: one that is neither fast nor busy. */
+const STEPS_A_MS = 500_000;
+
 /** The work for a text, and how many nodes are made for it. */
 async function work(markdown, pieces) {
   const before = made.elements + made.texts;
   let steps = 0;
   const later = globalThis.setTimeout;
   globalThis.setTimeout = (call) => later(() => (steps += counted(call)));
+  const { now } = performance;
+  performance.now = () => clock.steps / STEPS_A_MS;
   const renderer = markdown()(document.createElement("div"));
   for (const piece of pieces) steps += counted(() => renderer.write(piece));
   let end;
   steps += counted(() => (end = renderer.end()));
   await end;
   globalThis.setTimeout = later;
+  performance.now = now;
   return { steps, nodes: made.elements + made.texts - before };
 }
 
