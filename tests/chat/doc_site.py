@@ -97,3 +97,4 @@ exec(compile(PYTHON, "docs/chat.md", "exec"))
 
 with app.app_context():
     db.create_all()
+    db.engine.dispose()  # before gunicorn forks: a connection is one process's

@@ -99,7 +99,9 @@ def page() -> str:
         options["max_bytes"] = int(args["max_bytes"])
     options["suggestions"] = args.getlist("suggest")
     said = [] if "unsaved" in args else list(turns())
-    words = dict.fromkeys(WORDS, PAYLOADS[int(args["words"])]) if "words" in args else {}
+    words = json.loads(args.get("say", "{}"))
+    if "words" in args:
+        words = dict.fromkeys(WORDS, PAYLOADS[int(args["words"])])
     return render_template_string(PAGE, turns=said, options=options, args=args, words=words)
 
 

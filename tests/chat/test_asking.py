@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from playwright.sync_api import expect
 
@@ -158,6 +160,14 @@ def test_what_a_page_asks_while_an_answer_runs_waits_as_a_draft(chat: Chat) -> N
     expect(chat.hint).not_to_be_empty()
     chat.let_go("hold the page")
     chat.expect_state("done")
+
+
+def test_words_are_only_for_what_is_read(chat: Chat) -> None:
+    """A page's words may be for anything: for an error whose code is "question", say."""
+    words = dict.fromkeys(["question", "auto", "send", "1", "text", "button"], "otherwise")
+    chat.open(say=json.dumps({**words, "Ask something": "Frag etwas"}))
+    expect(chat.field).to_have_attribute("placeholder", "Frag etwas")
+    chat.ask_to_the_end("Named").expect_said("Named", "You said: Named")
 
 
 def test_a_page_can_ask_by_itself(chat: Chat) -> None:

@@ -51,7 +51,11 @@ def server(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     with Provider() as provider:
         provider.run(model)
         app = "tests.chat.doc_site:app"
-        with serving(folder, url, workers=2, app=app, provider=provider.base) as server:
+        # Loaded once, and the tables made by one.
+        started = serving(
+            folder, url, workers=2, app=app, provider=provider.base, arguments=["--preload"]
+        )
+        with started as server:
             yield server
 
 

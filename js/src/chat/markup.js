@@ -84,10 +84,14 @@ export function build(chat) {
     ["rows", "1"],
     ["dir", "auto"],
     ["enterkeyhint", "send"],
+  ]) {
+    if (!field.hasAttribute(name)) field.setAttribute(name, value);
+  }
+  for (const [name, words] of [
     ["aria-label", "Your question"],
     ["placeholder", "Ask something"],
   ]) {
-    field.setAttribute(name, say(field.getAttribute(name) ?? value));
+    field.setAttribute(name, say(field.getAttribute(name) ?? words));
   }
   const row = ensure(form, "field", () => make("div", { "data-chat": "field" }));
   if (!field.isConnected) row.append(field);

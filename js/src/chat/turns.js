@@ -8,6 +8,10 @@ const sources = new WeakMap();
 /** Of a saved conversation so much is drawn before the page is shown at its end, in characters. */
 const AT_ONCE = 4000;
 
+/** In milliseconds: what a turn may take of idle time; and how long a busy page may keep the rest waiting. */
+const SPARE = 10;
+const PATIENCE = 200;
+
 /** @param {Element} turn */
 export const isQuestion = (turn) => turn.getAttribute("data-turn") === "user";
 
@@ -89,11 +93,14 @@ export async function drawSaved(output, renderer, onDrawn) {
   for (const turn of left) near.observe(turn);
   const idle = globalThis.requestIdleCallback ?? ((/** @type {() => void} */ go) => setTimeout(go, 50));
   const rest = [...left];
-  const drawNext = async () => {
-    const last = rest.pop();
-    if (!last) return;
-    await draw(last);
-    idle(drawNext);
+  /** @param {IdleDeadline} [deadline] */
+  const drawNext = async (deadline) => {
+    do {
+      const last = rest.pop();
+      if (!last) return;
+      await draw(last);
+    } while (deadline && deadline.timeRemaining() > SPARE);
+    idle(drawNext, { timeout: PATIENCE });
   };
-  idle(drawNext);
+  idle(drawNext, { timeout: PATIENCE });
 }
