@@ -20,7 +20,7 @@ export PORT
 # First on the PATH: on a machine without Node 20, .ci/get-node puts one there.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help demo test test-tools interpreters lint test-js test-python test-other-pythons \
+.PHONY: help demo test test-tools interpreters lint test-js test-python test-looks test-other-pythons \
 	coverage bench bench-tools build-client translations pins clean
 
 help: ## list these targets
@@ -58,6 +58,10 @@ test-js: test-tools ## run the JavaScript tests in Node
 
 test-python: test-tools ## run the Python and browser tests
 	$(TOOLS) $(VENV_PYTHON) -m pytest $(IN_PARALLEL)
+
+test-looks: test-tools ## run what `make test` has no time for: pictures of all states, and other front ends
+	$(TOOLS) FLASK_STREAM_LOOKS=1 $(VENV_PYTHON) -m pytest $(IN_PARALLEL) \
+		tests/browser/test_chat_pictures.py tests/example/test_pictures.py tests/front_ends
 
 test-other-pythons: test-tools ## run a core of the Python tests on this machine's other Pythons
 	@.ci/test-other-pythons

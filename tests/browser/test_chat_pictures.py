@@ -19,8 +19,9 @@ from tests.browser.chat_states import ARABIC, ENGLISH, STATES, Words, all_states
 from tests.browser.client_server import STRICT_CSP, Site
 from tests.browser.small_png import small_png
 from tests.conftest import ROOT
+from tests.own_time import in_its_own_time
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, in_its_own_time]
 
 FOR_THE_DOCS = bool(os.environ.get("FLASK_STREAM_PICTURES"))
 IN_THE_DOCS = ROOT / "docs" / "pictures"

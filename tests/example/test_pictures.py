@@ -25,8 +25,9 @@ from tests.example.browsing import (
 )
 from tests.example.server import Server
 from tests.example.waiting import wait_for
+from tests.own_time import in_its_own_time
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, in_its_own_time]
 
 PICTURES = Path(__file__).parents[1] / "output" / "example"
 SIZES = {"phone": (360, 740), "desktop": (1280, 800)}

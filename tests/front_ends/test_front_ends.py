@@ -10,9 +10,10 @@ from playwright.sync_api import expect
 
 from tests.chat.chatting import Chat
 from tests.front_ends.conftest import COMPONENTS, DOCS, TEXT, snippets
+from tests.own_time import in_its_own_time
 from tests.resume.conftest import eventually
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, in_its_own_time]
 
 SAVED = [
     {"role": "user", "text": "Hi", "id": "1"},
