@@ -17,7 +17,7 @@ from .caches import keep_page
 from .dispatch import MARK, active
 from .owners import give_key
 from .route import Route
-from .web import nonce_attribute, stream_url
+from .web import link_tag, script_tag
 from .words import say
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _ROLES = ("user", "assistant")
 # What the script imports: the browser need not wait for that to know it.
 _IMPORTED = ("flask-stream.js", "flask-stream-markdown.js")
+_SHEETS = ("flask-stream.css", "flask-chat.css")
 _COUNT = "_flask_stream_chats"  # in g
 
 
@@ -72,25 +73,20 @@ def stream_chat(
     said = list(turns)  # behind that
     if resume == "" and said and _of(said[-1], "role") != "user":
         resume = "server"  # which says that nothing goes on: the question has its answer
-    id, nonced = _id(), nonce_attribute(nonce)
-    sheet = Markup('<link rel="stylesheet" href="{}"{}>')
-    preload = Markup('<link rel="modulepreload" href="{}"{}>')
+    id = _id()
     chat = {"actions": actions, "feedback": feedback, "data-empty": not said}
     stream = {"form": id, "render": "markdown", "append": True, "resume": resume}
     return Markup(
-        "{looks}{chat_looks}{ahead}"
-        '<script type="module" src="{script}"{nonce}></script>\n'
+        "{looks}{ahead}{script}\n"
         "<flask-chat{chat}><flask-stream{stream}>\n"
         '<div data-stream="output">{turns}</div>\n'
         '<p data-stream="status" role="status"></p>'
         '<button type="button" data-stream="retry" hidden>{retry}</button>\n'
         "{form}</flask-stream></flask-chat>"
     ).format(
-        looks=sheet.format(stream_url("flask-stream.css"), nonced),
-        chat_looks=sheet.format(stream_url("flask-chat.css"), nonced),
-        ahead=Markup().join(preload.format(stream_url(name), nonced) for name in _IMPORTED),
-        script=stream_url("flask-stream-chat.js"),
-        nonce=nonced,
+        looks=Markup().join(link_tag("stylesheet", sheet, nonce) for sheet in _SHEETS),
+        ahead=Markup().join(link_tag("modulepreload", module, nonce) for module in _IMPORTED),
+        script=script_tag("flask-stream-chat.js", nonce),
         chat=_attributes(chat),
         stream=_attributes(stream),
         turns=stream_turns(said),
@@ -234,10 +230,13 @@ def _form(
 def _token(url: str) -> Markup:
     """The hidden field for Flask-WTF, where the app has that and the form stays with it."""
     make = current_app.jinja_env.globals.get("csrf_token")
-    host = urlsplit(url).netloc
-    if not callable(make) or (host and host != request.host):
+    if not callable(make) or _leads_elsewhere(url):
         return Markup()
     return Markup('<input type="hidden" name="csrf_token" value="{}">').format(make())
+
+
+def _leads_elsewhere(url: str) -> bool:
+    return urlsplit(url).netloc not in ("", request.host)
 
 
 def _id() -> str:
@@ -257,10 +256,9 @@ class _Asked(NamedTuple):
 
 def _asked(url: str) -> _Asked | None:
     """None where that is no route of this app that streams."""
-    host, path = urlsplit(url)[1:3]
-    root = request.root_path.rstrip("/")
+    path, root = urlsplit(url).path, request.root_path.rstrip("/")
     adapter = current_app.create_url_adapter(request)
-    if adapter is None or (host and host != request.host) or not path.startswith(root):
+    if adapter is None or _leads_elsewhere(url) or not path.startswith(root):
         return None
     try:
         endpoint, arguments = adapter.match(unquote(path[len(root) :]), method="POST")
@@ -277,7 +275,9 @@ def _resumed(asked: _Asked | None) -> str | None:
     if asked is None or not asked.route.resumable:
         return None
     give_key(this_app().extension._owner)
-    after_this_request(keep_page)  # Back is to show what goes on by then, and no page from before
     key = asked.route.key_of(asked.view, (), asked.arguments)
-    live = None if key is None else active(key)
+    if key is None:
+        after_this_request(keep_page)  # as `active` sees to it
+        return ""
+    live = active(key)
     return "" if live is None else live.url

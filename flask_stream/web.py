@@ -139,17 +139,26 @@ def stream_script(nonce: Nonce = None) -> Markup:
     state = this_app()
     if has_request_context() and state.extension._has_resumable:
         give_key(state.extension._owner)
-    tag = Markup('<script type="module" src="{}"{}></script>')
-    return tag.format(stream_url(), nonce_attribute(nonce))
+    return script_tag("flask-stream.js", nonce)
 
 
 def stream_style(nonce: Nonce = None) -> Markup:
     """The tag that loads the optional style sheet."""
-    tag = Markup('<link rel="stylesheet" href="{}"{}>')
-    return tag.format(stream_url("flask-stream.css"), nonce_attribute(nonce))
+    return link_tag("stylesheet", "flask-stream.css", nonce)
 
 
-def nonce_attribute(nonce: Nonce) -> Markup:
-    """For a tag that a Content-Security-Policy wants it on."""
+def script_tag(filename: str, nonce: Nonce) -> Markup:
+    """One that loads a module of the client's."""
+    tag = Markup('<script type="module" src="{}"{}></script>')
+    return tag.format(stream_url(filename), _nonce_attribute(nonce))
+
+
+def link_tag(rel: str, filename: str, nonce: Nonce) -> Markup:
+    """One that leads to a file of the client's."""
+    tag = Markup('<link rel="{}" href="{}"{}>')
+    return tag.format(rel, stream_url(filename), _nonce_attribute(nonce))
+
+
+def _nonce_attribute(nonce: Nonce) -> Markup:
     value = nonce() if callable(nonce) else nonce
     return Markup(' nonce="{}"').format(value) if value else Markup()

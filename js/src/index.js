@@ -9,6 +9,7 @@ export { parse } from "./parse.js";
 export { FlaskStreamElement };
 // For the chat's own files, which would bring them once more: they are no part of what pages may use.
 export { submission } from "./form.js";
+export { prepare } from "./request.js";
 export { say } from "./words.js";
 
 /**

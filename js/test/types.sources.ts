@@ -30,7 +30,7 @@ type SourcesElement = index.FlaskStreamElement;
 type DeclaredElement = declared.FlaskStreamElement;
 
 /** What the chat's own files use of it, and pages may not. */
-type Own = "say" | "submission";
+type Own = "prepare" | "say" | "submission";
 holds<Same<Exclude<keyof typeof index, Own>, keyof typeof declared>>();
 holds<Same<keyof typeof markdown, keyof typeof declaredMarkdown>>();
 

@@ -633,8 +633,8 @@ def test_start_and_stop_from_the_pages_own_script(page: Page, site: Site) -> Non
 def test_defining_the_element_twice_is_harmless(page: Page, site: Site) -> None:
     page.goto(site.page(SRC))
     names = page.evaluate("import('/static/flask-stream.js?again').then((m) => Object.keys(m))")
-    # "say" and "submission" are for the chat's own files.
-    expected = ["FlaskStreamElement", "parse", "say", "stream", "submission", "words"]
+    # "prepare", "say" and "submission" are for the chat's own files.
+    expected = ["FlaskStreamElement", "parse", "prepare", "say", "stream", "submission", "words"]
     assert sorted(names) == expected
     site.request("/answer").answer("Hi")
     expect_state(page, "done")

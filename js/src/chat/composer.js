@@ -63,7 +63,7 @@ export function composer({ chat, form, field, send, hint, output, suggestions },
       tell("");
       refocus(send, ...suggestions.children);
       suggestions.replaceChildren();
-      if (field.value.replace(/\r\n?/g, "\n").trim() === words) field.value = "";
+      if (field.value.trim() === words) field.value = "";
       if (sent.length) files()?.clear();
       grow();
     },

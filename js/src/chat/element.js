@@ -69,10 +69,9 @@ export class FlaskChatElement extends HTMLElement {
     /** @type {HTMLInputElement | null} */
     const input = parts.form.querySelector("input[type=file]");
     if (input) more().then((module) => (files = module?.attachments(parts, input, typing.tell)));
-    stream.addEventListener("stream:event", async (/** @type {CustomEvent} */ { detail: { type, data } }) => {
-      if (!/^(title|suggestions)$/.test(type)) return;
-      const module = await more();
-      around(() => module?.told(parts, type, data));
+    stream.addEventListener("stream:event", (/** @type {CustomEvent} */ { detail: { type, data } }) => {
+      if (type !== "title" && type !== "suggestions") return;
+      more().then((module) => around(() => module?.told(parts, type, data)));
     });
     this.#conversation = talk;
     this.toggleAttribute("data-empty", !output.querySelector(":scope > [data-turn]"));

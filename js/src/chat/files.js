@@ -42,10 +42,10 @@ export function attachments({ chat, field }, input, tell) {
 
   /** @param {File[]} given */
   function add(given) {
-    const refused = given.map((file) => [file, why(file)]).filter(([, words]) => words);
-    tell(refused.map(([, words]) => words).join(" "));
-    const taken = given.filter((file) => !why(file));
-    files = input.multiple ? [...files, ...taken] : [...files, ...taken].slice(-1);
+    const reasons = given.map(why);
+    tell(reasons.filter(Boolean).join(" "));
+    const taken = given.filter((_, i) => !reasons[i]);
+    files = [...files, ...taken].slice(input.multiple ? 0 : -1);
     show();
   }
 

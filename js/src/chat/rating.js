@@ -1,5 +1,7 @@
 /** Whether an answer was good: shown, told to the page, and to the server where the page says where. */
 
+import { prepare } from "../index.js";
+
 /**
  * @param {HTMLElement} pressed
  * @param {HTMLElement} turn
@@ -18,30 +20,26 @@ export async function rate(pressed, turn, { chat, form }) {
   const detail = { submission: turn.dataset.id, value: now() };
   chat.dispatchEvent(new CustomEvent("stream:rate", { bubbles: true, detail }));
   const url = chat.getAttribute("feedback");
-  const isTaken = !url || (await post(url, detail, form, chat.getAttribute("csrf")));
+  const isTaken = !url || (await post(url, detail, chat.getAttribute("csrf") ?? tokenOf(form)));
   if (!isTaken) show(before);
   return isTaken;
 }
 
+/** @param {HTMLFormElement} form */
+const tokenOf = (form) =>
+  /** @type {HTMLInputElement | null} */ (form.elements.namedItem("csrf_token"))?.value;
+
 /**
- * With the page's token, where the URL is its own site's.
- *
- * @param {string} address
+ * @param {string} url
  * @param {{ submission: string | undefined, value: string }} rating
- * @param {HTMLFormElement} form
- * @param {string | null} csrf
+ * @param {string | undefined} csrf the page's token, which no other site is given
  * @returns {Promise<boolean>}
  */
-function post(address, { submission = "", value }, form, csrf) {
-  const url = new URL(address, document.baseURI);
-  const field = /** @type {HTMLInputElement | null} */ (form.elements.namedItem("csrf_token"));
-  const meta = /** @type {HTMLMetaElement | null} */ (document.querySelector("meta[name=csrf-token]"));
-  const token = url.origin === location.origin ? (csrf ?? field?.value ?? meta?.content) : null;
+async function post(url, { submission = "", value }, csrf) {
   const body = new URLSearchParams({ submission, value });
-  // No redirect is followed: most lead to a login, and would take the token along.
-  const headers = { ...(token && { "X-CSRFToken": token }) };
-  return fetch(url, { method: "POST", body, headers, redirect: "manual" }).then(
-    ({ ok }) => ok,
-    () => false,
-  );
+  try {
+    return (await fetch(prepare(url, { method: "POST", body, csrf, headers: { Accept: "*/*" } }))).ok;
+  } catch {
+    return false;
+  }
 }
