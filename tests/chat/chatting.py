@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
+from tests.resume.serving import Server
 from tests.servers.running import until
 
 # A refusal, or a network that is gone, is in the browser's console, too.
@@ -55,6 +58,18 @@ class Chat:
         """Have these turns in the conversation before the page is opened."""
         self.page.goto("/")  # a session
         self.page.request.post("/save", data=list(turns))
+        return self
+
+    def dress(self, css: str) -> Chat:
+        """In a style sheet of the page's own. (Its policy lets none be inline.)"""
+        self.page.evaluate(
+            """css => {
+                const sheet = new CSSStyleSheet();
+                sheet.replaceSync(css);
+                document.adoptedStyleSheets.push(sheet);
+            }""",
+            css,
+        )
         return self
 
     # -- what is there --
@@ -131,3 +146,12 @@ class Chat:
         expect(self.output.locator("> [data-turn]")).to_have_count(len(turns))
         assert self.said() == list(turns)
         return self
+
+
+@contextmanager
+def chatting(browser: Browser, server: Server) -> Iterator[Chat]:
+    """The chat of a new reader, which is looked at once more at its end."""
+    with browser.new_context(base_url=server.url) as context:
+        chat = Chat(context.new_page())
+        yield chat
+        chat.check()

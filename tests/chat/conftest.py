@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
-from tests.chat.chatting import Chat
+from tests.chat.chatting import Chat, chatting
 from tests.resume.serving import Server, serving
 
 
@@ -21,7 +21,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def chat(browser: Browser, server: Server) -> Iterator[Chat]:
     """The chat of a new reader, in whose page nothing may fail, nor be stopped by its policy."""
-    with browser.new_context(base_url=f"http://127.0.0.1:{server.port}") as context:
-        chat = Chat(context.new_page())
+    with chatting(browser, server) as chat:
         yield chat
-        chat.check()
+
+
+@pytest.fixture
+def bare_page(browser: Browser, server: Server) -> Iterator[Page]:
+    """Of a new reader, without JavaScript."""
+    with browser.new_context(base_url=server.url, java_script_enabled=False) as context:
+        yield context.new_page()

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Page, expect
 
 from tests.chat.chatting import Chat
 from tests.chat.doc import DOC, PYTHON, THREE, snippets
@@ -57,14 +57,6 @@ def server(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         )
         with started as server:
             yield server
-
-
-@pytest.fixture
-def chat(browser: Browser, server: Server) -> Iterator[Chat]:
-    with browser.new_context(base_url=f"http://127.0.0.1:{server.port}") as context:
-        chat = Chat(context.new_page())
-        yield chat
-        chat.check()
 
 
 def sign_in(chat: Chat, name: str) -> Chat:
@@ -126,15 +118,12 @@ def test_what_is_asked_again_is_saved_once(chat: Chat) -> None:
     chat.expect_said("Other", "Other 1")
 
 
-def test_it_works_without_javascript(browser: Browser, server: Server) -> None:
-    url = f"http://127.0.0.1:{server.port}"
-    with browser.new_context(base_url=url, java_script_enabled=False) as context:
-        page = context.new_page()
-        page.goto("/sign-in/eve")
-        page.get_by_role("textbox").fill("Bare")
-        page.get_by_role("button", name="Send").click()
-        expect(page.locator("[data-turn]")).to_have_text(["Bare", "**Bare** 1"])
-        assert page.url.endswith("/chat")
+def test_it_works_without_javascript(bare_page: Page) -> None:
+    bare_page.goto("/sign-in/eve")
+    bare_page.get_by_role("textbox").fill("Bare")
+    bare_page.get_by_role("button", name="Send").click()
+    expect(bare_page.locator("[data-turn]")).to_have_text(["Bare", "**Bare** 1"])
+    assert bare_page.url.endswith("/chat")
 
 
 def test_what_is_told_and_rated(chat: Chat) -> None:
@@ -154,15 +143,7 @@ def test_the_script_and_the_style_of_the_page(chat: Chat) -> None:
     sign_in(chat, "gus")
     chat.page.evaluate(snippets("js")[0])
     chat.expect_state("done").expect_said("Why is the sky blue?", "Why is the sky blue? 1")
-    css = snippets("css")[0]
-    chat.page.evaluate(
-        """css => {
-            const sheet = new CSSStyleSheet();
-            sheet.replaceSync(css);
-            document.adoptedStyleSheets.push(sheet);
-        }""",
-        css,
-    )
+    chat.dress(snippets("css")[0])
     assert chat.page.locator("flask-chat").evaluate("e => e.offsetHeight") == 30 * 16
     assert PYTHON.count("stream.submission") == 1
     assert "pictures/chat-desktop-light.png" in DOC

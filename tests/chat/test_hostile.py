@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.payloads import PAYLOADS
-from tests.chat.chatting import Chat
+from tests.chat.chatting import Chat, chatting
 from tests.chat.site import WORDS
 from tests.resume.serving import Server
 
@@ -56,14 +56,11 @@ def looks(request: pytest.FixtureRequest) -> dict[str, str]:
 @pytest.fixture
 def chat(browser: Browser, server: Server) -> Iterator[Chat]:
     """A chat in whose page nothing may run, nor leave it."""
-    url = f"http://127.0.0.1:{server.port}"
-    with browser.new_context(base_url=url) as context:
-        page = context.new_page()
-        chat, seen = Chat(page), Seen(page, url)
+    with chatting(browser, server) as chat:
+        seen = Seen(chat.page, server.url)
         yield chat
-        expect_nothing(page)
+        expect_nothing(chat.page)
         assert seen.wrong == []
-        chat.check()
 
 
 class Seen:

@@ -28,7 +28,7 @@ PIECES = -(-len(re.split(r"(?<= )", WHY)) // 3)
 
 def test_an_answer_that_comes(browser: Browser, server: Server) -> None:
     size = {"width": 560, "height": 540}
-    with browser.new_context(base_url=server_url(server), viewport=size) as context:
+    with browser.new_context(base_url=server.url, viewport=size) as context:
         chat = Chat(context.new_page())
         chat.page.emulate_media(reduced_motion="reduce")
         chat.open(suggest=["How do the words get here?"], sheet="/full.css")
@@ -62,7 +62,3 @@ def test_an_answer_that_comes(browser: Browser, server: Server) -> None:
     (folder / NAME).write_bytes(moving)
     committed = (ROOT / "docs" / "pictures" / NAME).read_bytes()
     assert committed.startswith(moving[:8])
-
-
-def server_url(server: Server) -> str:
-    return f"http://127.0.0.1:{server.port}"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Page, expect
 
 from tests.chat.chatting import Chat
-from tests.resume.serving import Server
 
 pytestmark = pytest.mark.browser
 
@@ -119,24 +118,18 @@ def test_what_is_scrolled_to_is_drawn(chat: Chat) -> None:
     assert chat.page.locator("[data-turn]:not([data-drawn])").count() > 100
 
 
-def test_without_javascript_it_is_a_form_and_text(browser: Browser, server: Server) -> None:
-    url = f"http://127.0.0.1:{server.port}"
-    with browser.new_context(base_url=url, java_script_enabled=False) as context:
-        page = context.new_page()
-        page.goto("/?suggest=Why%3F")
-        page.get_by_role("textbox").fill("Without a script")
-        page.get_by_role("button", name="Send").click()
-        expect(page.get_by_text("You said: Without a script")).to_be_visible()
-        page.goto("/")
-        expect(page.locator("[data-turn]")).to_have_text(
-            ["Without a script", "You said: Without a script"]
-        )
+def test_without_javascript_it_is_a_form_and_text(bare_page: Page) -> None:
+    bare_page.goto("/?suggest=Why%3F")
+    bare_page.get_by_role("textbox").fill("Without a script")
+    bare_page.get_by_role("button", name="Send").click()
+    expect(bare_page.get_by_text("You said: Without a script")).to_be_visible()
+    bare_page.goto("/")
+    expect(bare_page.locator("[data-turn]")).to_have_text(
+        ["Without a script", "You said: Without a script"]
+    )
 
 
-def test_a_suggestion_is_asked_without_javascript(browser: Browser, server: Server) -> None:
-    url = f"http://127.0.0.1:{server.port}"
-    with browser.new_context(base_url=url, java_script_enabled=False) as context:
-        page = context.new_page()
-        page.goto("/?suggest=Why%3F")
-        page.get_by_role("button", name="Why?").click()
-        expect(page.get_by_text("You said: Why?")).to_be_visible()
+def test_a_suggestion_is_asked_without_javascript(bare_page: Page) -> None:
+    bare_page.goto("/?suggest=Why%3F")
+    bare_page.get_by_role("button", name="Why?").click()
+    expect(bare_page.get_by_text("You said: Why?")).to_be_visible()

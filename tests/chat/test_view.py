@@ -30,14 +30,7 @@ def sized(request: pytest.FixtureRequest, chat: Chat) -> Chat:
 def open_in(chat: Chat, place: str) -> Chat:
     chat.open()
     if place == "box":
-        chat.page.evaluate(
-            """css => {
-                const sheet = new CSSStyleSheet();
-                sheet.replaceSync(css);
-                document.adoptedStyleSheets.push(sheet);
-            }""",
-            BOX,
-        )
+        chat.dress(BOX)
     return chat
 
 
@@ -141,8 +134,9 @@ def test_a_keyboard_over_the_page_lifts_the_composer(browser: Browser, server: S
 
     No browser that runs here has such a keyboard, so `visualViewport` is played.
     """
-    url = f"http://127.0.0.1:{server.port}"
-    with browser.new_context(base_url=url, viewport={"width": 390, "height": 664}) as context:
+    with browser.new_context(
+        base_url=server.url, viewport={"width": 390, "height": 664}
+    ) as context:
         page = context.new_page()
         page.add_init_script(
             """const fake = new EventTarget();

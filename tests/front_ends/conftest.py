@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.chat.chatting import Chat
+from tests.chat.chatting import Chat, chatting
 from tests.conftest import ROOT
 from tests.resume.serving import Server, serving
 
@@ -67,7 +67,5 @@ def front(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def chat(browser: Browser, server: Server) -> Iterator[Chat]:
     """The chat of a new reader. In its page nothing may fail, and no front end may warn."""
-    with browser.new_context(base_url=f"http://127.0.0.1:{server.port}") as context:
-        chat = Chat(context.new_page())
+    with chatting(browser, server) as chat:
         yield chat
-        chat.check()

@@ -41,6 +41,10 @@ class Server:
         self._folder = folder
 
     @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def log(self) -> str:
         return (self._folder / "server.log").read_text()
 
