@@ -2,8 +2,11 @@
 
 from typing import Any as _Any
 
+from .bridging import bridge
+from .channel import Channel
 from .dispatch import after_this_stream
 from .errors import (
+    ChannelClosed,
     ConfigurationError,
     FlaskStreamError,
     ProviderError,
@@ -28,13 +31,17 @@ from .events import (
     Usage,
 )
 from .extension import FlaskStream
+from .providers.libraries import End
 from .providers.relay import relay
 from .result import Result
 from .signals import stream_finished, stream_first_text, stream_started
 
 __all__ = [
+    "Channel",
+    "ChannelClosed",
     "ConfigurationError",
     "Data",
+    "End",
     "Event",
     "Failed",
     "FlaskStream",
@@ -56,6 +63,7 @@ __all__ = [
     "ToolResult",
     "Usage",
     "after_this_stream",
+    "bridge",
     "relay",
     "stream_finished",
     "stream_first_text",

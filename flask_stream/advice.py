@@ -138,6 +138,44 @@ def of_refused_page(why: str, endpoint: str | None, origin: str | None, host: st
     )
 
 
+_OF_CHATS = {
+    404: (
+        "no route of this app has that URL, so a question gets 404, unless something else answers "
+        'there. Write url_for("the_view") in its place.'
+    ),
+    405: (
+        "the route with that URL takes no POST, so a question gets 405. Write @app.post, and give "
+        "the chat the URL of that view."
+    ),
+    308: (
+        "the app redirects that URL to another one, and the client follows no redirect of a "
+        'question. Write url_for("the_view") in its place.'
+    ),
+}
+
+
+def of_chat(page: str | None, url: str, status: int | None) -> None:
+    """About a template's chat whose URL leads to no route that answers.
+
+    :param page: the endpoint whose page has it: one line for each, whatever their URLs are.
+    :param status: what a question gets there, as far as this app can tell.
+    """
+    if status in _OF_CHATS:
+        once(f"chat's {status} in {page}", "stream_chat(%r): %s", url, _OF_CHATS[status])
+
+
+def of_undecorated(url: str, endpoint: str) -> None:
+    """About a template's chat whose route does not stream."""
+    once(
+        f"chat's view {endpoint}",
+        "stream_chat(%r): the view of endpoint %r has no @stream.response, so its answers do not "
+        "stream. Put it directly above the def. (If it is there, a decorator above it hides it: "
+        "that one must use functools.wraps, or no answer goes on after a reload.)",
+        url,
+        endpoint,
+    )
+
+
 def of_log(error: Exception) -> None:
     """About a log that cannot be used, by a thread that goes on with it."""
     each_minute("log", "Flask-Stream's log fails: %s", error)

@@ -23,16 +23,21 @@ if TYPE_CHECKING:
     from flask import Request
 
 SUBMISSION, ATTEMPT = "Flask-Stream-Submission", "Flask-Stream-Attempt"
-_MOST_CHARACTERS = 255
+MOST_OF_ID = 255  # characters
 _MOST_ATTEMPTS = 1_000_000
-_ID = re.compile(rf"[!-~]{{1,{_MOST_CHARACTERS}}}")  # visible ASCII
+_ID = re.compile(rf"[!-~]{{1,{MOST_OF_ID}}}")  # visible ASCII
 _NUMBER = re.compile(r"[1-9][0-9]{0,6}")
+
+
+def is_submission(text: str) -> bool:
+    """Whether it may be a question's id, which is a header's value."""
+    return _ID.fullmatch(text) is not None
 
 
 def check_attempt(request: Request) -> None:
     """:raises StreamFailed: what the request says of its question cannot be: 400."""
-    _told_submission(request)
-    attempt_of(request)
+    told_submission(request)
+    _attempt_of(request)
 
 
 def current_submission() -> str:
@@ -40,16 +45,14 @@ def current_submission() -> str:
     _check_request("submission")
     state = this_request()
     if state.submission is None:
-        state.submission = (
-            _told_submission(request) or _key_of(request) or secrets.token_urlsafe(16)
-        )
+        state.submission = told_submission(request) or _key_of(request) or secrets.token_urlsafe(16)
     return state.submission
 
 
 def current_attempt() -> int:
     """See `FlaskStream.attempt`."""
     _check_request("attempt")
-    return attempt_of(request)
+    return _attempt_of(request)
 
 
 def _check_request(name: str) -> None:
@@ -63,11 +66,11 @@ def _check_request(name: str) -> None:
 def _key_of(request: Request) -> str | None:
     """Its `Idempotency-Key`, where that may stand in a submission's place."""
     key = request.headers.get(KEY_HEADER, "").strip()
-    return key if _ID.fullmatch(key) else None
+    return key if is_submission(key) else None
 
 
-def attempt_of(request: Request) -> int:
-    """The how manyth request for this question it is: 1 unless it says another number.
+def _attempt_of(request: Request) -> int:
+    """How often this question has been asked, this request among them: 1 unless it says more.
 
     :raises StreamFailed: what it says is none.
     """
@@ -80,14 +83,18 @@ def attempt_of(request: Request) -> int:
     return number
 
 
-def _told_submission(request: Request) -> str | None:
+def told_submission(request: Request) -> str | None:
+    """The question's id, where the request says which.
+
+    :raises StreamFailed: what it says can be none.
+    """
     told = request.headers.get(SUBMISSION)
-    if told is not None and not _ID.fullmatch(told):
+    if told is not None and not is_submission(told):
         raise Refused(
             texts.NO_SUBMISSION,
             error_code="bad_request",
             header=SUBMISSION,
-            most=_MOST_CHARACTERS,
+            most=MOST_OF_ID,
             characters=len(told),
         )
     return told

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .events import Event
-from .result import size_of
+from .events import Event, ToolCallDelta
+from .result import characters, size_of
 
 Batch = list[Event]
 
@@ -45,6 +45,8 @@ def parts(batch: Batch) -> Sequence[Batch]:
     for event in batch:
         part.append(event)
         size += _OF_EACH_EVENT + size_of(event)
+        if isinstance(event, ToolCallDelta) and event.partial is not None:
+            size += characters(event.partial)
         if size > _MOST_OF_A_PART:
             whole.append(part)
             part, size = [], 0

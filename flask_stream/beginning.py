@@ -84,6 +84,12 @@ class Beginning:
         self.producer = claimed
         return None
 
+    def expect(self, run: Run, is_awaited: Callable[[], bool]) -> None:
+        """It is about to open; see `Producer.expect`."""
+        self.run = run
+        if self.producer is not None:
+            self.producer.expect(run, is_awaited)
+
     def opened_within(
         self, within: Callable[[Callable[[], None]], None], carried: Carried | None
     ) -> None:

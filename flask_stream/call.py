@@ -106,7 +106,8 @@ class Call:
         self._runs = 0  # that go on; of the outermost one
         if caller is None:
             self.state.format = route.format
-        self.relays = Relays(bounds_of(self.app.config))
+        partial = route.partial or (caller is not None and caller.relays.partial)
+        self.relays: Relays = Relays(bounds_of(self.app.config), partial=partial)
         self.last_error: Exception | None = None
         self.callbacks: list[Callback] = [] if caller is None else [*caller.callbacks]
         self.callbacks_of_run: list[Callback] | None = None

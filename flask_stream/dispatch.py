@@ -30,7 +30,7 @@ from .prepared import prepared
 from .refusals import raise_as_http_error
 from .response import head_response, respond
 from .resumable import resumable
-from .route import Route
+from .route import Route, in_sync
 from .run import Callback
 from .sites import refuse_other_sites
 from .wanted import STOP, wanted
@@ -79,12 +79,12 @@ def answered(
             if route.on_finish is not None:
                 call.add(route.on_finish)
             if route.resumable:
-                call_view = partial(view, *args, **kwargs)
+                call_view = partial(in_sync(view), *args, **kwargs)
                 key = route.key_of(view, args, kwargs)
                 return resumable(call_view, key, owned_runs(), call, route, format, began)
             timing = route.timing(call.app.config)
             with prepared(format, call, timing, began) as (run, delivery):
-                value = view(*args, **kwargs)
+                value = in_sync(view)(*args, **kwargs)
                 return respond(value, format, call, run, delivery, timing)
         except Exception as error:
             raise_as_http_error(error, call)

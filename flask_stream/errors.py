@@ -121,6 +121,16 @@ class SourceError(FlaskStreamError, TypeError):
     """
 
 
+class ChannelClosed(FlaskStreamError):
+    """Nobody takes what is sent: the channel's reader has left, or it was closed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This channel takes nothing more: its reader has left, or it was closed. Let this "
+            "exception end what produces, so that nothing is made for nobody."
+        )
+
+
 class RunError(FlaskStreamError, HTTPException):
     """A run failed in a way that has a code and a message for the client.
 

@@ -58,6 +58,7 @@ class Start(Event):
     id: str
     heartbeat: float | None = None  # seconds; None where this server cannot send any
     url: str | None = None  # where the run can be followed and stopped, if it is kept in a log
+    submission: str | None = None  # the question that it answers, where its request said which
 
 
 @_event
@@ -124,14 +125,24 @@ class ToolCallStart(Event):
 
 @_event
 class ToolCallDelta(Event):
-    """A piece of a tool call's arguments, as the provider's JSON text."""
+    """A piece of a tool call's arguments, as the provider's JSON text.
+
+    `partial` is what is whole of them by now, parsed; None where nobody has asked for it, or it is
+    not told with this piece.
+    """
 
     kind = "tool_call_delta"
     id: str
     arguments: str
+    partial: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.partial is not None:
+            check_json(self.partial, f"What is whole of tool call {self.id!r}")
 
     def payload(self) -> JSON:
-        return {"id": self.id, "arguments": self.arguments}
+        payload: JSON = {"id": self.id, "arguments": self.arguments}
+        return payload if self.partial is None else payload | {"partial": self.partial}
 
 
 @_event
@@ -288,7 +299,14 @@ class Data(Event):
 VOCABULARY: frozenset[type[Event]] = frozenset({*_BY_KIND.values(), Data})
 
 # What json.loads() gives for a field of each type. None is for what is unknown.
-_PARSED: JSON = {"str": str, "int": int, "float": (int, float), "bool": bool, "Usage": dict}
+_PARSED: JSON = {
+    "str": str,
+    "int": int,
+    "float": (int, float),
+    "bool": bool,
+    "dict[str, Any]": dict,
+    "Usage": dict,
+}
 
 
 def from_wire(kind: str, data: Any) -> Event:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
@@ -15,15 +14,17 @@ from . import chat, config, web
 from .app_state import AppState, owned_runs
 from .attempts import current_attempt, current_submission
 from .carried import carrying
+from .channel import channel
 from .dispatch import MARK, active, after_each_request, answered, followed, followed_by_key
-from .errors import FlaskStreamError, SourceError
+from .errors import FlaskStreamError
 from .owned import LiveRun
-from .owners import Owner
+from .owners import Owner, check_owner
 from .publishing import publish
 from .refusals import telling_in_debug_mode
 from .response import close_unsent
 from .route import Route, check_view
 from .run import Callback
+from .sources import source
 
 if TYPE_CHECKING:
     from types import EllipsisType
@@ -146,6 +147,7 @@ class FlaskStream:
         max_seconds: float | None = None,
         no_js: NoJs | None = None,
         cross_site: bool = False,
+        partial: bool = False,
         resumable: bool = False,
         linger: float | EllipsisType | None = ...,
         key: RunKey | None = None,
@@ -162,6 +164,7 @@ class FlaskStream:
         max_seconds: float | None = None,
         no_js: NoJs | None = None,
         cross_site: bool = False,
+        partial: bool = False,
         resumable: bool = False,
         linger: float | EllipsisType | None = ...,
         key: RunKey | None = None,
@@ -181,6 +184,8 @@ class FlaskStream:
             that has one.
         :param cross_site: whether pages of all other sites may ask, for a route that knows by a
             token of its own who does. (It is the browser that sends cookies, whoever asks.)
+        :param partial: whether `tool_call_delta` has what is whole of a call's arguments by now, as
+            parsed JSON, for forms that fill themselves in.
         :param resumable: whether its runs outlive their request: a reader who reloads, comes back,
             or opens a second tab goes on with the answer. Callbacks run in an app context of their
             own then.
@@ -188,12 +193,12 @@ class FlaskStream:
             ``STREAM_LINGER``; None: to its end.
         :param key: the app's own name for such a run, by which :meth:`active` finds it: a string
             with the route's arguments in braces (``"chat:{id}"``), or a function that gets them.
-        :raises SourceError: the view is ``async def``.
+        :raises SourceError: the view is no function.
         :raises FlaskStreamError: the view is a route already: the decorators are in the wrong
             order.
         :raises ValueError: `format` is unknown, a number of seconds is none, `no_js` cannot be
-            called, `cross_site` or `resumable` is no bool, or `linger` or `key` cannot be used, or
-            is there without `resumable`.
+            called, `cross_site`, `partial` or `resumable` is no bool, or `linger` or `key` cannot
+            be used, or is there without `resumable`.
         """
         route = Route.checked(
             format=format,
@@ -202,6 +207,7 @@ class FlaskStream:
             max_seconds=max_seconds,
             no_js=no_js,
             cross_site=cross_site,
+            partial=partial,
             resumable=resumable,
             linger=linger,
             key=key,
@@ -231,17 +237,16 @@ class FlaskStream:
         :raises FlaskStreamError: there is one already.
         :raises SourceError: it is no function, or ``async def``.
         """
-        if not callable(callback) or inspect.iscoroutinefunction(callback):
-            raise SourceError(
-                f"@stream.owner was given {callback!r}, but it must be a plain function (no async "
-                "def) that returns the reader's id, or None."
-            )
+        check_owner(callback)
         if self._owner is not None:
             raise FlaskStreamError(
                 f"@stream.owner is on {self._owner!r} already. One function says whose runs are."
             )
         self._owner = callback
         return callback
+
+    source = staticmethod(source)
+    channel = staticmethod(channel)
 
     def current_owner(self) -> str:
         """Whose a run is that this request begins; for a task that publishes one for its reader.
@@ -268,8 +273,8 @@ class FlaskStream:
     def attempt(self) -> int:
         """1 for the first request of a question; more for Retry, another answer, or other words.
 
-        A page that is loaded anew counts on from 2, so the number says no more than whether it is
-        above 1: then what was saved from this question on is to be replaced.
+        Only compare it with 1: a page that is loaded anew counts on from 2. What was saved of the
+        question before may never have arrived; look for it by :attr:`submission`.
 
         :raises FlaskStreamError, StreamFailed: as of :attr:`submission`.
         """

@@ -13,7 +13,10 @@ from . import texts
 from .errors import RETRYABLE, SAFE_MESSAGES, RunError
 from .events import Failed
 from .providers.errors import SDK_CLIENTS, code_of_abort, from_exception, untold_cause
+from .providers.library_errors import from_answer
 from .told import logger, one_line, raised, text_of
+
+_MOST_GROUPS = 20  # a task group may be in another one
 
 #: Behind a message, in debug mode: the exception's own text.
 DEBUG_TAIL = " [debug: "
@@ -40,17 +43,20 @@ def failed_by(error: Exception, debug: bool) -> Failed:
     return failed
 
 
-def failed_run(id: str, error: Exception, debug: bool) -> Failed:
+def failed_run(id: str, name: str, error: Exception, debug: bool) -> Failed:
     """The same for a run, once the log has it.
 
     :param id: the run's.
+    :param name: what the log calls it: its view's endpoint.
     """
     try:
         if isinstance(error, RunError):
             told, cause = error.detail or error.message, raised(cause_of(error))
             logger.warning("Run %s failed: %s: %s", id, error.error_code, told, exc_info=cause)
         elif not isinstance(error, HTTPException):
-            logger.error("Run %s failed in the app's own code", id, exc_info=raised(error))
+            logger.error(
+                "Run %s of %s failed in the app's own code", id, name, exc_info=raised(error)
+            )
         return failed_by(error, debug)
     except Exception:
         logger.error("Run %s failed by what cannot be looked at", id, exc_info=raised(error))
@@ -60,21 +66,36 @@ def failed_run(id: str, error: Exception, debug: bool) -> Failed:
 def of_provider(error: Exception, *, begun: bool = False) -> Exception:
     """A `ProviderError` in the place of an SDK's or HTTP client's own; of any other, itself.
 
+    A task group wraps what has ended it, so a group of one is what that one is.
+
     :param begun: the run has. Then it may be the app's own HTTP client that has failed, for other
         things, so only what the SDKs ask with is a provider's: a second turn that is refused.
     """
     try:
+        alone = _alone(error)
+        if isinstance(alone, RunError | HTTPException):
+            return alone
         told = (
-            from_exception(error, begun=True, clients=SDK_CLIENTS)
+            from_exception(alone, begun=True, clients=SDK_CLIENTS)
             if begun
-            else from_exception(error)
+            else from_exception(alone)
         )
+        told = told or from_answer(alone)
     except Exception:
         return error
-    if told is None or told is error:
+    if told is None:
         return error
     told.__cause__ = error
     return told
+
+
+def _alone(error: Exception) -> Exception:
+    each = error
+    for _ in range(_MOST_GROUPS):
+        if not isinstance(each, ExceptionGroup) or len(each.exceptions) != 1:
+            break
+        each = each.exceptions[0]
+    return each
 
 
 def cause_of(error: RunError) -> BaseException | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import inspect
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +12,7 @@ from uuid import UUID
 
 from flask import session
 
-from .errors import FlaskStreamError
+from .errors import FlaskStreamError, SourceError
 
 Owner = Callable[[], Any]
 
@@ -21,6 +22,15 @@ _NO_SECRET = (
     "app.secret_key (or SECRET_KEY in its configuration), or say whose runs are whose by "
     "@stream.owner."
 )
+
+
+def check_owner(callback: object) -> None:
+    """:raises SourceError: it cannot say whose a run is."""
+    if not callable(callback) or inspect.iscoroutinefunction(callback):
+        raise SourceError(
+            f"@stream.owner was given {callback!r}, but it must be a plain function (no async def) "
+            "that returns the reader's id, or None."
+        )
 
 
 def check_secret(owner: Owner | None, secret: object) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from werkzeug.exceptions import ClientDisconnected
 
+from .attempts import told_submission
 from .call import Call
 from .delivery import Answer, Delivery
 from .formats import AnyFormat
@@ -49,6 +50,7 @@ def prepared_run(
         debug=call.app.debug,
         calling=calling,
         id=id,
+        submission=told_submission(call.request),
     )
     watcher().watch_run(run, timing)
     try:

@@ -82,10 +82,14 @@ def passed_on(value: Any, call: Call, run: Run) -> Any:
 
 
 def _warn_of_what_is_no_stream(value: Any) -> None:
-    if isinstance(value, str) and "text/event-stream" in request.headers.get("Accept", ""):
+    # A response (a redirect to a login, say), with its status or without, is meant as it is.
+    is_meant = isinstance(value, WSGIResponse | tuple) or callable(value)
+    if not is_meant and "text/event-stream" in request.headers.get("Accept", ""):
         warnings.warn(
-            f"The view of endpoint {request.endpoint!r} returned a str, which goes out as a page, "
-            "to a client that asks for a stream. Return [text] where it is the answer.",
+            f"The view of endpoint {request.endpoint!r} returned something of type "
+            f"{type(value).__name__}, which is no stream, to a client that asks for one and "
+            "shows an error. Return the provider's stream, a generator, or a list of str: [text], "
+            "where that is the answer.",
             stacklevel=2,
         )
     is_events = isinstance(value, WSGIResponse) and value.mimetype == "text/event-stream"

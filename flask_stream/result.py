@@ -26,15 +26,18 @@ _USUAL_ID = 40
 
 
 def size_of(event: Event) -> int:
-    """How many characters an event brings, more or less: nothing that comes is for nothing."""
+    """How many characters an event brings, more or less: nothing that comes is for nothing.
+
+    A call's `partial` brings none: it is made of what has been counted.
+    """
     if isinstance(event, Words):
         return len(event.text)
     if isinstance(event, ToolCallDelta):
         return len(event.arguments) + max(0, len(event.id) - _USUAL_ID)
-    return _characters(event.payload())
+    return characters(event.payload())
 
 
-def _characters(value: Any) -> int:
+def characters(value: Any) -> int:
     """Of a JSON value."""
     total, values = 0, [value]
     while values:

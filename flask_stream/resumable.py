@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response
 
+from .asker import watched_asker
 from .beginning import Beginning
 from .call import Call
 from .carried import Carried
@@ -79,10 +80,14 @@ def _begun(
         batches = batches_of(value)
         if batches is None:
             return passed_on(value, call, run)
-        beginning.run = run
-        run.open(batches)
-        beginning.opened_within(*_context_of(batches, call, outer))
-        return _first_response(beginning, run, runs, call, format, timing.idle)
+        asker = watched_asker(run.id, call, format)
+        try:
+            beginning.expect(run, lambda: not asker.is_over)
+            run.open(batches)
+            beginning.opened_within(*_context_of(batches, call, outer))
+            return _first_response(beginning, run, runs, call, format, timing.idle)
+        finally:
+            asker.close()  # not before it follows: somebody waits for the run all the time
 
 
 def _context_of(

@@ -12,13 +12,15 @@ from werkzeug.wrappers import Response
 
 from .errors import SourceError
 from .events import Event
-from .providers.adapt import adapt, adapt_items
+from .providers.adapt import adapt, adapt_async, adapt_items
 from .providers.names import class_names
 from .providers.not_streams import discard
+from .providers.over_async import OverAsync, is_async_source
 from .providers.relay import relay_batches
 from .providers.shapes import SDKS, is_streamed
 from .providers.source import Source
 from .providers.under_way import bounds
+from .reading import Reader
 
 
 def batches_of(value: Any) -> Iterable[list[Event]] | None:
@@ -26,6 +28,8 @@ def batches_of(value: Any) -> Iterable[list[Event]] | None:
 
     :raises SourceError: it is nothing that a view may return; the message says what to do.
     """
+    if is_async_source(value):
+        return Opening(value)
     source = adapt(value)
     if source is not None:
         return relay_batches(source, reads_rest=False)  # the run does, once it has sent `done`
@@ -37,6 +41,8 @@ def batches_of_source(value: Any) -> Iterable[list[Event]]:
 
     :raises SourceError: it is no stream.
     """
+    if is_async_source(value):
+        return Opening(value)
     source = adapt(value)
     if source is not None:
         return relay_batches(source, reads_rest=False)
@@ -49,19 +55,33 @@ def batches_of_source(value: Any) -> Iterable[list[Event]]:
 
 
 class Opening:
-    """An iterable of the app's own, looked at when its first item is asked for."""
+    """An iterable of the app's own, looked at when its first item is asked for.
 
-    def __init__(self, items: Iterable[Any]) -> None:
-        self._items = items
+    Also whatever only async code can read: what that is, is known once it was awaited.
+    """
+
+    def __init__(self, items: Any) -> None:
+        if isinstance(items, Reader):  # else what is another run's would be closed with this one
+            items.refuse_other_runs()
+        self._over = adapt_async(items)
+        self._items: Any = items if self._over is None else self._over
         self._iterator: Any = None  # which may be a generator, where the items are none
         self._relayed: Any = None
 
     def __iter__(self) -> Iterator[list[Event]]:
-        self._iterator = iter(self._items)
-        adapted = adapt_items(self._items, self._iterator, bounds().event_bytes)
+        adapted = self._adapted(self._over)
         if isinstance(adapted, Source):
             adapted = self._relayed = relay_batches(adapted, reads_rest=False)
         return adapted
+
+    def _adapted(self, over: OverAsync | None) -> Iterator[list[Event]] | Source:
+        if over is None:
+            self._iterator = iter(self._items)
+            return adapt_items(self._items, self._iterator, bounds().event_bytes)
+        over.open()
+        if over.is_providers:
+            return over
+        return adapt_items(over.bridge, over.items(), bounds().event_bytes)
 
     def close(self) -> None:
         with ExitStack() as closing:  # all of them, whatever one of them raises
@@ -97,7 +117,8 @@ def _is_for_flask(value: Any) -> bool:
         return True
     if isinstance(value, tuple):
         head = value[0] if value else None
-        if class_names(head, *SDKS, "requests", "httpx", "httpx2") or hasattr(head, "__next__"):
+        is_known = bool(class_names(head, *SDKS, "requests", "httpx", "httpx2"))
+        if is_known or hasattr(head, "__next__") or is_async_source(head):
             discard(head)
             raise SourceError(
                 f"The view of endpoint {request.endpoint!r} returned a tuple that begins with a "

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from .bridging import result_of
 from .config import EXPECTED_LINGER, EXPECTED_SECONDS, is_linger, is_seconds
 from .errors import FlaskStreamError, SourceError
 from .formats import FORMATS, AnyFormat
@@ -32,6 +33,7 @@ class Route(NamedTuple):
     max_seconds: float | None
     no_js: NoJs | None
     cross_site: bool
+    partial: bool = False
     resumable: bool = False
     linger: float | EllipsisType | None = ...
     key: RunKey | None = None
@@ -46,6 +48,7 @@ class Route(NamedTuple):
         max_seconds: float | None = None,
         no_js: NoJs | None = None,
         cross_site: bool = False,
+        partial: bool = False,
         resumable: bool = False,
         linger: float | EllipsisType | None = ...,
         key: RunKey | None = None,
@@ -64,6 +67,8 @@ class Route(NamedTuple):
                 f"cross_site is {cross_site!r}, but it must be True or False. Single sites are "
                 "named in STREAM_TRUSTED_ORIGINS."
             )
+        if not isinstance(partial, bool):
+            raise ValueError(f"partial is {partial!r}, but it must be True or False.")
         _check_resumable(resumable, linger, key)
         return cls(
             format=FORMATS[format] if format is not None else None,
@@ -72,6 +77,7 @@ class Route(NamedTuple):
             max_seconds=max_seconds,
             no_js=no_js,
             cross_site=cross_site,
+            partial=partial,
             resumable=resumable,
             linger=linger,
             key=key,
@@ -145,7 +151,7 @@ def check_view(view: Any, apps: Iterable[Flask]) -> None:
     """Refuse a view that a decorator cannot make stream.
 
     :param apps: those that have the extension so far.
-    :raises SourceError: it is no function, or ``async def``.
+    :raises SourceError: it is no function.
     :raises FlaskStreamError: it is a route of one of the apps already.
     """
     if not callable(view):
@@ -153,14 +159,16 @@ def check_view(view: Any, apps: Iterable[Flask]) -> None:
             f"@stream.response was given {view!r}, which is no view function. Write "
             "@stream.response, or @stream.response(format=…) with keywords."
         )
-    if inspect.iscoroutinefunction(view) or inspect.isasyncgenfunction(view):
-        raise SourceError(
-            f"The view {_name_of(view)} is async def. Flask-Stream runs in sync views: make it a "
-            "plain def, and call the sync client (Anthropic, OpenAI)."
-        )
     for app in apps:
         if view in app.view_functions.values():
             raise wrong_order(view)
+
+
+def in_sync(view: Callable[..., Any]) -> Callable[..., Any]:
+    """What calls a view from sync code: an ``async def`` view runs on the event loop meanwhile."""
+    if not inspect.iscoroutinefunction(view):  # one that yields gives its generator at once
+        return view
+    return lambda *args, **kwargs: result_of(view(*args, **kwargs))
 
 
 def wrong_order(view: Callable[..., Any]) -> FlaskStreamError:

@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 
 from .batches import Batch, parts
-from .errors import RunError, TooLong
+from .errors import RunError, SourceError, TooLong
 from .events import Done, Event, Meta, Start, Text, Usage
 from .failed import failed_run, of_provider
 from .providers.under_way import Relays, current_relays, outside_run
 from .result import Result, utf16_length
 from .signals import log_end, send, stream_finished, stream_first_text, stream_started
 from .told import call_all, logger
+from .unrun import unrun
 
 Callback = Callable[[Result], object]
 
@@ -34,6 +35,11 @@ Ending = RunError | ClientLeft | Stopped
 Calling = Callable[[Callable[[Result], object], Result], object]
 
 _TOTALLED = (Meta, Usage)
+
+# No exceptions to Python, but the app's failure here: the server would take the first for its own,
+# asyncio's has left a loop of the app's or a library's that has nothing to do with the run, and
+# with a task group's gunicorn would end its worker, and all other answers of that.
+_ENDINGS_OF_CODE = ("GeneratorExit", "CancelledError", "BaseExceptionGroup")
 
 
 def new_id() -> str:
@@ -53,6 +59,7 @@ class Run:
     :param debug: whether `failed` may tell the exception's own text.
     :param calling: calls a callback, or a signal's receivers, with the Result.
     :param id: 128 random bits, unless told.
+    :param submission: the question's, where its request said which.
 
     For the watcher, whose thread is another:
 
@@ -77,8 +84,10 @@ class Run:
         debug: bool,
         calling: Calling = outside_run,
         id: str | None = None,
+        submission: str | None = None,
     ) -> None:
         self.id = id or new_id()
+        self._submission = submission
         self.result = Result(self.id)
         self.ending: Ending | None = None
         self.relays = relays
@@ -138,7 +147,7 @@ class Run:
         try:
             if isinstance(self.ending, ClientLeft):
                 raise self.ending
-            start: Batch = [Start(self.id)]  # still to be told
+            start: Batch = [Start(self.id, submission=self._submission)]  # still to be told
             outcome = "complete"
             try:
                 if isinstance(self.ending, Stopped):  # as it opened
@@ -207,11 +216,14 @@ class Run:
                 if self._iterator is None:
                     self._iterator = iter(self._given)
                 batch = next(self._iterator, None)
-            except (Exception, GeneratorExit) as error:
+            except BaseException as error:
+                is_failure = isinstance(error, Exception)
+                if not is_failure and type(error).__name__ not in _ENDINGS_OF_CODE:
+                    raise
                 # Where the run is to end, it is whatever being woken has led to.
                 if self.ending is None:
-                    if isinstance(error, GeneratorExit):  # the server would take it for its own
-                        told = "The view's generator raised GeneratorExit."
+                    if not is_failure:
+                        told = f"The view's generator raised {type(error).__name__}."
                         raise RuntimeError(told) from error
                     raise
             finally:
@@ -250,7 +262,7 @@ class Run:
             send(stream_first_text, self._sender, self.result, self._calling)
 
     def _fail(self, error: Exception) -> None:
-        self.result.error = failed_run(self.id, error, self._debug)
+        self.result.error = failed_run(self.id, self._name, error, self._debug)
 
     def _terminal(self, outcome: str) -> Event:
         """What the run ends with, once everybody who asked has been told.
@@ -283,7 +295,7 @@ class Run:
         # The list may grow while it is gone through: a callback may add another.
         for callback in self._callbacks:
             try:
-                self._calling(callback, result)
+                _refuse_unrun(callback, self._calling(callback, result))
             except Exception as error:
                 if result.error is None:
                     self._fail(error)
@@ -315,6 +327,15 @@ class Run:
         """Let everybody go who keeps something for the run; once."""
         self.over = True
         call_all(self.at_end, f"Run {self.id}")
+
+
+def _refuse_unrun(callback: Callback, given: object) -> None:
+    """:raises SourceError: it has not run, and nobody would run it."""
+    if kind := unrun(given):
+        raise SourceError(
+            f"A run's callback, {callback!r:.80}, gave {kind}, which nobody runs: what it was to "
+            "save is not saved. Make it a plain function (no async def, no yield)."
+        )
 
 
 def _says_nothing(event: Event) -> bool:

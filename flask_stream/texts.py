@@ -75,6 +75,3 @@ MESSAGES = (
     *SAFE_MESSAGES.values(),
     *(text for name, text in dict(globals()).items() if name.isupper() and isinstance(text, str)),
 )
-
-#: What stands on the controls that a template tag makes.
-LABELS = ("Your question", "Ask something", "Files", "Send", "Stop", "Retry")

@@ -16,6 +16,10 @@ from tests.conftest import ROOT
 DOC = (ROOT / "docs" / "languages.md").read_text("utf-8")
 [LIST] = re.findall(r"^```po\n(.*?)^```", DOC, re.MULTILINE | re.DOTALL)
 
+# What stands on the controls that a template tag makes. What the package says elsewhere has a name
+# in `flask_stream.texts`.
+LABELS = ("Your question", "Ask something", "Files", "Send", "Stop", "Retry")
+
 
 def listed() -> Catalog:
     return read_po(BytesIO(LIST.encode()))

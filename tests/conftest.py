@@ -17,10 +17,14 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.test import TestResponse
 
 from flask_stream import FlaskStream, limits, sse, watch
+from tests.own_time import skip_what_takes_long
 from tests.provider import Provider, ReplayServer
+from tests.servers.client import DEADLINE
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Playwright
+    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+
+BROWSER_TIMEOUT = 1000 * DEADLINE  # milliseconds
 
 # The last four: without a network, Chromium would look for its makers' hosts at every start.
 CHROMIUM_ARGUMENTS = [
@@ -44,6 +48,7 @@ settings.load_profile("suite")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the tests that take seconds: at the end, one of them would be waited for."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    skip_what_takes_long(items)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -134,7 +139,7 @@ def playwright() -> Iterator[Playwright]:
     """What drives browsers."""
     from playwright.sync_api import expect, sync_playwright  # the other tests do without it
 
-    expect.set_options(timeout=60_000)  # what is waited for takes milliseconds
+    expect.set_options(timeout=BROWSER_TIMEOUT)
     with sync_playwright() as playwright:
         yield playwright
 
@@ -147,6 +152,18 @@ def chromium() -> str:
     return path
 
 
+def patient(browser: Browser) -> Browser:
+    """What is done in its pages may take as long as what is waited for there."""
+
+    def wait_longer(context: BrowserContext) -> None:
+        context.set_default_timeout(BROWSER_TIMEOUT)
+
+    browser.on("context", wait_longer)
+    for context in browser.contexts:
+        wait_longer(context)
+    return browser
+
+
 @pytest.fixture(scope="session")
 def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
     """One Chromium for all tests: the build without windows, where the machine has it.
@@ -155,7 +172,7 @@ def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
     left is for `everyday_browser` to show.
     """
     path = shutil.which("chromium-headless-shell") or chromium
-    browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+    browser = patient(playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS))
     yield browser
     browser.close()
 

@@ -10,14 +10,17 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anthropic
-import groq
-import httpx
-import httpx2
-import openai
-import requests
+from tests.servers.client import DEADLINE
+
+if TYPE_CHECKING:  # each is imported where it is asked for: not every environment has them all
+    import anthropic
+    import groq
+    import httpx
+    import httpx2
+    import openai
+    import requests
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 
@@ -35,23 +38,33 @@ class Clients:
 
     @cached_property
     def anthropic(self) -> anthropic.Anthropic:
+        import anthropic
+
         return anthropic.Anthropic(base_url=self.base, api_key=KEY, max_retries=0)
 
     @cached_property
     def openai(self) -> openai.OpenAI:
+        import openai
+
         return openai.OpenAI(base_url=f"{self.base}/v1", api_key=KEY, max_retries=0)
 
     @cached_property
     def groq(self) -> groq.Groq:
         """One whose SDK is made like OpenAI's."""
+        import groq
+
         return groq.Groq(base_url=self.base, api_key=KEY, max_retries=0)
 
     @cached_property
     def httpx(self) -> httpx.Client:
+        import httpx
+
         return httpx.Client(base_url=self.base)
 
     @cached_property
     def httpx2(self) -> httpx2.Client:
+        import httpx2
+
         return httpx2.Client(base_url=self.base)
 
     def close_clients(self) -> None:
@@ -83,6 +96,8 @@ class Clients:
 
     def post(self, wire: str, model: str = "m", stream: bool = True) -> requests.Response:
         """The same with `requests`."""
+        import requests
+
         body = {"model": model, "stream": True}
         return requests.post(self.base + PATHS[wire], json=body, stream=stream, timeout=60)
 
@@ -317,7 +332,7 @@ class InTurns:
         *words, rest = word_by_word(self._wire)
         for word in words:
             exchange.send(word)
-            if not self._heard.acquire(timeout=10):
+            if not self._heard.acquire(timeout=DEADLINE):
                 self.waited_in_vain = True
                 break
         exchange.send(rest)

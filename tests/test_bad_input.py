@@ -5,20 +5,23 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
-import anthropic
-import openai
+import httpx
 import pytest
-from flask import Response
+from flask import Response, redirect
+from werkzeug.exceptions import Forbidden
 
 from flask_stream import (
+    ProviderError,
     SourceError,
+    bridge,
     relay,
 )
 from flask_stream.events import Done, Failed, Start
 from tests.conftest import Site, said
-from tests.provider import KEY, TEXT, WIRES, Exchange, Provider, told
+from tests.provider import TEXT, WIRES, Exchange, Provider, told
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +36,12 @@ def refusal(site: Site, view: Callable[[], Any]) -> str:
         site.ask()
     assert isinstance(told.value, TypeError)
     return str(told.value)
+
+
+def refused() -> httpx.HTTPStatusError:
+    """What httpx's `raise_for_status` raises."""
+    request = httpx.Request("POST", "http://localhost/save")
+    return httpx.HTTPStatusError("no", request=request, response=httpx.Response(503))
 
 
 def failure(site: Site, caplog: pytest.LogCaptureFixture, view: Callable[[], Any]) -> str:
@@ -59,69 +68,27 @@ def test_a_view_that_returns_none_is_refused(site: Site) -> None:
     assert "did a return statement go missing?" in message
 
 
-def async_clients(provider: Provider) -> tuple[Any, Any]:
-    return (
-        anthropic.AsyncAnthropic(base_url=provider.base, api_key=KEY),
-        openai.AsyncOpenAI(base_url=f"{provider.base}/v1", api_key=KEY),
-    )
+@pytest.mark.parametrize("value", [{"error": "No."}, 3], ids=repr)
+def test_what_is_no_stream_is_told_of_where_one_was_asked_for(site: Site, value: Any) -> None:
+    site.view(lambda: value)
+    told = f"endpoint 'view' returned something of type {type(value).__name__}, which is no stream"
+    with pytest.warns(UserWarning, match=told), suppress(TypeError):  # Flask's, of a number
+        site.ask(headers={"Accept": "text/event-stream"})
 
 
-@pytest.mark.parametrize("wire", WIRES)
-def test_the_coroutine_that_an_async_client_gives_is_refused(
-    site: Site, provider: Provider, wire: str
-) -> None:
-    asked: Any = {"model": "m", "stream": True}
-    claude, gpt = async_clients(provider)
-    create = {
-        "anthropic": lambda: claude.messages.create(max_tokens=1, messages=[], **asked),
-        "openai_chat": lambda: gpt.chat.completions.create(messages=[], **asked),
-        "openai_responses": lambda: gpt.responses.create(input="?", **asked),
-    }
-    message = refusal(site, create[wire])
-    assert "returned a coroutine" in message
-    assert "the sync client (Anthropic, OpenAI)" in message
+@pytest.mark.parametrize(
+    "value",
+    [redirect("/login"), ({"error": "No."}, 403), Response("page"), Forbidden()],
+    ids=["redirect", "refusal", "response", "error"],
+)
+def test_a_response_is_meant_as_it_is(site: Site, value: Any) -> None:
+    site.view(lambda: value)
+    assert site.ask(headers={"Accept": "text/event-stream"}).status_code in (200, 302, 403)
 
 
-@pytest.mark.parametrize("wire", WIRES)
-def test_the_manager_that_an_async_client_gives_is_refused(
-    site: Site, provider: Provider, wire: str
-) -> None:
-    claude, gpt = async_clients(provider)
-    stream = {
-        "anthropic": lambda: claude.messages.stream(model="m", max_tokens=1, messages=[]),
-        "openai_chat": lambda: gpt.chat.completions.stream(model="m", messages=[]),
-        "openai_responses": lambda: gpt.responses.stream(model="m", input="?"),
-    }
-
-    def view() -> Any:
-        manager = stream[wire]()
-        request = [v for k, v in vars(manager).items() if k.endswith("__api_request")]
-        for coroutine in request:
-            if hasattr(coroutine, "close"):
-                coroutine.close()  # it would warn that it was never awaited
-        return manager
-
-    message = refusal(site, view)
-    assert "an async stream, which sync Flask cannot read" in message
-    assert "OpenAI instead of AsyncOpenAI" in message
-
-
-def test_an_async_generator_is_refused(site: Site) -> None:
-    async def words() -> AsyncIterator[str]:
-        yield "one"
-
-    assert "async_generator, an async stream" in refusal(site, lambda: words())
-
-
-def test_a_view_that_is_async_def_is_refused_where_it_is_written(site: Site) -> None:
-    async def chat() -> None: ...
-
-    async def words() -> AsyncIterator[str]:
-        yield "one"
-
-    for view in (chat, words):
-        with pytest.raises(SourceError, match=r"is async def.*a plain def"):
-            site.stream.response(view)
+def test_who_asks_for_json_may_get_a_dict(site: Site) -> None:
+    site.view(lambda: {"error": "No."})
+    assert site.ask(headers={"Accept": "application/json"}).json == {"error": "No."}
 
 
 def complete_answer(provider: Provider, wire: str) -> Any:
@@ -178,6 +145,132 @@ def test_what_is_relayed_is_no_stream_where_its_first_item_is_a_complete_answer(
 ) -> None:
     message = refusal(site, lambda: relay(yielding(complete_answer(provider, wire))))
     assert "which is no provider's stream" in message
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("way", ["returned", "relayed", "async"])
+def test_what_stands_behind_a_loop_over_a_stream_is_run(
+    site: Site, provider: Provider, wire: str, way: str
+) -> None:
+    """Also where the provider's last word has come before: it may save what was said."""
+    provider.play(told(wire))
+    ran: list[str] = []
+
+    def passed_on() -> Iterator[Any]:
+        yield from provider.create(wire)
+        ran.append("behind")
+
+    async def passed_on_async() -> AsyncIterator[Any]:
+        for item in provider.create(wire):
+            yield item
+        ran.append("behind")
+
+    if way == "relayed":
+        site.view(lambda: relay(passed_on()))
+    else:
+        site.view(passed_on_async if way == "async" else passed_on)
+    events = site.events()
+    assert (said(events), events[-1][0], ran) == (TEXT, "done", ["behind"])
+
+
+@pytest.mark.parametrize("wire", ["anthropic", "openai_responses"])
+def test_a_second_stream_behind_the_first_ones_end_is_told_of(
+    site: Site, provider: Provider, wire: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.play(told(wire))
+
+    def view() -> Iterator[Any]:
+        yield from provider.create(wire)
+        yield from provider.create(wire)
+
+    site.view(view)
+    events = site.events()
+    assert (said(events), events[-1][0]) == (TEXT, "failed")
+    assert "yield from relay(stream)" in caplog.text
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_words_among_a_streams_items_are_told_of(
+    site: Site, provider: Provider, wire: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.play(told(wire))
+
+    def view() -> Iterator[Any]:
+        yield from provider.create(wire)
+        yield "That is all."
+
+    site.view(view)
+    assert site.events()[-1][0] == "failed"
+    assert "gave a str among its items. Where it is a generator of yours" in caplog.text
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_what_an_sdk_gives_behind_its_last_word_changes_nothing(
+    site: Site, provider: Provider, wire: str
+) -> None:
+    provider.play(told(wire))
+
+    def view() -> Iterator[Any]:
+        for item in provider.create(wire):
+            yield item
+        yield item
+
+    site.view(view)
+    events = site.events()
+    assert (said(events), events[-1][0]) == (TEXT, "done")
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_mistake_behind_a_loop_over_a_stream_is_the_apps(
+    site: Site, provider: Provider, wire: str
+) -> None:
+    provider.play(told(wire))
+
+    def view() -> Iterator[Any]:
+        yield from provider.create(wire)
+        raise ZeroDivisionError
+
+    site.view(view)
+    name, data = site.events()[-1]
+    assert (name, data["code"]) == ("failed", "internal")
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize(
+    "error",
+    [httpx.ConnectError("none there"), refused(), ProviderError("truncated")],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_the_apps_own_client_meets_behind_the_loop_is_no_lost_connection(
+    site: Site, provider: Provider, wire: str, error: Exception
+) -> None:
+    """It was to save what was said, so `done` must not say that it is."""
+    provider.play(told(wire))
+
+    async def view() -> AsyncIterator[Any]:
+        for item in provider.create(wire):
+            yield item
+        raise error
+
+    site.view(view)
+    assert site.events()[-1][0] == "failed"
+
+
+async def yielding_async() -> AsyncIterator[str]:
+    yield "Hello"
+
+
+@pytest.mark.parametrize("give", [lambda read: read, relay], ids=["returned", "relayed"])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_generator_that_somebody_has_read_is_refused(
+    site: Site, give: Callable[[Any], Any], is_async: bool
+) -> None:
+    def view() -> Any:
+        read: Any = yielding_async() if is_async else yielding("Hello")
+        assert list(bridge(read) if is_async else read) == ["Hello"]
+        return give(read)
+
+    assert "was read to its end" in refusal(site, view)
 
 
 @pytest.mark.parametrize("wire", WIRES)
@@ -303,7 +396,7 @@ def test_a_text_that_is_returned_as_it_is_goes_out_with_a_warning_to_who_wants_a
     assert response.text == "just words"
     told = [str(each.message) for each in recwarn]
     assert len(told) == (accept == "text/event-stream")
-    assert all("Return [text] where it is the answer" in each for each in told)
+    assert all("or a list of str: [text]" in each for each in told)
 
 
 # -- requests ---------------------------------------------------------------------------------
@@ -388,11 +481,17 @@ def test_a_response_of_requests_whose_first_events_tell_no_wire_is_refused(
 # -- what a generator yields ------------------------------------------------------------------
 
 
+class Piece:
+    """Of a stream that nobody knows."""
+
+
 WRONG_ITEMS = [
     (7, "yielded 7, an int", "yield str(value)"),
     (None, "yielded None", 'delta.content or ""'),
     (b"one", "yielded bytes", "decode them"),
     ({"text": "one"}, "a dict", "yield Data(name, value)"),
+    ([{"type": "text", "text": "one"}], "a list", "yield its text"),
+    (Piece(), "a Piece", "have @stream.source say how"),
     (Start("id"), "yielded Start", "which Flask-Stream sends itself"),
     (Done("stop", 0), "yielded Done", "return from the generator"),
     (Failed("internal", "no"), "yielded Failed", "raise StreamFailed(message)"),
@@ -415,6 +514,24 @@ def test_a_later_item_that_is_no_word_is_refused(
     message = failure(site, caplog, lambda: iter(["one", item]))
     assert what in message
     assert advice in message
+
+
+def test_a_coroutine_that_is_yielded_is_refused(site: Site) -> None:
+    async def answer() -> str:
+        return "one"
+
+    message = refusal(site, lambda: iter([answer()]))
+    assert "which nobody has awaited" in message
+    assert "yield from relay(…)" in message
+
+
+def test_an_async_generator_that_is_yielded_is_refused(site: Site) -> None:
+    async def words() -> AsyncIterator[str]:
+        yield "one"
+
+    message = refusal(site, lambda: iter([words()]))
+    assert "an async_generator" in message
+    assert "yield from bridge(…)" in message
 
 
 @pytest.mark.parametrize("inner", [lambda stream: iter(["two"]), relay], ids=["its own", "relay"])

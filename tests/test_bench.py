@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import bridging
 from bench.client.answer import END, answer
 from bench.client.measure import ROOT, Cost
 from bench.client.report import MARKDOWN, TEXT, table, verdicts, was_busy
@@ -64,7 +65,7 @@ def test_every_contender_shows_the_whole_answer(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     size = ["--rounds", "1", "--deltas", "200", "--json", str(figures)]
     command = [sys.executable, "-m", "bench.client", *size]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
 
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(figures.read_text())
@@ -78,3 +79,9 @@ def test_every_contender_shows_the_whole_answer(tmp_path: Path) -> None:
     for name in found["costs"]:
         assert name in done.stdout
     assert "ours: text at most 1.1 x the fastest" in done.stdout
+
+
+@pytest.mark.parametrize("way", bridging.WAYS)
+def test_each_way_to_stream_is_measured(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(bridging.LOADS, "some", (5, 0.0))
+    assert bridging.seconds(way, "some") > 0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -138,6 +139,24 @@ def test_a_slow_tool_behind_a_stream_is_no_silent_provider(site: Site, provider:
 
     events = site.events()
     assert (said(events), events[-1][0]) == (f"{TEXT}!{TEXT}", "done")
+
+
+@pytest.mark.parametrize("wire", ["anthropic", "openai_responses"])
+def test_an_app_that_saves_behind_a_streams_last_word_is_no_silent_provider(
+    site: Site, provider: Provider, wire: str
+) -> None:
+    provider.play(told(wire))
+    saved: list[str] = []
+
+    @site.view(idle_seconds=SHORT)
+    async def view() -> AsyncIterator[Any]:
+        for item in provider.create(wire):
+            yield item
+        await asyncio.sleep(2 * SHORT)
+        saved.append("all")
+
+    events = site.events()
+    assert (said(events), events[-1][0], saved) == (TEXT, "done", ["all"])
 
 
 def test_a_slow_tool_between_two_words_of_a_stream_is_no_silent_provider(

@@ -16,6 +16,7 @@ from flask_stream.formats.native import Native
 from flask_stream.run import ClientLeft, Run
 from flask_stream.server import Connection
 from tests.bare import bare_run
+from tests.servers.client import DEADLINE
 
 
 def delivery_of(answer: Any) -> Delivery:
@@ -75,7 +76,7 @@ def test_one_who_has_the_lock_holds_a_write_up() -> None:
         writer.start()
         writer.join(0.05)
         assert sent == []
-    writer.join(9)
+    writer.join(DEADLINE)
     assert [event.type for event in sse.decode(sent)] == ["start", "text", "done"]
 
 

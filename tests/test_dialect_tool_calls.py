@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from flask_stream import Result
+from flask_stream import Result, relay
 from flask_stream.events import JSON
 from flask_stream.providers.turn import DONE
+from tests.conftest import Site
+from tests.provider import Provider, frames
 from tests.transcripts.reading import STOP, chat, chunk, piece, read
 
 CALLED = chunk(finish="tool_calls")
@@ -200,6 +203,32 @@ def test_8000_pieces_of_tool_calls_are_read_in_linear_time(pieces: list[JSON]) -
     begun = time.monotonic()
     assert chat(*(chunk(each) for each in pieces), CALLED).tool_calls
     assert time.monotonic() - begun < 15
+
+
+def test_an_id_that_is_made_up_is_no_other_calls() -> None:
+    result = chat(chunk(piece(0, "call_0", "f", "{}")), chunk(piece(1, "", "g", "{}")), CALLED)
+    ids = [call.id for call in result.tool_calls]
+    assert ids[0] == "call_0"
+    assert len(set(ids)) == 2
+
+
+def test_calls_without_ids_of_all_steps_can_be_told_apart(site: Site, provider: Provider) -> None:
+    """A page knows each of a run's calls by its id."""
+    calling = frames(chunk(piece(0, None, "f", "{}")), CALLED, done=True)
+    provider.play(calling, calling, frames(chunk({"content": "Done."}), STOP, done=True))
+    asked: list[JSON] = []
+
+    def view() -> Iterator[Any]:
+        while True:
+            result = yield from relay(provider.create("openai_chat"))
+            asked.extend(result.message.get("tool_calls", []))
+            if not result.tool_calls:
+                return
+
+    site.view(view)
+    ids = [data["id"] for kind, data in site.events() if kind == "tool_call"]
+    assert len(set(ids)) == 2
+    assert [call["id"] for call in asked] == ids
 
 
 @pytest.mark.parametrize("index", [0, None])

@@ -57,6 +57,11 @@ TABLE: list[tuple[Event, str, Any]] = [
         {"id": "t1", "name": "f", "server": True},
     ),
     (ToolCallDelta("t1", '{"a'), "tool_call_delta", {"id": "t1", "arguments": '{"a'}),
+    (
+        ToolCallDelta("t1", '{"a', {}),
+        "tool_call_delta",
+        {"id": "t1", "arguments": '{"a', "partial": {}},
+    ),
     (ToolCall("t1", "f", {"a": 1}), "tool_call", {"id": "t1", "name": "f", "arguments": {"a": 1}}),
     (
         ToolCall("t1", "f", None, raw="{", server=True),
@@ -175,6 +180,7 @@ def test_data_that_json_cannot_carry_is_refused_where_it_is_made(data: Any) -> N
         lambda: Data("note", data),
         lambda: ToolResult("t", data),
         lambda: ToolCall("t", "f", {"x": data}),
+        lambda: ToolCallDelta("t", "{", {"x": data}),
     ):
         with pytest.raises(TypeError, match="JSON can carry"):
             make()

@@ -379,7 +379,7 @@ def test_a_type_checker_keeps_the_views_parameters(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--no-error-summary"]
     cache = f"--cache-dir={tmp_path / 'cache'}"
     done = subprocess.run(
-        [*command, cache, str(file)], cwd=ROOT, capture_output=True, text=True, timeout=120
+        [*command, cache, str(file)], cwd=ROOT, capture_output=True, text=True, timeout=240
     )
     lines = [line.partition(": ")[2] for line in done.stdout.splitlines()]
     revealed = [line for line in lines if "Revealed type" in line]

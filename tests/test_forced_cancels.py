@@ -11,7 +11,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
+from itertools import product
 from typing import Any
 
 import anthropic
@@ -28,6 +29,7 @@ from flask_stream.providers.adapt import adapt
 from flask_stream.providers.relay import relay_source
 from flask_stream.providers.wire import SDKItems
 from tests.conftest import ROOT
+from tests.own_time import part_of
 from tests.provider import PATHS, TEXT, WIRES, Exchange, Provider, Traced, word_by_word
 from tests.servers.client import DEADLINE
 from tests.servers.running import until
@@ -97,12 +99,11 @@ def goes_on(first: Event, rest: Generator[Event, None, Result]) -> Generator[Eve
     return (yield from rest)
 
 
-@pytest.mark.parametrize("wire", WIRES)
-@pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
+@pytest.mark.parametrize(("way", "wire"), part_of(product(WAYS, WIRES), every=2))
 def test_a_cancel_held_in_its_shutdown_does_not_cut_who_gets_the_connection_next(
     provider: OneConnection,
     monkeypatch: pytest.MonkeyPatch,
-    way: Callable[[Provider, str], Any],
+    way: str,
     wire: str,
 ) -> None:
     held, taken, go_on = (threading.Event() for _ in range(3))
@@ -136,13 +137,13 @@ def test_a_cancel_held_in_its_shutdown_does_not_cut_who_gets_the_connection_next
         go_on.set()
 
     def read_next() -> None:
-        bystander.append(collect(relay_source(way(provider, wire)))[1])
+        bystander.append(collect(relay_source(WAYS[way](provider, wire)))[1])
 
     # Before there is a response: urllib3 keeps the method then.
     monkeypatch.setattr(socket.socket, "shutdown", hold)
     provider.run(say)
     bystander: list[Result] = []
-    source = way(provider, wire)
+    source = WAYS[way](provider, wire)
     source.watched = True  # as in a run, whose watcher cancels what comes behind the last word
     canceller = threading.Thread(target=cancel, name="canceller")
     others = [canceller, threading.Thread(target=read_next)]
@@ -165,10 +166,11 @@ def test_nor_does_a_cancel_that_is_held_under_gevent() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code, __file__],
         cwd=ROOT,
-        env={**os.environ, "GEVENT_SUPPORT": "True"},
+        # Of one wire, and so of all ways.
+        env={**os.environ, "GEVENT_SUPPORT": "True", "FLASK_STREAM_LONG": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
     assert f"{len(WAYS)} passed" in done.stdout

@@ -24,6 +24,7 @@ from flask_stream import (
 )
 from flask_stream.errors import SAFE_MESSAGES, Refused
 from flask_stream.words import say
+from tests.catalogues import LABELS
 from tests.conftest import ROOT, Site, said
 
 OVERLOADED = SAFE_MESSAGES["overloaded"]
@@ -399,9 +400,9 @@ def test_whatever_the_package_says_to_a_reader_is_among_the_texts() -> None:
     for call in calls_of("say", "Refused", "Full", "RunError", "StreamFailed", "NotAcceptable"):
         assert not isinstance(call.args[0], ast.JoinedStr), ast.unparse(call)
         if isinstance(call.args[0], ast.Constant):
-            assert call.args[0].value in (*texts.MESSAGES, *texts.LABELS), ast.unparse(call)
+            assert call.args[0].value in (*texts.MESSAGES, *LABELS), ast.unparse(call)
 
 
 def test_no_two_texts_are_the_same() -> None:
-    every = (*texts.MESSAGES, *texts.LABELS)
+    every = (*texts.MESSAGES, *LABELS)
     assert len(set(every)) == len(every) > len(SAFE_MESSAGES)

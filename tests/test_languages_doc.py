@@ -12,12 +12,12 @@ from flask import Flask, request
 
 from flask_stream import FlaskStream, ProviderError, texts
 from flask_stream.errors import SAFE_MESSAGES
-from tests.catalogues import DOC, in_language, listed, make_catalogues
+from tests.catalogues import DOC, LABELS, in_language, listed, make_catalogues
 from tests.conftest import events_of
 
 
 def test_the_list_has_all_texts_and_no_others() -> None:
-    assert {message.id for message in listed() if message.id} == {*texts.MESSAGES, *texts.LABELS}
+    assert {message.id for message in listed() if message.id} == {*texts.MESSAGES, *LABELS}
 
 
 def test_each_snippet_is_in_a_language_that_is_tried() -> None:

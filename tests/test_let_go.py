@@ -47,7 +47,7 @@ def failing() -> Iterator[str]:
     raise StreamFailed("No more.")
 
 
-@pytest.mark.filterwarnings("ignore:The view of endpoint 'view' returned a str")
+@pytest.mark.filterwarnings("ignore:The view of endpoint 'view' returned something of type str")
 @pytest.mark.parametrize("accept", ["text/event-stream", "application/json", "text/html"])
 @pytest.mark.parametrize("gives", VIEWS)
 def test_a_request_and_its_result_are_gone_when_its_response_is_closed(

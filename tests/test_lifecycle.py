@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -266,6 +267,35 @@ def test_a_callback_may_fail_the_run_with_words_of_its_own(site: Site) -> None:
     site.view(on_finish=save)(complete)
     failed = {"code": "unsaved", "message": "The answer could not be saved.", "retryable": True}
     assert site.events()[-1] == ("failed", failed)
+
+
+async def coroutine(_: Result) -> None:
+    raise AssertionError("it is run")
+
+
+def generator(_: Result) -> Iterator[None]:
+    yield
+
+
+async def async_generator(_: Result) -> AsyncIterator[None]:
+    yield
+
+
+@pytest.mark.parametrize("save", [coroutine, generator, async_generator])
+@pytest.mark.parametrize("by", ["on_finish", "after_this_stream"])
+def test_a_callback_that_nobody_would_run_fails_the_run(
+    site: Site, by: str, save: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it was to save is not saved, so `done` must not say that."""
+
+    @site.view(on_finish=save if by == "on_finish" else None)
+    def view() -> Iterator[str]:
+        if by != "on_finish":
+            after_this_stream(save)
+        yield "words"
+
+    assert [name for name, _ in site.events()] == ["start", "text", "failed"]
+    assert re.search(rf"gave an? {save.__name__}, which nobody runs", caplog.text)
 
 
 def test_a_callback_that_raises_does_not_hide_what_ended_the_run(

@@ -25,8 +25,7 @@ from tests.provider import (
     told,
     word_by_word,
 )
-
-DEADLINE = 10  # seconds; each wait is for an event that takes a hundredth of that
+from tests.servers.client import DEADLINE
 
 
 def relayed(provider: Provider, wire: str) -> Iterator[Any]:

@@ -46,8 +46,16 @@ each_client = pytest.mark.parametrize("asking", ASKING, ids=lambda asking: askin
 
 
 @pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch, provider: Provider) -> Iterator[dict[str, Any]]:
-    """All snippets of the section as one module, which has less patience than they say."""
+def patience() -> float:
+    """Of the snippets, in seconds: as they say."""
+    return 60
+
+
+@pytest.fixture
+def names(
+    monkeypatch: pytest.MonkeyPatch, provider: Provider, patience: float
+) -> Iterator[dict[str, Any]]:
+    """All snippets of the section as one module."""
     for variable in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY"):
         monkeypatch.setenv(variable, "test")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", provider.base)
@@ -55,7 +63,7 @@ def names(monkeypatch: pytest.MonkeyPatch, provider: Provider) -> Iterator[dict[
     made: dict[str, Any] = {}
     for code in SNIPPETS:
         assert code.count("timeout=60") == 1
-        exec(code.replace("timeout=60", "timeout=0.2"), made)
+        exec(code.replace("timeout=60", f"timeout={patience}"), made)
     yield made
     for closed, _, _ in ASKING.values():
         if closed:
@@ -92,6 +100,7 @@ def test_a_redirect_gets_no_prompt_and_is_the_providers_error(
 
 
 @each_client
+@pytest.mark.parametrize("patience", [0.2])
 def test_a_provider_that_is_silent_before_its_first_byte_is_a_timeout(
     asking: Asking, names: dict[str, Any], site: Site, provider: Provider
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 from flask_stream import Event, ProviderError, Result, Text, relay
 from flask_stream.providers import openai_chat
 from flask_stream.providers.adapt import adapt, adapt_items
+from flask_stream.providers.library_stream import WireItems
 from flask_stream.providers.relay import relay_source
 from flask_stream.providers.turn import DONE
 from flask_stream.providers.wire import SDKItems, SDKManager, SDKStream
@@ -88,7 +89,7 @@ def sdk_wrapped(provider: Provider, wire: str) -> Any:
 
     items = wrapper()
     source = adapt_items(items, items, 2**23)
-    assert isinstance(source, SDKItems)
+    assert isinstance(source, WireItems)
     return relay_source(source)
 
 

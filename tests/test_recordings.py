@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Generator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,19 @@ from flask_stream.providers.relay import relay_source
 from flask_stream.providers.wire import SDKItems
 from tests.conftest import SHARED
 from tests.in_memory import InMemory, zipped
+from tests.own_time import part_of
 from tests.provider import ReplayServer
 from tests.shared_inputs import WIRE, expected_in
 
 EXPECTED, RECORDINGS = expected_in("transcripts", "recorded provider streams")
+
+
+def each_recording(encodings: list[Any]) -> Any:
+    """Each, however it is sent and by whatever it is read: in `make test` in one or two ways."""
+    if not EXPECTED:
+        return [pytest.param("", "", "", marks=each.marks) for each in RECORDINGS]
+    return part_of(product(EXPECTED, encodings, ["sdk", "requests"]), every=3)
+
 
 # What the SDKs' helper streams cannot carry, seen with anthropic 2.12 and openai 3.54.
 HELPER_BREAKS = {
@@ -113,9 +123,7 @@ def check_usage(wire: str, result: Result, raw: dict[str, Any]) -> None:
     assert None not in usage.values()
 
 
-@pytest.mark.parametrize("name", RECORDINGS)
-@pytest.mark.parametrize("options", ["", "?gzip=1"], ids=["plain", "gzip"])
-@pytest.mark.parametrize("way", ["sdk", "requests"])
+@pytest.mark.parametrize(("name", "options", "way"), each_recording(["", "?gzip=1"]))
 def test_a_recording_comes_to_what_was_recorded(
     replay: ReplayServer, name: str, options: str, way: str
 ) -> None:
@@ -134,9 +142,7 @@ def sent(body: bytes, zips: bool) -> bytes:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", RECORDINGS)
-@pytest.mark.parametrize("encoding", [None, "gzip"], ids=["plain", "gzip"])
-@pytest.mark.parametrize("way", ["sdk", "requests"])
+@pytest.mark.parametrize(("name", "encoding", "way"), each_recording([None, "gzip"]))
 def test_a_recording_in_single_bytes_comes_to_the_same(
     name: str, encoding: str | None, way: str
 ) -> None:
@@ -228,6 +234,7 @@ def _chat_message(replay: ReplayServer, model: str) -> Any:
             return None
     # Where a dialect repeats these with every chunk, the SDK adds them up as if they were text.
     message["role"] = "assistant"
+    message.pop("executed_tools", None)  # Groq refuses it in a request
     for detail in message.get("reasoning_details") or []:
         for key in {"format", "id"} & detail.keys():
             repeated = re.fullmatch(r"(.+?)\1*", detail[key])

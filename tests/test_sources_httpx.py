@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +9,7 @@ import httpx
 import httpx2
 import pytest
 
-from flask_stream import Result, SourceError, relay
+from flask_stream import Result, relay
 from tests.conftest import Site, said
 from tests.provider import PATHS, TEXT, WIRES, Exchange, InTurns, Provider, told
 from tests.servers.client import DEADLINE
@@ -195,26 +193,6 @@ def test_a_response_with_an_error_in_json_is_the_providers_error(
     site.app.testing = False
     site.view(lambda: provider.send(CHAT, client))
     assert site.ask().json["code"] == "auth"
-
-
-@pytest.mark.parametrize("module", [httpx, httpx2])
-def test_a_response_of_an_async_client(site: Site, provider: Provider, module: Any) -> None:
-    provider.play(told(CHAT))
-    messages: list[str] = []
-
-    async def ask() -> None:
-        async with module.AsyncClient() as client:
-            request = client.build_request("POST", provider.base + PATHS[CHAT], json={})
-            response = await client.send(request, stream=True)
-            with pytest.raises(SourceError) as told:
-                relay(response)
-            messages.append(str(told.value))
-            await response.aclose()
-
-    thread = threading.Thread(target=lambda: asyncio.run(ask()))
-    thread.start()
-    thread.join(DEADLINE)
-    assert "Use the sync client (Client instead of AsyncClient)" in messages[0]
 
 
 @each_client

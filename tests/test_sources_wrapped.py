@@ -269,40 +269,6 @@ def test_a_stream_that_nobody_watches_is_never_built_as_models(
 # -- what is refused ------------------------------------------------------------------------
 
 
-class AIMessageChunk(BaseModel):
-    """LangChain's, by the names that it is known by."""
-
-    content: str
-    type: str = "AIMessageChunk"
-
-
-AIMessageChunk.__module__ = "langchain_core.messages.ai"
-BaseMessage = type("BaseMessage", (AIMessageChunk,), {"__module__": "langchain_core.messages.base"})
-LangChainChunk = type("AIMessageChunk", (BaseMessage,), {"__module__": "langchain_core.messages"})
-
-
-@pytest.mark.parametrize("first", [[], ["one"]], ids=["first", "later"])
-def test_langchains_chunks_are_told_what_to_yield(site: Site, first: list[Any]) -> None:
-    site.app.debug = True
-    site.view(lambda: iter([*first, LangChainChunk(content="a")]))
-    try:
-        answer = site.ask().get_data(as_text=True)
-    except SourceError as error:
-        answer = str(error)
-    assert "an AIMessageChunk, one of LangChain's messages" in answer
-    assert "yield chunk.text" in answer
-
-
-def test_langchains_streams_that_are_relayed_are_told_what_to_yield() -> None:
-    stream = (LangChainChunk(content=word) for word in "ab")
-    with pytest.raises(SourceError, match=r"AIMessageChunk.*LangChain.*yield chunk\.text"):
-        next(relay(stream))
-
-
-def test_a_complete_message_of_langchains_is_told_how_to_stream(site: Site) -> None:
-    assert "model.stream(…)" in refusal(site, lambda: LangChainChunk(content="a"))
-
-
 @pytest.mark.parametrize("relayed", [False, True], ids=["returned", "relayed"])
 def test_a_complete_answer_of_another_vendors_sdk_says_stream_true(
     site: Site, provider: Provider, relayed: bool

@@ -22,6 +22,7 @@ from tests.provider import (
     told,
     word_by_word,
 )
+from tests.servers.client import DEADLINE
 
 Event = tuple[str, Any]
 
@@ -408,7 +409,7 @@ def test_start_leaves_before_the_provider_has_sent_an_event(
 
     def script(exchange: Exchange) -> None:
         exchange.start()  # create() waits for these headers, and for no more
-        waited.append(has_start.wait(timeout=10))
+        waited.append(has_start.wait(timeout=DEADLINE))
         exchange.send(told(wire))
         exchange.end()
 

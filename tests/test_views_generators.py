@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -490,3 +491,33 @@ def test_a_str_of_the_apps_own_class_is_a_str_in_every_event(site: Site, text: s
     assert [name for name, _ in site.events()][1:] == [
         *("text", "source", "meta", "tool_call_start", "done"),
     ]
+
+
+_GROUP = BaseExceptionGroup("of a loop", [asyncio.CancelledError()])
+
+
+@pytest.mark.parametrize(
+    "error", [GeneratorExit(), asyncio.CancelledError(), _GROUP], ids=lambda error: type(error)
+)
+@pytest.mark.parametrize("first", ["before its first word", "later"])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_what_would_end_the_servers_own_code_fails_the_run(
+    site: Site, error: BaseException, first: str, is_async: bool
+) -> None:
+    """A `CancelledError` is that of a loop of the app's, or a library's, that has been left."""
+
+    async def of_loop() -> AsyncIterator[str]:
+        for each in view():
+            yield each
+
+    def view() -> Iterator[str]:
+        if first == "later":
+            yield "one"
+        raise error
+
+    site.view(of_loop if is_async else view)
+    if first == "later":
+        name, data = site.events()[-1]
+        assert (name, data["code"]) == ("failed", "internal")
+    else:
+        assert site.ask().status_code == 500

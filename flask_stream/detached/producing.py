@@ -54,6 +54,7 @@ class Producer:
         self._last = self._size = 0
         self._lost: FlaskStreamError | None = None
         self._is_stopped = False
+        self._is_awaited: Callable[[], bool] = lambda: False
         # Looked up now: gevent may have put its own in its place since this was imported.
         self._is_settled = threading.Event()  # its end is in the log, or will never be
         try:
@@ -62,6 +63,14 @@ class Producer:
             self.feed.lose()
             reader.elsewhere(self.feed)
             raise
+
+    def expect(self, run: Run, is_awaited: Callable[[], bool]) -> None:
+        """A run is about to open, and may be ended from now on.
+
+        :param is_awaited: whether who has asked for it, and follows it only then, is still there.
+        """
+        self._is_awaited = is_awaited
+        self._attach(run)
 
     def start(self, run: Run, within: Callable[[Callable[[], None]], None]) -> None:
         """Produce a run that has opened, in a thread of its own.
@@ -159,7 +168,7 @@ class Producer:
             return
         if self._is_stopped:
             run.end(Stopped())
-        if state.readers or self.feed.followers:
+        if state.readers or self.feed.followers or self._is_awaited():
             self._read_at = now
         elif self._linger is not None and now - self._read_at >= self._linger:
             run.end(ClientLeft())

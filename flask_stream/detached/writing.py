@@ -73,9 +73,10 @@ class LogWriter:
         self._leased: WeakValueDictionary[Claim, Leased] = WeakValueDictionary()
         self._waiting: dict[Claim, _Waiting] = {}
         self._is_urgent = False  # one of them ends
-        self._written_at = self._renew_at = self._attend_at = self._expire_at = 0.0
+        self._written_at = self._renew_at = self._expire_at = 0.0
         self._needed_until = 0.0  # by then, what has ended here is forgotten
-        self._attending: Mapping[str, int] = {}
+        self._attending: Mapping[str, int] = {}  # as was told
+        self._attended_at = 0.0  # when it was: a while later, the log drops it by itself
 
     def keep(self, leased: Leased) -> None:
         """Renew its claim from now on, as long as somebody has it."""
@@ -219,10 +220,13 @@ class LogWriter:
 
     def _attend(self, now: float) -> None:
         counts = dict(self._counts())
-        if counts == self._attending and (not counts or now < self._attend_at):
+        if not counts and now >= self._attended_at + _ATTENDANCE:
+            self._attending = {}  # a log that is away for good is not tried for ever
+        is_fresh = now < self._attended_at + _ATTENDANCE / 3
+        if counts == self._attending and (not counts or is_fresh):
             return
         self._log.attend(self._name, dict.fromkeys(self._attending, 0) | counts, _ATTENDANCE)
-        self._attending, self._attend_at = counts, now + _ATTENDANCE / 3
+        self._attending, self._attended_at = counts, time.monotonic()
 
     def _renew(self) -> None:
         with self._changed:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from .log import Log
 from .memory import MemoryLog
-from .sqlite import SqliteLog
 
 _FILE = "flask-stream.sqlite3"
 _SQLITE = "sqlite:///"
@@ -40,4 +39,6 @@ def open_log(url: str | Log | None, folder: Path) -> Log:
         from .redis import RedisLog  # which needs redis-py
 
         return RedisLog(url)
+    from .sqlite import SqliteLog  # which loads SQLite; most apps keep no run
+
     return SqliteLog(folder / (url or _FILE).removeprefix(_SQLITE))

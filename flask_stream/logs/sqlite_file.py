@@ -53,6 +53,19 @@ CREATE TABLE readers (
 # Seconds: for a file that somebody else has locked, and between two tries.
 _PATIENCE, _TRIES = 15.0, 0.01
 
+# Errors of one whose files are being deleted, three of them, one after the other: what is opened
+# meanwhile has old ones and new ones. (Measured: three processes beside one that deletes.) It is
+# opened anew at most so often for one thing; a file that is harmed for good gives some of them too.
+_OF_DELETED_FILES = {
+    sqlite3.SQLITE_IOERR_SHORT_READ,
+    sqlite3.SQLITE_IOERR_DELETE_NOENT,
+    sqlite3.SQLITE_IOERR_FSTAT,
+    sqlite3.SQLITE_READONLY_DBMOVED,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+}
+_MOST_OPENINGS = 5
+
 
 class SqliteFile:
     """A connection to the file, opened when it is needed, by one thread at a time.
@@ -82,20 +95,28 @@ class SqliteFile:
         return self.look(change)
 
     def look(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Have it do something; again, as long as somebody else has locked the file.
+        """Have it do something.
+
+        Again, as long as somebody else has locked the file; and by a new connection, where its
+        files may have been deleted. A transaction that has failed has done nothing.
 
         :raises LogError: that took too long, or it could not.
         """
         end = time.monotonic() + _PATIENCE
+        openings = 0
         while True:
             with self._lock:
                 try:
                     return work(self._open())
                 except (sqlite3.Error, OSError) as error:
-                    is_busy = _is_busy(error)
+                    is_busy, may_be_deleted = _is_busy(error), _code(error) in _OF_DELETED_FILES
                     if not is_busy:
                         self._close()
-                    if not is_busy or time.monotonic() >= end:
+                    if may_be_deleted:
+                        self._close_beside()  # SQLite would give a new one what this has open
+                        openings += 1
+                    again = is_busy or (may_be_deleted and openings <= _MOST_OPENINGS)
+                    if not again or time.monotonic() >= end:
                         raise LogError(f"The log {self._path} cannot be used: {error}.") from error
             time.sleep(_TRIES)  # not SQLite's own: on gevent the whole worker would wait
 
@@ -106,7 +127,8 @@ class SqliteFile:
     def _open(self) -> sqlite3.Connection:
         if self._db is None or self._opened is None or self._opened != self._is_now():
             self._close()
-            self._close_beside()
+            if self._has_other_gone_files() and not self._close_beside():
+                raise _InUse("its files were deleted")
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # What people said is in it: nobody else's to read. One that is there is not opened
             # here: to close it again would end the locks that SQLite has on it in this process,
@@ -127,17 +149,21 @@ class SqliteFile:
             return None
         return os.getpid(), file, _inode(f"{self._path}-wal"), _inode(f"{self._path}-shm")
 
-    def _close_beside(self) -> None:
-        """The other one, where it has files that are gone: SQLite would use them for both."""
+    def _has_other_gone_files(self) -> bool:
+        """Whether the connection beside has files that are gone: SQLite would use them for both."""
         other = self._beside
-        if other is None or other._db is None or other._opened == self._is_now():
-            return
-        if not other._lock.acquire(blocking=False):  # it may wait for this one
-            raise _InUse("its files were deleted")
+        return other is not None and other._db is not None and other._opened != self._is_now()
+
+    def _close_beside(self) -> bool:
+        """Whether it was closed. Not while it is at work: then it may wait for this one."""
+        other = self._beside
+        if other is None or not other._lock.acquire(blocking=False):
+            return False
         try:
             other._close()
         finally:
             other._lock.release()
+        return True
 
     def _close(self) -> None:
         if self._db is not None:
@@ -209,7 +235,9 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def _is_busy(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-    )
+    return _code(error) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _code(error: Exception) -> int:
+    """SQLite's, the extended one; 0 for another's error."""
+    return getattr(error, "sqlite_errorcode", 0)

@@ -12,12 +12,15 @@ from ..events import Event
 from . import plain, shapes
 from .blocks import take_over
 from .errors import is_misuse
-from .http_responses import adapt_httpx, adapt_requests
-from .names import class_names
+from .http_responses import adapt_httpx, adapt_requests, refuse_entered, refuse_read
+from .libraries import has_ended, held_in, reader_of
+from .library_stream import LibraryStream, UnknownItems, WireItems
+from .names import class_names, with_article
 from .not_streams import CLOSED, discard, no_stream
+from .over_async import OfRelay, OverAsync, is_async_source
 from .shapes import SDKS
 from .source import Source
-from .wire import SDKItems, SDKManager, SDKStream, UnknownItems
+from .wire import SDKItems, SDKManager, SDKStream
 
 # What can be iterated, and is no stream.
 _WHOLE = (str, bytes, bytearray, Mapping, list, tuple, Event)
@@ -28,21 +31,21 @@ def adapt(obj: Any) -> Source | None:
 
     :raises SourceError: it is one, but cannot be streamed; the message says what to do.
     """
+    if has_ended(obj):
+        raise SourceError(CLOSED)
+    read = reader_of(obj)
+    if read is not None:
+        _refuse_item(obj)
+        return LibraryStream(read, obj, held_in(obj))
     if inspect.isgenerator(obj):  # a tracer's may be one, as its first item tells
         return None
     kind = type(obj).__name__
-    refuse_async(obj)
     if class_names(obj, "requests") & {"Response"}:
         return adapt_requests(obj)
     if class_names(obj, "httpx", "httpx2") & {"Response"}:
         return adapt_httpx(obj)
     if shapes.is_manager(obj):
-        if shapes.was_entered(obj):
-            raise SourceError(
-                f"This {kind} was used before. Entering it again would ask (and pay) the "
-                "provider a second time. Return it as .stream() gave it, without a with block, "
-                "or return the stream that the with block gives, before the block ends."
-            )
+        refuse_entered(obj)
         return SDKManager(obj)
     if shapes.is_iterated(obj):
         refuse_read(obj)
@@ -58,11 +61,18 @@ def _is_ours(stream: Any) -> bool:
     return shapes.is_of_events(stream, stream.response) and not shapes.is_watched(stream)
 
 
+def adapt_async(obj: Any) -> OverAsync | None:
+    """The source for what only async code can read; None for all else."""
+    return OverAsync(obj, _refuse_whole_one) if is_async_source(obj) else None
+
+
 def adapt_relayed(obj: Any) -> Source:
     """The source for what `relay` was given: all of a provider's that a view may return.
 
     :raises SourceError: it is no provider's stream, or one that cannot be streamed.
     """
+    if is_async_source(obj):
+        return OfRelay(obj, _refuse_whole_one)
     source = adapt(obj)
     if source is not None:
         return source
@@ -97,50 +107,36 @@ def adapt_items(
             raise
         raise SourceError(CLOSED) from error
     whole = chain([first], iterator)
+    read = reader_of(first, is_item=True)
+    if read is not None:
+        return LibraryStream(read, whole, items)
     if not isinstance(first, str) and shapes.is_item(first):
-        return SDKItems(whole, items)
+        return WireItems(whole, items) if response is None else SDKItems(whole, items)
     return plain.read(whole)
 
 
-def refuse_async(obj: Any) -> None:
-    """:raises SourceError: `obj` is a coroutine, or streams only to async code."""
-    kind = type(obj).__name__
-    if inspect.iscoroutine(obj):
-        obj.close()  # it would warn that it was never awaited
+def _refuse_item(obj: Any) -> None:
+    """:raises SourceError: of another library's, `obj` is an answer, or one of a stream's items."""
+    if hasattr(obj, "model_dump"):
         raise SourceError(
-            "A view returned a coroutine. Flask-Stream runs in sync views: call the sync client "
-            "(Anthropic, OpenAI) instead of the async one, in a plain def."
-        )
-    is_async = hasattr(obj, "__aiter__") or hasattr(obj, "__aenter__")
-    if is_async and not hasattr(obj, "__iter__") and not hasattr(obj, "__enter__"):
-        raise SourceError(
-            f"A view returned a {kind}, an async stream, which sync Flask cannot read. Use the "
-            "sync client (Anthropic instead of AsyncAnthropic, OpenAI instead of AsyncOpenAI)."
+            f"A view returned {with_article(type(obj).__name__)}, a complete answer. To stream it, "
+            "return what the library gives when it is asked to stream (stream=True, or a method "
+            "with «stream» in its name)."
         )
 
 
-def refuse_read(stream: Any) -> None:
-    """:raises SourceError: a stream's body was closed, or read to its end."""
-    response = shapes.response_of(stream)
-    if response is not None and response.is_closed and shapes.content_of(response) is None:
-        raise SourceError(
-            f"This {type(stream).__name__} is closed: it was read to its end, or a with block that "
-            "has ended closed it. Return the stream itself, unread and outside of a with block; "
-            "Flask-Stream closes it."
-        )
+def _refuse_whole_one(obj: Any) -> None:
+    _refuse_whole(obj, type(obj).__name__)
 
 
 def _refuse_whole(obj: Any, kind: str) -> None:
     """:raises SourceError: `obj` is an SDK's, but no stream."""
+    if reader_of(obj) is not None:
+        _refuse_item(obj)
     if shapes.is_answer(obj):
         raise SourceError(
             f"A view returned a {kind}, a complete answer. To stream it, ask for it with "
             "stream=True, or use the SDK's .stream()."
-        )
-    if shapes.is_langchains(obj):
-        raise SourceError(
-            f"A view returned a {kind}, one of LangChain's messages. To stream it, ask with "
-            "model.stream(…), and yield each chunk's text: «yield chunk.text»."
         )
     if kind == "_GeneratorContextManager":
         raise SourceError(
@@ -149,13 +145,13 @@ def _refuse_whole(obj: Any, kind: str) -> None:
             "gives, or have the view yield: «with client.stream(…) as response: yield from "
             "relay(response)»."
         )
-    if not class_names(obj, *SDKS):
-        return
     if hasattr(obj, "parse") and hasattr(obj, "http_response"):
         raise SourceError(
             f"A view returned a {kind}, which with_raw_response gives. Return what its .parse() "
             "gives."
         )
+    if not class_names(obj, *SDKS):
+        return
     discard(obj)
     raise SourceError(
         f"A view returned a {kind}, which cannot be streamed. Return what create(stream=True) "

@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from ..events import JSON, MOST_TOKENS, Meta, Refusal, ToolResult, Usage
+from ..events import JSON, Meta, Refusal, ToolResult, Usage
 from ..pieces import Pieces
 from .cut_json import partial_json
 from .digits import spoken
@@ -21,7 +21,7 @@ from .shown import shown
 from .stop_reasons import is_word
 from .surrogates import mend_all
 from .tool_calls import OpenCall
-from .turn import Turn, count, only_text, place
+from .turn import Turn, added, count, only_text, place
 
 PROVIDER = "anthropic"
 
@@ -233,9 +233,8 @@ class AnthropicReader(Reader):
         read = count(raw, "cache_read_input_tokens")
         written = count(raw, "cache_creation_input_tokens")
         fresh = count(raw, "input_tokens")
-        every = (fresh or 0, read or 0, written or 0)
         self.turn.usage = Usage(
-            input_tokens=None if fresh is None else min(sum(every), MOST_TOKENS),
+            input_tokens=None if fresh is None else added(fresh, read, written),
             output_tokens=count(raw, "output_tokens"),
             cache_read_tokens=read,
             cache_write_tokens=written,

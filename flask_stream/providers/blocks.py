@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -140,3 +140,44 @@ def _blocks(chunks: _Chunks, most: int) -> Iterator[bytes]:
             written.bytes.clear()
         if written.too_long:
             raise too_long(most)
+
+
+# -- the same for what an async client's own decoder reads ----------------------------------
+
+
+def take_over_async(response: Any, most: int | None = None) -> None:
+    """`take_over` for an async client's response, on the event loop, before it is read.
+
+    :raises ProviderError: it is packed more than once.
+    """
+    coding = coding_of(response.headers.get("content-encoding"))
+    if content_of(response) is not None:  # somebody has read it
+        return
+    with suppress(AttributeError, TypeError):  # it has slots
+        if coding:
+            response.aiter_raw = partial(_aiter_raw, ref(response))
+        if most is not None:
+            response.aiter_bytes = partial(_aiter_blocks, ref(response), most)
+
+
+async def _aiter_raw(weak: ref[Any], *args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
+    response = weak()
+    if response is not None:
+        async for chunk in type(response).aiter_raw(response, *args, **kwargs):
+            for piece in _cut(chunk, _PACKED_PIECE):
+                yield piece
+
+
+async def _aiter_blocks(weak: ref[Any], most: int, *args: Any) -> AsyncIterator[bytes]:
+    response = weak()
+    if response is None:
+        return
+    written = _Written(most)
+    async for chunk in type(response).aiter_bytes(response, *args):
+        for piece in _cut(chunk, _PIECE):
+            written.feed(piece)
+            if written.bytes:
+                yield bytes(written.bytes)
+                written.bytes.clear()
+            if written.too_long:
+                raise too_long(most)

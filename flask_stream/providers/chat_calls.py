@@ -11,6 +11,7 @@ from .digits import Digits
 from .surrogates import mend_all
 from .tool_calls import OpenCall
 from .turn import Turn, only_text, place, understood
+from .under_way import numbers
 
 
 class Calls:
@@ -28,6 +29,7 @@ class Calls:
         self._current: dict[str | None, ChatCall] = {}  # the open call of each index
         self._by_id: dict[str, ChatCall] = {}
         self.waiting: ChatCall | None = None
+        self._numbers = numbers("call")
         self._chunk = 0
 
     def __bool__(self) -> bool:
@@ -93,7 +95,7 @@ class Calls:
         if id in self._by_id:  # an answer to the call must name one of them
             id = f"{id}_{len(self.all)}"
         self._keep({id: told})
-        call = ChatCall(id or f"call_{len(self.all)}")
+        call = ChatCall(id or self._new_id())
         call.told_id = told
         call.is_anonymous = not id
         call.is_function = d.get("index") == FUNCTION_CALL
@@ -102,6 +104,10 @@ class Calls:
         self._current[place(d.get("index"))] = call
         self._by_id[call.id] = self._by_id[told or call.id] = call
         return call
+
+    def _new_id(self) -> str:
+        ids = (f"call_{number}" for number in self._numbers)
+        return next(id for id in ids if id not in self._by_id)
 
     def _begins_another(self, call: ChatCall, id: str, name: str, arguments: str) -> bool:
         """Whether a piece belongs to a call of its own, although its index says otherwise.

@@ -23,9 +23,12 @@ _CONSTANT = {"index", "type", "id", "format"}
 
 
 def merge(message: JSON, delta: JSON, keep: Keep) -> None:
-    """Add a delta to the message; its tool calls are added up elsewhere."""
+    """Add a delta to the message; its tool calls are added up elsewhere.
+
+    Tools that the provider has executed are no part of what it takes back.
+    """
     for key, value in delta.items():
-        if key not in ("tool_calls", "index", "role"):
+        if key not in ("tool_calls", "index", "role", "executed_tools"):
             old = message.get(key)
             if isinstance(old, Pieces) and isinstance(value, str):
                 old.add(value)

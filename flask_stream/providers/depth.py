@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-_MOST = 100
+MOST = 100  # arrays and objects that stand in each other
 
 
 def is_deep_json(text: str, value: Any) -> bool:
     """Whether `value`, which is what the JSON `text` says, is nested too deep."""
-    if len(text) <= 2 * _MOST:  # as nearly always: it has no room for so many brackets
+    if len(text) <= 2 * MOST:  # as nearly always: it has no room for so many brackets
         return False
-    return text.count("{") + text.count("[") > _MOST and is_deep(value)
+    return text.count("{") + text.count("[") > MOST and is_deep(value)
 
 
 def is_deep(value: Any) -> bool:
     """Whether a JSON value is nested too deep."""
     level = [value]
-    for _ in range(_MOST):
+    for _ in range(MOST):
         level = [child for parent in level for child in _children(parent)]
         if not level:
             return False

@@ -79,6 +79,6 @@ def spoken(value: object) -> str:
         return value
     if isinstance(value, Digits):
         return value.digits
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return ""
-    return repr(value)
+    if isinstance(value, float):
+        return repr(value) if math.isfinite(value) else ""
+    return repr(value) if isinstance(value, int) and not isinstance(value, bool) else ""

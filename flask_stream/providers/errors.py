@@ -201,11 +201,11 @@ def _code_of(word: str) -> str | None:
 
 # The SDKs' own; the others an app may well use for other things, too.
 SDK_CLIENTS = ("httpx2", "httpcore2")
-_HTTP_CLIENTS = ("httpx2", "httpx", "httpcore2", "httpcore", "requests", "urllib3")
+_HTTP_CLIENTS = ("httpx2", "httpx", "httpcore2", "httpcore", "requests", "urllib3", "aiohttp")
 
 _MISUSE = {"StreamClosed", "StreamConsumed", "StreamConsumedError", "ResponseNotRead"}
 
-_CANNOT_CONNECT = {"ConnectError", "ConnectionError", "NewConnectionError"}
+_CANNOT_CONNECT = {"ConnectError", "ConnectionError", "NewConnectionError", "ClientConnectorError"}
 
 
 def from_exception(
@@ -219,16 +219,21 @@ def from_exception(
     if isinstance(error, ProviderError):
         return error
     of_sdk = _sdk_names(error)
-    of_client = class_names(error, *clients)
+    of_client = class_names(error, *clients) | _timeout_of(error, clients)
     if "APIError" not in of_sdk and not of_client:
         return None
     if is_misuse(error):
         return None
+    for each in (error, error.__cause__):  # its Router raises another one from that
+        if each is not None and "MidStreamFallbackError" in _sdk_names(each):
+            return _behind(each, begun)
     detail = f"{type(error).__name__}: {error}"
     if any("Timeout" in name for name in of_sdk | of_client):
         return ProviderError("timeout", detail=detail)
     response = getattr(error, "response", None)
-    status = getattr(response, "status_code", None)
+    if response is None and "ClientResponseError" in of_client:  # aiohttp's has no response
+        response = error
+    status = getattr(response, "status_code", getattr(response, "status", None))
     if isinstance(status, int) and status >= 300:  # of a redirect that is not followed, too
         return from_status(status, getattr(error, "body", None), response, detail)
     if "APIError" in of_sdk and isinstance(getattr(error, "body", None), Mapping):
@@ -240,6 +245,30 @@ def from_exception(
     if begun and connected and (of_client or "APIConnectionError" in of_sdk):
         return ProviderError("truncated", detail=detail)
     return ProviderError(detail=detail, retryable=True)
+
+
+def _behind(error: BaseException, begun: bool) -> ProviderError:
+    """What LiteLLM tells of a stream that has failed: its own word for what it met, around that."""
+    met, told = error.__context__, getattr(error, "original_exception", None)
+    detail = f"{type(error).__name__}: {error}"
+    if isinstance(met, StopIteration | StopAsyncIteration):
+        return ProviderError("truncated", detail=detail)
+    known = from_exception(met, begun=begun) if met is not None else None
+    if known is None and "APIConnectionError" not in {c.__name__ for c in type(told).__mro__}:
+        known = from_exception(told) if isinstance(told, BaseException) else None
+    if known is None:  # a connection error is its word for all that it does not know
+        return ProviderError(detail=detail, retryable=True)
+    known.detail = detail
+    return known
+
+
+def _timeout_of(error: BaseException, clients: tuple[str, ...]) -> set[str]:
+    """The name of Python's own TimeoutError, where it is one of the clients that has raised it."""
+    traceback = error.__traceback__ if type(error) is TimeoutError else None
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    module = "" if traceback is None else traceback.tb_frame.f_globals.get("__name__", "")
+    return {"TimeoutError"} if module.partition(".")[0] in clients else set()
 
 
 def is_misuse(error: BaseException) -> bool:

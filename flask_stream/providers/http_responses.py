@@ -8,8 +8,9 @@ from ..errors import ProviderError, SourceError
 from .digits import loads_or_none
 from .error_fields import error_in
 from .errors import from_body, from_status
+from .not_streams import discard
 from .over_requests import RequestsStream
-from .shapes import content_of
+from .shapes import content_of, response_of, was_entered
 from .source import Source
 from .wire import Body, HTTPXStream
 
@@ -29,24 +30,22 @@ def adapt_requests(response: Any) -> Source:
     # A body of no bytes is closed from its beginning.
     if getattr(raw, "closed", False) and getattr(raw, "length_remaining", None) != 0:
         raise SourceError(_CLOSED.format(name))
-    _refuse_other_kinds(name, response, source)
+    refuse_other_kinds(name, response, source)
     return source
 
 
 def adapt_httpx(response: Any) -> Source:
     """:raises SourceError, ProviderError: what it holds is no stream that can be read."""
-    name = f"{type(response).__module__.partition('.')[0]}.Response"
-    body = response.stream
-    if hasattr(body, "__aiter__") and not hasattr(body, "__iter__"):
-        raise SourceError(
-            f"This {name} is an async client's, which sync Flask cannot read. Use the sync client "
-            "(Client instead of AsyncClient)."
-        )
-    if response.is_closed or response.is_stream_consumed:
-        _refuse_httpx_read(name, response)
+    name = client_of(response)
+    refuse_httpx_read(name, response)
     source = HTTPXStream(response)
-    _refuse_other_kinds(name, response, source)
+    refuse_other_kinds(name, response, source)
     return source
+
+
+def client_of(response: Any) -> str:
+    """What an httpx response is called, by the module that it is from."""
+    return f"{type(response).__module__.partition('.')[0]}.Response"
 
 
 _CLOSED = (
@@ -55,10 +54,34 @@ _CLOSED = (
 )
 
 
-def _refuse_httpx_read(name: str, response: Any) -> None:
+def refuse_entered(manager: Any) -> None:
+    """:raises SourceError: what `.stream()` gave has been in a with block."""
+    if was_entered(manager):
+        raise SourceError(
+            f"This {type(manager).__name__} was used before. Entering it again would ask (and pay) "
+            "the provider a second time. Return it as .stream() gave it, without a with block, "
+            "or return the stream that the with block gives, before the block ends."
+        )
+
+
+def refuse_read(stream: Any) -> None:
+    """:raises SourceError: a stream's body was closed, or read to its end."""
+    response = response_of(stream)
+    if response is not None and response.is_closed and content_of(response) is None:
+        raise SourceError(
+            f"This {type(stream).__name__} is closed: it was read to its end, or a with block that "
+            "has ended closed it. Return the stream itself, unread and outside of a with block; "
+            "Flask-Stream closes it."
+        )
+
+
+def refuse_httpx_read(name: str, response: Any) -> None:
+    """:raises SourceError, ProviderError: it was closed, or somebody has read it."""
+    if not (response.is_closed or response.is_stream_consumed):
+        return
     content = content_of(response)
     if content is None:  # it was closed, or read in pieces
-        response.close()
+        discard(response)
         raise SourceError(_CLOSED.format(name))
     if response.status_code >= 300:
         raise _failure(name, response, content)
@@ -71,7 +94,8 @@ def _refuse_httpx_read(name: str, response: Any) -> None:
         )
 
 
-def _refuse_other_kinds(name: str, response: Any, source: Body) -> None:
+def refuse_other_kinds(name: str, response: Any, source: Body) -> None:
+    """:raises SourceError, ProviderError: its status or its type is none of a stream."""
     if response.status_code >= 300:
         raise _failure(name, response, source.beginning())
     content_type = response.headers.get("content-type", "")
@@ -90,7 +114,7 @@ def _refuse_other_kinds(name: str, response: Any, source: Body) -> None:
 def _failure(name: str, response: Any, body: bytes) -> ProviderError:
     """:param body: what was read of it; the status says enough where that is nothing."""
     status = response.status_code
-    response.close()
+    discard(response)
     reason = getattr(response, "reason", None) or getattr(response, "reason_phrase", "")
     detail = f"{name} with status {status} {reason}: {body[:10_000].decode(errors='replace')}"
     return from_status(status, loads_or_none(body), response, detail)

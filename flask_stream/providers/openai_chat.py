@@ -17,6 +17,7 @@ from .chat_message import merge, settled
 from .digits import spoken
 from .error_fields import failure_in, failure_of
 from .errors import from_body
+from .executed_tools import ExecutedTools
 from .reader import Reader
 from .stop_reasons import is_word
 from .surrogates import mend_all
@@ -46,6 +47,7 @@ class ChatReader(Reader):
         self.meta: Meta | None = None
         self.message: JSON = {}
         self.calls = Calls(turn)
+        self.executed = ExecutedTools(turn)
         self.has_refusal = False
         self.raw_usage: JSON = {}
         self.lists: tuple[object, object] | None = None  # of what was searched
@@ -129,6 +131,9 @@ class ChatReader(Reader):
             self.prose.aside()
             function = delta["function_call"]
             self.calls.pieces([{"index": FUNCTION_CALL, "function": function}])
+        for tool in delta.get("executed_tools") or []:
+            self.prose.aside()
+            understood(self.executed.tell, tool)
         for annotation in delta.get("annotations") or []:
             understood(self.cited, annotation)
 
@@ -179,6 +184,9 @@ class ChatReader(Reader):
                 texts = [spoken(v.get("text") if isinstance(v, Mapping) else v) for v in value]
             else:
                 texts = [spoken(value)]
+            for v in value if isinstance(value, list) else ():
+                if isinstance(v, Mapping) and v.get("type") == "tool_reference":  # Mistral's
+                    self.turn.new_source(v.get("url"), v.get("title"))
             if any(texts):
                 for at, text in enumerate(texts):
                     self.thought(text, at if field == "summary" and at else None)
@@ -188,7 +196,13 @@ class ChatReader(Reader):
 
     def cited(self, annotation: JSON) -> None:
         citation = annotation.get("url_citation") or {}
-        self.turn.new_source(citation.get("url"), citation.get("title"), citation.get("content"))
+        document = annotation.get("document_citation") or {}  # Groq's
+        self.turn.new_source(
+            citation.get("url"),
+            citation.get("title"),
+            citation.get("content"),
+            document.get("document_id"),
+        )
 
     def searched(self, d: JSON) -> None:
         """Perplexity's lists, which it repeats on every chunk."""

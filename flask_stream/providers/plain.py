@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import warnings
 from collections.abc import Iterable, Iterator
 
+from ..async_streams import is_async
 from ..errors import SourceError
 from ..events import VOCABULARY, Done, Event, Failed, Start, Text, Words, from_wire
 from . import shapes
+from .libraries import reader_of
 from .names import class_names, with_article
 from .not_streams import discard
 from .surrogates import Mender
@@ -34,7 +37,7 @@ def read(items: Iterable[object]) -> Iterator[list[Event]]:
                 _warn_of_frame(item)
         else:
             discard(item)
-            raise SourceError(_refusal(item))
+            raise SourceError(refusal(item))
         yield mender.feed([event])  # also where that is nothing: here the run can end
     if events := mender.end():
         yield events
@@ -84,13 +87,8 @@ def _check_subclass(event: Event) -> None:
         )
 
 
-def _refusal(item: object) -> str:
+def refusal(item: object) -> str:
     of_kind = with_article(type(item).__name__)
-    if shapes.is_langchains(item):
-        return (
-            f"A view yielded {of_kind}, one of LangChain's messages. Yield its text: "
-            "«yield chunk.text»."
-        )
     if shapes.is_answer_among_items(item):
         return (
             f"A view yielded {of_kind}, a complete answer. To stream it, ask for it with "
@@ -101,7 +99,7 @@ def _refusal(item: object) -> str:
             f"A view yielded {of_kind}, a provider's stream. Pass it on with «yield from "
             "relay(stream)», or return the stream itself."
         )
-    if shapes.is_item(item) or class_names(item, *shapes.SDKS):
+    if shapes.is_item(item) or class_names(item, *shapes.SDKS) or reader_of(item):
         return (
             f"A view yielded {of_kind}, an event of a provider's stream. Pass the stream on with "
             "«yield from relay(stream)», or return the stream itself."
@@ -110,12 +108,33 @@ def _refusal(item: object) -> str:
         return "A view yielded bytes. Yield str instead: decode them, or yield the words."
     if hasattr(item, "__next__"):
         return f"A view yielded {item!r:.80}, {of_kind}. To yield what it yields: «yield from» it."
+    if inspect.iscoroutine(item):
+        return (
+            f"A view yielded {item!r:.80}, which nobody has awaited. Await it. If it gives an "
+            "async client's stream: return it as it is, or «yield from relay(…)» in a plain def "
+            "view."
+        )
+    if is_async(item):
+        return (
+            f"A view yielded {item!r:.80}, {of_kind}, which is asynchronous. To yield what it "
+            "yields: «async for» in an async def view, «yield from bridge(…)» in another; or "
+            "return it."
+        )
     if item is None:
         return (
             "A view yielded None. In a loop over a provider's stream, write «yield "
             'delta.content or ""», or «yield from relay(stream)» in place of the loop.'
         )
     advice = "yield Data(name, value) for an event of your own"
-    if not isinstance(item, dict | list):
+    if _is_content(item):
+        advice = "it is a message's content, so yield its text, or return the library's stream"
+    elif not isinstance(item, dict | list):
         advice = f"yield str(value) for its text, or {advice}"
+    if type(item).__module__ != "builtins":
+        advice += "; or have @stream.source say how its library's stream is read"
     return f"A view yielded {item!r:.80}, {of_kind}. Only str and Event can be streamed: {advice}."
+
+
+def _is_content(item: object) -> bool:
+    """Whether it is the list of parts that some libraries have where others have text."""
+    return isinstance(item, list) and bool(item) and isinstance(item[0], dict) and "type" in item[0]

@@ -16,6 +16,9 @@ from .adapt import adapt_relayed
 from .anthropic import AnthropicReader
 from .error_fields import failure_of
 from .errors import from_exception
+from .events_reader import EventsReader
+from .library_errors import from_answer
+from .mistral_conversations import KINDS, ConversationReader
 from .not_streams import discard
 from .openai_chat import ChatReader
 from .openai_responses import ResponsesReader
@@ -30,6 +33,12 @@ _READERS: dict[str, type[Reader]] = {
     "openai_chat": ChatReader,
     "openai_responses": ResponsesReader,
 }
+# Besides, what only one SDK gives; and what is no wire, but read by a library's own function.
+_OF_KIND: dict[str, type[Reader]] = {
+    **_READERS,
+    "mistral_conversations": ConversationReader,
+    "events": EventsReader,
+}
 _PROVIDER = {"anthropic": "anthropic", "openai_chat": "openai", "openai_responses": "openai"}
 
 Batches = Generator[list[Event], None, Result]
@@ -37,7 +46,9 @@ Batches = Generator[list[Event], None, Result]
 _MOST_WORD = 200  # characters
 
 
-def relay(stream: Any, *, wire: str | None = None) -> Generator[Event, None, Result]:
+def relay(
+    stream: Any, *, wire: str | None = None, partial: bool = False
+) -> Generator[Event, None, Result]:
     """Pass a provider's stream on, event by event, and give back its `Result`.
 
     ``result = yield from relay(claude.messages.create(…, stream=True))`` in a generator view. A
@@ -45,9 +56,12 @@ def relay(stream: Any, *, wire: str | None = None) -> Generator[Event, None, Res
 
     :param stream: what a view may return as a provider's stream (an SDK's stream, helper
         stream or `.stream()` manager, what a tracing tool made of it, or a ``requests.Response``
-        or ``httpx.Response`` that is being streamed).
+        or ``httpx.Response`` that is being streamed); also an async client's, or the coroutine
+        or async context manager that gives one.
     :param wire: "anthropic", "openai_chat" or "openai_responses", for an endpoint whose first
         event does not tell.
+    :param partial: have `ToolCallDelta.partial` say what is whole of a call's arguments by now, as
+        `@stream.response(partial=True)` does for all streams of a route.
     :raises SourceError: `stream` is something else; the message says what to do.
     :raises ProviderError: the provider failed; its ``result`` has what came so far.
     """
@@ -55,19 +69,20 @@ def relay(stream: Any, *, wire: str | None = None) -> Generator[Event, None, Res
         discard(stream)
         raise ValueError(f"wire is {wire!r}, but it must be one of: {', '.join(_READERS)}.")
     source = adapt_relayed(stream)
-    if wire is not None:
+    if wire is not None and source.wire != "events":  # a library's is read by its own function
         source.wire = wire
-    return relay_source(source)
+    return relay_source(source, partial=partial)
 
 
-def relay_source(source: Source) -> Generator[Event, None, Result]:
+def relay_source(source: Source, *, partial: bool = False) -> Generator[Event, None, Result]:
     """`relay` for a source that is known already."""
-    return _one_by_one(relay_batches(source))
+    return _one_by_one(relay_batches(source, partial=partial))
 
 
-def relay_batches(source: Source, *, reads_rest: bool = True) -> Batches:
+def relay_batches(source: Source, *, partial: bool = False, reads_rest: bool = True) -> Batches:
     """The events of a source, all that one network read brought at a time.
 
+    :param partial: as of `relay`.
     :param reads_rest: of the body, behind the provider's last word, before this ends, so that
         the connection can be used again. Without, whoever has read a whole answer calls
         `source.read_rest()`, which does it: once that word has been passed on.
@@ -76,7 +91,7 @@ def relay_batches(source: Source, *, reads_rest: bool = True) -> Batches:
     among = current_relays.get()
     if among is not None:
         among.expect(source)
-    return _batches(source, reads_rest)
+    return _batches(source, partial, reads_rest)
 
 
 def _one_by_one(batches: Batches) -> Generator[Event, None, Result]:
@@ -102,9 +117,14 @@ def _one_by_one(batches: Batches) -> Generator[Event, None, Result]:
         batches.close()
 
 
-def _batches(source: Source, reads_rest: bool) -> Batches:
+def _batches(source: Source, partial: bool, reads_rest: bool) -> Batches:
     step, turn = Result(), Turn()
     among = current_relays.get()
+    partials = None
+    if partial or (among is not None and among.partial):
+        from .partial import Partials  # loaded where it is asked for: most apps never do
+
+        partials = Partials()
     source.begun = True
     if among is not None:
         among.begin(source, step)
@@ -116,6 +136,8 @@ def _batches(source: Source, reads_rest: bool) -> Batches:
         try:
             source.asked_at = time.monotonic()
             for events in _told(source, turn, step):
+                if partials is not None:
+                    events = partials.feed(events)
                 fitting = step.add(events, most)  # an app may keep all of it to itself
                 source.asked_at = None
                 yield fitting
@@ -147,20 +169,15 @@ def _batches(source: Source, reads_rest: bool) -> Batches:
 
 
 def _stop_here(among: Relays | None) -> None:
-    """End the app's generator where it stands, if its reader has left, or its time is up.
-
-    By the one exception that no fallback of its catches: nobody is to buy tokens for nobody.
-    """
-    if among is not None and among.stopped:
-        among.cut_short = True
-        raise GeneratorExit
+    if among is not None:
+        among.stop_here()
 
 
 def _open(source: Source, step: Result) -> None:
     try:
         source.open()
     except Exception as error:
-        told = from_exception(error)
+        told = from_exception(error) or from_answer(error)
         if told is None:
             raise
         raise _failed(step, told) from error
@@ -211,8 +228,8 @@ def _told(source: Source, turn: Turn, step: Result) -> Iterator[list[Event]]:
                 early += dicts[:at]
                 if source.wire is None:
                     continue
-                source.provider = source.provider or _PROVIDER[source.wire]
-                reader = _READERS[source.wire](turn)
+                source.provider = source.provider or _PROVIDER.get(source.wire)
+                reader = _OF_KIND[source.wire](turn)
                 told = _beginning(reader, early, dicts[at:])
             if events := mender.feed(told):
                 yield events
@@ -258,6 +275,8 @@ def wire_of(d: JSON, provider: str | None) -> str | None:
             return "anthropic" if nested and provider != "openai" else "openai_responses"
         if kind in ("message_start", "ping") or kind.startswith("content_block"):
             return "anthropic"
+        if kind.startswith(KINDS):
+            return "mistral_conversations"
     if "choices" in d or d.get("object") == "chat.completion.chunk" or failure_of(d) is not None:
         return "openai_chat"
     return None

@@ -15,18 +15,23 @@ from .names import class_names
 SDKS = ("anthropic", "openai")
 
 _HELPERS = {"MessageStream", "BetaMessageStream", "ChatCompletionStream", "ResponseStream"}
+_HELPERS |= {"AsyncMessageStream", "BetaAsyncMessageStream", "AsyncChatCompletionStream"}
+_HELPERS |= {"AsyncResponseStream"}
 _MANAGERS = {f"{name}Manager" for name in _HELPERS}
-_STREAMS = {"Stream", "EventStream"}  # the second is Mistral's
+# The second of each is Mistral's.
+_STREAMS = {"Stream", "EventStream", "AsyncStream", "EventStreamAsync"}
 _ANSWERS = {"Message", "BetaMessage", "ChatCompletion", "Response", "Completion"}
+_MISTRALS = {"ConversationResponse"}  # whose object is only "conversation.response"
 # The items of OpenAI's older completions are of the answer's class.
 _ANSWERS_AMONG_ITEMS = _ANSWERS - {"Completion"}
 
 # Where an SDK's helper, and LiteLLM's wrapper, keep the stream that they read.
 _INNER = ("_raw_stream", "completion_stream")
+_ASYNC_CALLS = ("acompletion", "atext_completion")
 _OTHER_TYPES = ("vnd.amazon.eventstream", "ndjson", "jsonl")
 
 # The methods by which an SDK's stream is read.
-_READING = ("__iter__", "__next__", "__stream__", "_iter_events")
+_READING = ("__iter__", "__next__", "__aiter__", "__anext__", "__stream__", "_iter_events")
 
 
 def sdk_of(obj: object) -> str | None:
@@ -64,6 +69,37 @@ def _is_response(obj: object) -> bool:
     return all(hasattr(obj, name) for name in ("iter_bytes", "is_closed", "is_stream_consumed"))
 
 
+def is_async_response(obj: object) -> bool:
+    """Whether `obj` is a response of an async client's that nobody has read to its end."""
+    if not _is_response(obj):  # else its `stream` may be anybody's, and anything
+        return False
+    body = getattr(obj, "stream", None)
+    return hasattr(body, "__aiter__") and not hasattr(body, "__iter__")
+
+
+def is_async_wrapper(obj: object) -> bool:
+    """Whether it is a stream of LiteLLM's that only async code can read.
+
+    Its class says that it is both; what it was made by tells.
+    """
+    if not hasattr(obj, "completion_stream"):
+        return False
+    return getattr(getattr(obj, "logging_obj", None), "call_type", None) in _ASYNC_CALLS
+
+
+def is_made_up(stream: object, first: object) -> bool:
+    """Whether LiteLLM has made the first item: it says «stop» where its provider has said nothing.
+
+    :param stream: whose first item it is.
+    """
+    if getattr(stream, "received_finish_reason", "") is not None or getattr(
+        stream, "is_mock", False
+    ):
+        return False
+    choices = getattr(first, "choices", None) or ()
+    return any(getattr(choice, "finish_reason", None) for choice in choices)
+
+
 def is_manager(obj: object) -> bool:
     """What `.stream()` gives, to be entered; also in a tracer's proxy."""
     return bool((class_names(obj, *SDKS) | _proxied(obj)) & _MANAGERS)
@@ -78,7 +114,7 @@ def is_iterated(obj: object) -> bool:
     """An SDK's stream, or what a manager gives when it is entered; also in a tracer's proxy."""
     proxied = _proxied(obj)
     is_helper = (class_names(obj, *SDKS) | proxied) & _HELPERS
-    return is_stream(obj) or bool(is_helper) or "Stream" in proxied
+    return is_stream(obj) or bool(is_helper) or bool({"Stream", "AsyncStream"} & proxied)
 
 
 def is_streamed(obj: object) -> bool:
@@ -90,7 +126,7 @@ def is_answer(obj: object) -> bool:
     """Whether `obj` is a complete, non-streamed answer."""
     if not hasattr(obj, "model_dump"):
         return False
-    if class_names(obj, *SDKS) & _ANSWERS:
+    if class_names(obj, *SDKS) & _ANSWERS or class_names(obj, "mistralai") & _MISTRALS:
         return True
     kind = getattr(obj, "object", None) or getattr(obj, "type", None)
     return kind in ("chat.completion", "response", "message")
@@ -113,12 +149,15 @@ def is_item(obj: object) -> bool:
     kind = getattr(obj, "type", None)
     if isinstance(kind, str) and kind.startswith(("message_", "content_block_", "response.")):
         return True
-    return hasattr(obj, "choices") or hasattr(getattr(obj, "data", None), "choices")
+    return hasattr(obj, "choices") or is_around_data(obj)
 
 
-def is_langchains(obj: object) -> bool:
-    """Whether `obj` is a message or a chunk of one, as LangChain's models give."""
-    return "BaseMessage" in class_names(obj, "langchain_core")
+def is_around_data(obj: object) -> bool:
+    """Whether `obj` is an event of Mistral's, whose `data` is what was on the wire."""
+    if hasattr(obj, "choices"):
+        return False
+    data = getattr(obj, "data", None)
+    return hasattr(data, "choices") or bool(class_names(obj, "mistralai") & {"ConversationEvents"})
 
 
 def is_of_events(stream: Any, response: Any) -> bool:

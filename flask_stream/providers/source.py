@@ -11,12 +11,15 @@ from contextlib import suppress
 from ..errors import ProviderError, SourceError
 from ..events import JSON
 from .errors import from_exception, is_misuse
-from .not_streams import CLOSED
+from .not_streams import ANOTHER, CLOSED
 from .turn import Turn
 
 # What may still follow the provider's last word, in seconds: usually the end of the chunked
 # body, which hands the connection back to the pool. Longer than that, it is closed instead.
 _DRAIN_SECONDS = 0.2
+
+# What an answer begins with, of those wires that have a last word.
+_FIRST_WORDS = {"message_start", "response.created"}
 
 MOST_EVENT_BYTES = 8 * 2**20  # unless the app says otherwise
 
@@ -24,9 +27,10 @@ MOST_EVENT_BYTES = 8 * 2**20  # unless the app says otherwise
 class Source(ABC):
     """One provider's stream. `batches` and `close` belong to the thread that reads it.
 
-    :ivar provider: "anthropic" or "openai", as far as it is known.
-    :ivar wire: "anthropic", "openai_chat" or "openai_responses", where it is known before
-        the first dict.
+    :ivar provider: "anthropic" or "openai", as far as it is known. (Another library's is told by
+        its reading function.)
+    :ivar wire: "anthropic", "openai_chat", "openai_responses" or "mistral_conversations", where it
+        is known before the first dict; "events" where a library's own function reads.
     :ivar asked_at: since when its reader has waited for an event, on the monotonic clock; None
         while the reader has other things to do. What the provider sends that gives none, such as
         its pings, is no sign of life.
@@ -63,6 +67,8 @@ class Source(ABC):
     def batches(self, turn: Turn) -> Iterator[list[JSON]]:
         """The wire dicts, all that one network read brought at a time, until the turn has ended.
 
+        Where `wire` is "events", what a library's function has said, one at a time.
+
         A lost connection sets `turn.error`.
         """
         self._rest = self._read()
@@ -85,6 +91,8 @@ class Source(ABC):
                 self._lost(error, turn)
                 return
             yield dicts
+        if turn.complete and turn.error is None and not self._woken and self._is_the_apps():
+            self._go_on(turn)
 
     def read_rest(self) -> None:
         """Read what is left, for a moment, so that the connection can be used again."""
@@ -129,7 +137,7 @@ class Source(ABC):
 
     def _may_read_on(self) -> bool:
         """Whether what follows the last word can be read without waiting for it for long."""
-        if self._shares_connection():
+        if self._leaves_the_rest():
             return False
         if self.due is not None:
             return True
@@ -140,24 +148,57 @@ class Source(ABC):
             self._timer.start()
         return True
 
+    def _is_the_apps(self) -> bool:
+        """Whether it is code of the app's that passes the provider's items on."""
+        return False
+
+    def _go_on(self, turn: Turn) -> None:
+        """Have that code go on to its end: behind its loop it may well save what was said.
+
+        :raises SourceError: it passes another stream on, of which nothing would be told.
+        """
+        self.asked_at = None  # it is the app that is waited for, and no provider that is silent
+        try:
+            for dicts in self._rest or ():
+                if any(each.get("type") in _FIRST_WORDS for each in dicts):
+                    raise SourceError(ANOTHER)
+        except SourceError:
+            raise
+        except Exception as error:
+            self._lost(error, turn)
+
     def _lost(self, error: Exception | None, turn: Turn) -> None:
         """The end of the dicts: the body's own (None), or an exception's."""
         if turn.error is not None or turn.complete:
+            is_whole = turn.error is None and not self._woken
+            if error is not None and is_whole and self._is_the_apps():
+                if not _is_of_lost_connection(error):
+                    raise error  # of the app's code behind its loop
             return  # a complete answer only lost its connection
         if self._woken:  # whatever the reader met then, it was we who cut the connection
             turn.error = self._blamed
             return
         if error is not None:
-            # Neither the SDK's nor its HTTP client's: the SDKs' own accumulation breaks on
-            # some dialects with whatever it meets.
-            turn.error = from_exception(error, begun=True) or ProviderError(
-                detail=f"{type(error).__name__}: {error}"
-            )
-        if turn.error is not error and turn.error is not None:
-            turn.error.__cause__ = error
+            turn.error = told = self._failure(error)
+            if told is not error:
+                told.__cause__ = error
 
-    def _shares_connection(self) -> bool:
-        """Whether its socket is not ours to shut, as others may be using it."""
+    def _failure(self, error: Exception) -> ProviderError:
+        """What an exception of the reading means.
+
+        :raises Exception: where it is none of the provider's.
+        """
+        # Neither the SDK's nor its HTTP client's: the SDKs' own accumulation breaks on
+        # some dialects with whatever it meets.
+        return from_exception(error, begun=True) or ProviderError(
+            detail=f"{type(error).__name__}: {error}"
+        )
+
+    def _leaves_the_rest(self) -> bool:
+        """Whether nothing is read behind the last word, since nobody could be woken there.
+
+        So it is where the socket is not ours to shut, as others may be using it.
+        """
         return False
 
     @abstractmethod
@@ -171,3 +212,9 @@ class Source(ABC):
     @abstractmethod
     def _close(self) -> None:
         """Release the connection; once."""
+
+
+def _is_of_lost_connection(error: Exception) -> bool:
+    """Whether a stream may have met it behind its last word: no refusal, which is another's."""
+    told = from_exception(error, begun=True)
+    return told is not None and told is not error and told.error_code in ("truncated", "timeout")

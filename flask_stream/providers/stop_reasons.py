@@ -37,8 +37,9 @@ _WORDS = {
         # Google: Gemini API reference, FinishReason
         *("safety", "recitation", "language", "blocklist", "prohibited_content", "spii"),
         *("image_safety", "image_prohibited_content", "image_recitation", "model_armor"),
+        "blocked",  # its BlockedReason, of a prompt, behind a colon
     ),
-    "pause": ("pause_turn",),  # Anthropic
+    "pause": ("pause_turn", "continuation"),  # Anthropic; Google, where the app is to go on
 }
 _OURS = {theirs: ours for ours, words in _WORDS.items() for theirs in words}
 
@@ -53,6 +54,8 @@ _INTERRUPTED = {
     "malformed_response": "provider_error",
     "unexpected_tool_call": "provider_error",
     "missing_thought_signature": "provider_error",
+    "malformed_model_output": "provider_error",  # Bedrock: Converse, stopReason
+    "malformed_tool_use": "provider_error",
 }
 _GIVEN_UP = (
     *("abort", "aborted", "cancel", "cancelled", "canceled"),

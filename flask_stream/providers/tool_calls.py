@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from ..events import JSON, ToolCall, ToolCallDelta, ToolCallStart
 from .turn import Tell
@@ -54,6 +55,18 @@ class OpenCall:
         if self.is_custom:
             return ToolCall(self.id, self.name, self.text, server=self.server)
         return tool_call(self.id, self.name, self.text, server=self.server)
+
+
+def call_of(id: str, name: str, arguments: Any) -> ToolCall:
+    """The call whose arguments a library has read already: see `tool_call`.
+
+    What JSON has nothing for is as it is shown; a number that is none makes all of it no JSON.
+    """
+    try:
+        text = json.dumps(arguments, default=str)
+    except (TypeError, ValueError, RecursionError):
+        text = str(arguments)
+    return tool_call(id, name, text)
 
 
 def tool_call(id: str, name: str, text: str, *, server: bool = False) -> ToolCall:

@@ -167,7 +167,19 @@ def count(raw: Mapping[str, Any] | None, *path: str) -> int | None:
     value: Any = raw
     for key in path:
         value = value.get(key) if isinstance(value, Mapping) else None
+    return as_count(value)
+
+
+def as_count(value: object) -> int | None:
+    """A whole number that a page can count; None of all else."""
     if isinstance(value, float) and value.is_integer():  # some write 10.0
         value = int(value)
-    is_count = isinstance(value, int) and not isinstance(value, bool)
-    return value if is_count and 0 <= value <= MOST_TOKENS else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= MOST_TOKENS else None
+
+
+def added(*counts: int | None) -> int | None:
+    """The sum of those that are known, as far as a page can count; None where none is."""
+    known = [count for count in counts if count is not None]
+    return min(sum(known), MOST_TOKENS) if known else None

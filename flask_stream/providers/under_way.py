@@ -7,11 +7,13 @@ the run must know of it does not hang on its events.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TypeVar
+from itertools import count
+from typing import Protocol, TypeVar
+from weakref import WeakSet
 
 from ..result import MOST_CHARACTERS, Result
 from ..told import logger
@@ -39,24 +41,40 @@ class Bounds:
     characters: int = MOST_CHARACTERS
 
 
+class Waited(Protocol):
+    """What an app's code may wait for that is no provider's: a bridge, or a channel."""
+
+    def cancel(self) -> None:
+        """Wake whoever waits for it, from any thread; it ends."""
+
+    def release(self) -> None:
+        """The run is over, and nobody reads it any more."""
+
+
 class Relays:
     """The relayed streams of one view's call, and then of its run.
 
     :ivar bounds: what each of them, and the run, is held to.
+    :ivar partial: each tells what is whole of a tool call's arguments by now.
     :ivar sources: those that may still be read, the last of them begun last.
     :ivar steps: the Result of each, in the order in which they began.
+    :ivar numbers: see `numbers`.
     :ivar said: the run's Result: what of it all has reached the reader.
     :ivar stopped: the run is to end: each relay ends at once, and so does whoever reads it.
     :ivar cut_short: one was ended in that way.
+    :ivar closed: the run is over.
     """
 
-    def __init__(self, bounds: Bounds | None = None) -> None:
+    def __init__(self, bounds: Bounds | None = None, *, partial: bool = False) -> None:
         self.bounds = bounds or Bounds()
+        self.partial = partial
         self.sources: list[Source] = []
         self.steps: list[Result] = []
+        self.numbers: dict[str, Iterator[int]] = {}
         self.said = Result()
-        self.stopped = self.cut_short = self._is_let_go = False
+        self.stopped = self.cut_short = self.closed = self._is_let_go = False
         self._expected: list[Source] = []
+        self._waited: WeakSet[Waited] = WeakSet()  # whoever waits for one keeps it
         # Looked up now: gevent may have put its own in its place since this was imported.
         self._lock = threading.Lock()
         self._ended_at: dict[str, int] = {}
@@ -86,6 +104,11 @@ class Relays:
             self.sources = [*(other for other in self.sources if not other.closed), source]
             self.steps.append(step)
 
+    def look_after(self, waited: Waited) -> None:
+        """Have it woken as the run stops, and closed at the end."""
+        with self._lock:
+            self._waited.add(waited)
+
     def stop(self) -> None:
         """Wake whoever reads one, from any thread; those that begin later end at once."""
         with self._lock:
@@ -93,6 +116,17 @@ class Relays:
                 self.stopped = True
                 for source in self.sources:
                     source.cancel()
+                for waited in list(self._waited):
+                    waited.cancel()
+
+    def stop_here(self) -> None:
+        """End the app's code where it stands, if its reader has left, or its time is up.
+
+        By the one exception that no fallback of its catches: nobody is to buy tokens for nobody.
+        """
+        if self.stopped:
+            self.cut_short = True
+            raise GeneratorExit
 
     def let_go(self) -> None:
         """Somebody else reads on, and no run looks after it."""
@@ -111,12 +145,18 @@ class Relays:
 
         :param warn: of what nobody has begun to read.
         """
+        self.closed = True
         unread = [source for source in self._expected if not source.begun]
         if unread and warn:
             logger.warning(_UNREAD)
+        with self._lock:
+            waited = list(self._waited)
         for source in [*self.sources, *unread]:
             with suppress(Exception):
                 source.close()
+        for each in waited:
+            with suppress(Exception):
+                each.release()
 
     def end(self, step: Result) -> None:
         """A relay is over. Called once all that it yielded has been passed on."""
@@ -144,6 +184,17 @@ def bounds() -> Bounds:
     """What a stream that is read now is held to."""
     among = current_relays.get()
     return Bounds() if among is None else among.bounds
+
+
+def numbers(kind: str, first: int = 0) -> Iterator[int]:
+    """What stands for the ids of calls that have none: each number once in a run.
+
+    The page tells a run's calls apart by their ids, whichever relay they came by.
+
+    :param kind: of the ids that are made of them.
+    """
+    among = current_relays.get()
+    return count(first) if among is None else among.numbers.setdefault(kind, count(first))
 
 
 def outside_run(function: Callable[[A], R], argument: A) -> R:

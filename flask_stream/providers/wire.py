@@ -12,7 +12,6 @@ import re
 import threading
 from abc import abstractmethod
 from collections.abc import Generator, Iterable, Iterator
-from itertools import chain
 from typing import Any
 
 from ..errors import ProviderError, SourceError
@@ -23,13 +22,22 @@ from .depth import is_deep, is_deep_json
 from .digits import loads, loads_or_none
 from .error_fields import error_in
 from .lent import Lent, is_http2, shut_down
-from .not_streams import discard, no_stream
-from .shapes import is_item, is_of_events, response_of, sdk_of
+from .mistral_conversations import KINDS
+from .names import with_article
+from .shapes import (
+    SDKS,
+    is_around_data,
+    is_item,
+    is_made_up,
+    is_of_events,
+    response_of,
+    sdk_of,
+)
 from .source import Source
 from .stray import Strays
 from .turn import DONE, check_weight
 
-_WIRE = {"anthropic": "anthropic"}  # OpenAI's has two, which the first dict tells apart
+WIRE_OF = {"anthropic": "anthropic"}  # OpenAI's has two, which the first dict tells apart
 
 
 class Body(Source):
@@ -114,7 +122,7 @@ class OverHTTPX(Source):
             take_over(response)
         self._lent = Lent(response, "close", self._lock)
 
-    def _shares_connection(self) -> bool:
+    def _leaves_the_rest(self) -> bool:
         return is_http2(self._response) or not self._lent.known
 
     def _wake(self) -> None:
@@ -142,7 +150,7 @@ class SDKStream(HTTPXStream):
         super().__init__(stream.response)
         self.stream = stream
         self.provider = sdk_of(stream)
-        self.wire = _WIRE.get(self.provider or "")
+        self.wire = WIRE_OF.get(self.provider or "")
 
     def _close(self) -> None:
         self.stream.close()
@@ -160,23 +168,13 @@ class SDKItems(OverHTTPX):
         self.stream = items if stream is None else stream
         super().__init__(response_of(self.stream))
         self.provider = sdk_of(self.stream)
-        self.wire = _WIRE.get(self.provider or "")
+        self.wire = WIRE_OF.get(self.provider or "")
 
     def _read(self) -> Generator[list[JSON], None, None]:
         if self._response is not None and is_of_events(self.stream, self._response):
             take_over(self._response, self.most_event_bytes)
-        try:
-            for item in self.items:
-                d = dict_of(item)
-                if d is not None:
-                    yield [d]
-        except Exception as error:
-            body = getattr(error, "body", None)
-            is_api_error = any(c.__name__ == "APIError" for c in type(error).__mro__)
-            if not is_api_error or not isinstance(body, dict):
-                raise
-            # What the provider sent: Anthropic's SDK keeps it whole, OpenAI's the inside.
-            yield [body if body.get("type") == "error" else {"type": "error", "error": body}]
+        for d in dicts_of(self.items, self.stream):
+            yield [d]
 
     def _close(self) -> None:
         close = getattr(self.stream, "close", None)
@@ -197,21 +195,6 @@ class SDKManager(SDKItems):
 
     def _close(self) -> None:
         self.manager.__exit__(None, None, None)
-
-
-class UnknownItems(SDKItems):
-    """An iterable that may be a provider's stream, as only its first item tells."""
-
-    def open(self) -> None:
-        iterator = iter(self.items)
-        for first in iterator:
-            if not is_item(first):
-                discard(first)
-                discard(self.stream)
-                raise SourceError(no_stream(self.stream, first))
-            iterator = chain([first], iterator)
-            break
-        self.items = iterator
 
 
 def parse(data: str, kind: str = "message") -> JSON | None:
@@ -262,27 +245,64 @@ def _error(data: str) -> JSON:
 _WHOLES = {"content_block_stop": ("content_block",), "message_stop": ("message",)}
 
 # The events that the SDKs' helpers derive from the raw ones, beside which they come.
+_RAW = ("response.", *KINDS)
 _DERIVED = {"text", "thinking", "signature", "citation", "input_json", "compaction"}
+
+
+def dicts_of(items: Iterable[Any], stream: Any = None) -> Generator[JSON, None, None]:
+    """An SDK's items as the dicts that were on the wire; its own exception is one, too.
+
+    :param stream: whose items they are, where they are an iterator's over it.
+    """
+    stream = items if stream is None else stream
+    begun = False
+    try:
+        for item in items:
+            d = dict_of(item)
+            if d is None:
+                continue
+            if not begun and is_made_up(stream, item):
+                return
+            begun = True
+            yield d
+    except Exception as error:
+        body = getattr(error, "body", None)
+        is_api_error = any(c.__name__ == "APIError" for c in type(error).__mro__)
+        if not is_api_error or not isinstance(body, dict):
+            raise
+        # What the provider sent: Anthropic's SDK keeps it whole, OpenAI's the inside.
+        yield body if body.get("type") == "error" else {"type": "error", "error": body}
 
 
 def dict_of(item: Any) -> JSON | None:
     """An SDK's item as the dict that was on the wire; None for a derived event."""
     if not is_item(item):
-        raise SourceError(f"A provider's stream gave a {type(item).__name__} among its items.")
-    if not hasattr(item, "choices") and hasattr(getattr(item, "data", None), "choices"):
-        item = item.data  # Mistral's
+        raise SourceError(
+            f"A provider's stream gave {with_article(type(item).__name__)} among its items. Where "
+            "it is a generator of yours: pass the stream on with «yield from relay(stream)», and "
+            "yield what is your own before and after that."
+        )
+    if is_around_data(item):
+        item = item.data
     kind = getattr(item, "type", None)
     if kind == "chunk":  # ChatCompletionStream's raw event
         item = item.chunk
     elif isinstance(kind, str):
-        if kind in _DERIVED or ("." in kind and not kind.startswith("response.")):
+        if kind in _DERIVED or ("." in kind and not kind.startswith(_RAW)):
             return None
     # What an SDK has put together, beside what came: on every delta of ResponseStream, and at the
     # ends of MessageStream.
     exclude = {"snapshot", *_WHOLES.get(kind, ())} if isinstance(kind, str) else {"snapshot"}
+    # LiteLLM sets to None what its provider has not said; its classes derive from OpenAI's.
+    is_the_sdks = type(item).__module__.partition(".")[0] in SDKS
     try:
         d: JSON = item.model_dump(
-            mode="json", by_alias=True, exclude_unset=True, warnings=False, exclude=exclude
+            mode="json",
+            by_alias=True,
+            exclude_unset=True,
+            exclude_none=not is_the_sdks,
+            warnings=False,
+            exclude=exclude,
         )
     except ValueError:  # pydantic's own: it is nested too deep
         return None

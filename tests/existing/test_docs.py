@@ -20,7 +20,9 @@ from playwright.sync_api import Page
 from flask_stream import sse
 from tests.conftest import ROOT
 from tests.provider import Exchange, Provider
-from tests.servers.running import HEAD, TAIL, word
+from tests.servers.talk import ANTHROPIC
+
+HEAD, TAIL, word = ANTHROPIC.head, ANTHROPIC.tail, ANTHROPIC.word
 
 DOC = ROOT / "docs" / "existing-apps.md"
 IMPORTED: dict[str, Any] = {

@@ -12,7 +12,10 @@ import pytest
 from tests.conftest import said
 from tests.existing.serving import POOL, Site, User, events_of
 from tests.provider import Exchange, Provider
-from tests.servers.running import DEADLINE, HEAD, TAIL, until, word
+from tests.servers.running import DEADLINE, until
+from tests.servers.talk import ANTHROPIC
+
+HEAD, TAIL, word = ANTHROPIC.head, ANTHROPIC.tail, ANTHROPIC.word
 
 SignIn = Callable[[str], User]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import pytest
 
 from tests.hostile.catalogue import BEHAVIOURS
 from tests.hostile.provider import SOURCES, Cut, HostileProvider
 from tests.hostile.runs import Hostile, attack, cells, cut_cells
+from tests.own_time import in_turn, part_of
 from tests.provider import WIRES
 
 pytestmark = [
@@ -19,7 +21,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-each_behaviour = pytest.mark.parametrize("behaviour", BEHAVIOURS)
 # What goes on for ever without a word is ended by the idle limit, cut or not.
 each_that_can_be_cut = pytest.mark.parametrize(
     "behaviour", [name for name, behaviour in BEHAVIOURS.items() if not behaviour.silent]
@@ -41,8 +42,10 @@ def test_there_are_as_many_behaviours_as_there_were_in_the_attack() -> None:
     assert len(BEHAVIOURS) >= 57
 
 
-@pytest.mark.parametrize("source", SOURCES)
-@each_behaviour
+@pytest.mark.parametrize(
+    ("behaviour", "source"),
+    part_of(product(BEHAVIOURS, SOURCES), kept=in_turn(BEHAVIOURS, SOURCES)),
+)
 def test_a_provider_that_means_harm_costs_one_run_and_nothing_else(
     hostile: Hostile, behaviour: str, source: str
 ) -> None:

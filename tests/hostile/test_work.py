@@ -24,8 +24,9 @@ from tests.hostile.provider import SOURCES, HostileProvider
 from tests.hostile.registry import Behaviour, Wait, chunked
 from tests.hostile.speech import SPEECHES, Speech
 from tests.hostile.transport import error, whole
-from tests.hostile.work import Counted, Work, allocated_by, calls_of, peak_of
+from tests.hostile.work import Counted, Work, allocated_by, apart, calls_of, peak_of
 from tests.in_memory import InMemory
+from tests.own_time import in_turn, part_of
 from tests.provider import WIRES
 from tests.servers.client import events_of
 from tests.transcripts.reading import Dicts, block, chunk, piece
@@ -93,10 +94,15 @@ def work(name: str, wire: str, source: str, n: int) -> Work:
     return Work(calls_of(lambda: read(short)), allocated_by(lambda: read(long)), sent[-1])
 
 
-@pytest.mark.parametrize("wire", WIRES)
-@pytest.mark.parametrize(("name", "source"), CASES)
+@pytest.mark.parametrize(
+    ("name", "source", "wire"),
+    part_of(
+        ((*case, wire) for case in CASES for wire in WIRES),
+        kept=[(*case, wire) for case, wire in in_turn(CASES, WIRES)],
+    ),
+)
 def test_twice_as_much_of_a_flood_costs_twice_as_much(name: str, source: str, wire: str) -> None:
-    one, two = work(name, wire, source, N), work(name, wire, source, 2 * N)
+    one, two = (apart(work, name, wire, source, n) for n in (N, 2 * N))
     assert two.over(one) < LINEAR, (one, two)
 
 
@@ -150,8 +156,8 @@ def memory(name: str, wire: str, n: int) -> int:
 @pytest.mark.parametrize("name", FLOODS)
 def test_twice_as_much_of_a_flood_takes_twice_the_memory(name: str) -> None:
     for wire in WIRES:
-        memory(name, wire, 2)
-        one, two = memory(name, wire, 2 * N_WIDE), memory(name, wire, 4 * N_WIDE)
+        apart(memory, name, wire, 2)
+        one, two = (apart(memory, name, wire, n) for n in (2 * N_WIDE, 4 * N_WIDE))
         assert two < LINEAR * one + 100_000, (wire, one, two)
 
 

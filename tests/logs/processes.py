@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 
 from flask_stream.logs.log import Claim, Log, Write
 from flask_stream.testing.log_case import LEASE, begun, eventually, known, rows
@@ -38,6 +41,17 @@ def another(script: str, made: str, *arguments: object) -> Iterator[subprocess.P
             yield process
         finally:
             process.kill()
+
+
+def stopped_outside_a_write(pid: int, path: Path) -> None:
+    """Stop who writes the file of SQLite's; inside a write, the file would be locked for as long.
+
+    While the lock is held here, it cannot be inside one.
+    """
+    with closing(sqlite3.connect(path, timeout=DEADLINE, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        os.kill(pid, signal.SIGSTOP)
+        db.execute("ROLLBACK")
 
 
 class SharedByProcesses:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ from flask_stream.logs.sqlite import SqliteLog
 from flask_stream.testing import LogContract
 from flask_stream.testing.log_case import LEASE, begun, eventually, known, rows
 from tests.conftest import ROOT
-from tests.logs.processes import DEADLINE, SharedByProcesses, another
+from tests.logs.processes import DEADLINE, SharedByProcesses, another, stopped_outside_a_write
 
 
 class TestSqliteLog(LogContract):
@@ -54,7 +54,7 @@ def test_no_more_is_forgotten_at_once_than_leaves_others_their_turn(log: SqliteL
 
 
 def test_who_was_stopped_past_its_lease_writes_no_more(
-    log: SqliteLog, made: str, monkeypatch: pytest.MonkeyPatch
+    log: SqliteLog, made: str, path: Path
 ) -> None:
     script = """
 claim = log.create("r", "ann", 0.2)
@@ -68,19 +68,8 @@ print("fenced", fenced == {claim}, flush=True)
     with another(script, made) as process:
         assert process.stdout
         assert process.stdout.readline() == "on its way\n"
-        process.send_signal(signal.SIGSTOP)
-        # It may have been stopped inside a transaction, which keeps the file locked: then it is
-        # let go on for a moment.
-        claim: Claim | None = None
-        monkeypatch.setattr(sqlite_file, "_PATIENCE", 0.5)
-        end = time.monotonic() + DEADLINE
-        while claim is None:
-            assert time.monotonic() < end
-            try:
-                claim = log.take_over("r", LEASE)
-            except LogError:
-                process.send_signal(signal.SIGCONT)
-                process.send_signal(signal.SIGSTOP)
+        stopped_outside_a_write(process.pid, path)
+        eventually(lambda: log.take_over("r", LEASE) is not None)
         last = known(log, "r").last
         process.send_signal(signal.SIGCONT)
         assert process.stdout.readline() == "fenced True\n"
@@ -243,17 +232,25 @@ def test_what_is_forgotten_gives_back_its_room(log: SqliteLog, path: Path) -> No
 
 
 def test_nothing_is_left_open(path: Path) -> None:
-    before = descriptors(), threading.active_count()
+    """Its own: what tests before it have left may come to an end meanwhile."""
+    before = set(threading.enumerate())
     for _ in range(20):
         with closing(SqliteLog(path)) as log:
             claim = begun(log, f"r{time.monotonic_ns()}")
             log.write([Write(claim, rows(1), ends=True)])
             log.wait({claim.id: 0}, 1)
-    assert (descriptors(), threading.active_count()) == before
+            assert opened_in(path.parent) != []
+    assert opened_in(path.parent) == []
+    assert set(threading.enumerate()) <= before
 
 
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+def opened_in(folder: Path) -> list[str]:
+    """The files of that folder which this process has open."""
+    found = []
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # it was closed meanwhile
+            found.append(os.readlink(each))
+    return [name for name in found if name.startswith(f"{folder}/")]
 
 
 def test_on_gevent_others_go_on_while_it_is_locked(path: Path) -> None:

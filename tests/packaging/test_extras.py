@@ -8,6 +8,7 @@ import venv
 
 import pytest
 
+from tests.own_time import part_of
 from tests.packaging.test_wheel import HERE, REPO, source, wheel
 
 __all__ = ["source", "wheel"]  # fixtures
@@ -36,7 +37,8 @@ def registry():
         pytest.skip(f"pip reaches no package index here, so no extra can be installed: {said}")
 
 
-@pytest.mark.parametrize("extra", EXTRAS)
+# The first three are in the fourth, and each takes a download.
+@pytest.mark.parametrize("extra", part_of(EXTRAS, kept=["example", "redis"]))
 @pytest.mark.usefixtures("registry")
 def test_an_extra_brings_all_that_it_is_for(wheel, tmp_path, extra):
     venv.create(tmp_path / "environment", with_pip=False)

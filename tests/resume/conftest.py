@@ -16,9 +16,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from flask_stream import FlaskStream, sse, watch
+from tests.servers.client import DEADLINE as DEADLINE
 from tests.servers.running import until
-
-DEADLINE = 30.0  # seconds, for what takes a moment
 
 
 class Numbered(NamedTuple):

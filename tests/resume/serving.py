@@ -22,6 +22,8 @@ from tests.resume.conftest import DEADLINE, Numbered, eventually, numbered
 
 COMMAND = [sys.executable, "-m", "gunicorn", "--no-control-socket"]
 COMMAND += ["--log-level=warning", "--graceful-timeout=5", "--timeout=60"]
+# For a run that must end in a shutdown's time, however busy the machine is.
+PATIENT = ["--graceful-timeout=60"]
 WORKERS = {
     "gthread": ["--worker-class=gthread", "--threads=64"],
     "gevent": ["--worker-class=gevent"],

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import openai
 from flask import Flask, Response, g, render_template_string, request, url_for
 
 from flask_stream import FlaskStream, Result, StreamFailed, after_this_stream
@@ -66,6 +65,8 @@ def say(prompt: str, count: int, pause: int) -> Iterator[str]:
 @stream.response(resumable=True)
 def ask(prompt: str) -> Any:
     """What a provider says, by its SDK."""
+    import openai  # few tests ask, and to import it takes longer than all the rest
+
     client = openai.OpenAI(base_url=os.environ["PROVIDER"], api_key="none", max_retries=0)
     after_this_stream(lambda result: write_down("FINISHED", prompt, result.outcome, result.text))
     return client.chat.completions.create(

@@ -25,7 +25,9 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_stream import FlaskStream, advice, after_this_stream
 from tests.provider import Exchange, Provider
 from tests.resume.conftest import DEADLINE, ResumableSite, events_of, eventually, said, some_of
-from tests.servers.talk import HEAD, TAIL, word
+from tests.servers.talk import ANTHROPIC
+
+HEAD, TAIL, word = ANTHROPIC.head, ANTHROPIC.tail, ANTHROPIC.word
 
 
 def test_the_generator_goes_on_with_its_request(site: ResumableSite) -> None:

@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from anthropic import Anthropic
@@ -21,7 +21,9 @@ from flask_stream.logs.memory import MemoryLog
 from tests.conftest import ROOT
 from tests.provider import Exchange, Provider
 from tests.resume.conftest import DEADLINE, events_of, eventually, said, some_of
-from tests.servers.talk import HEAD, TAIL, word
+from tests.servers.talk import ANTHROPIC
+
+HEAD, TAIL, word = ANTHROPIC.head, ANTHROPIC.tail, ANTHROPIC.word
 
 DOC = (ROOT / "docs" / "resume.md").read_text("utf-8")
 
@@ -54,9 +56,9 @@ def namespace(provider: Provider, tmp_path: Path) -> Iterator[dict[str, Any]]:
 
     class Turn(db.Model):  # type: ignore[name-defined,misc]
         id = db.Column(db.Integer, primary_key=True)
-        __table_args__: ClassVar[Any] = {"sqlite_autoincrement": True}
         user_id = db.Column(db.Integer)
         submission = db.Column(db.String)
+        run = db.Column(db.String)
         question = db.Column(db.String)
         answer = db.Column(db.String)
         outcome = db.Column(db.String)

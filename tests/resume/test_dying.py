@@ -12,6 +12,7 @@ import pytest
 from flask_stream import watch
 from flask_stream.detached import dying
 from flask_stream.detached.dying import Deaths
+from flask_stream.detached.following import Follower
 from flask_stream.detached.keeper import Keeper
 from flask_stream.detached.stored import to_bytes
 from flask_stream.events import Start, Text
@@ -219,8 +220,11 @@ def test_who_waits_for_another_ones_answer_as_the_worker_stops_is_told_so() -> N
     first.start()
     eventually(lambda: site.asked)
     second.start()
-    [delivery] = eventually(lambda: list(watch.watcher()._deliveries))
-    delivery.answer.end(ClientLeft())  # as the watcher does
+    deliveries = watch.watcher()._deliveries
+    [follower] = eventually(
+        lambda: [each.answer for each in list(deliveries) if isinstance(each.answer, Follower)]
+    )
+    follower.end(ClientLeft())  # as the watcher does
     second.join(DEADLINE)
     [(status, body)] = answers
     assert (status, '"shutdown"' in body) == (503, True)

@@ -11,15 +11,12 @@ from playwright.sync_api import Page, expect
 
 from tests.resume.address import Address
 from tests.resume.conftest import DEADLINE, eventually
-from tests.resume.serving import Server, serving
+from tests.resume.serving import PATIENT, Server, serving
 from tests.resume.words import words_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-WORDS, PAUSE = (
-    40,
-    60,
-)  # so many, with so many milliseconds between them: it ends within a shutdown's time
+WORDS, PAUSE = 40, 60  # so many, with so many milliseconds between them
 TEXT = "".join(words_of("p", WORDS))
 
 
@@ -30,7 +27,7 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def server(tmp_path: Path, url: str) -> Iterator[Server]:
-    with serving(tmp_path / "site", url, workers=2) as server:
+    with serving(tmp_path / "site", url, workers=2, arguments=PATIENT) as server:
         yield server
 
 

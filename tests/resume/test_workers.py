@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.resume.conftest import eventually, said
-from tests.resume.serving import Reader, Server, all_at_once, serving
+from tests.own_time import part_of
+from tests.resume.conftest import DEADLINE, eventually, said
+from tests.resume.serving import PATIENT, Reader, Server, all_at_once, serving
 from tests.resume.words import words_of
 
 pytestmark = pytest.mark.slow
 
-RUNS = 1000
 TWICE = 200
 AT_ONCE = 24
 
@@ -29,9 +29,10 @@ def server(request: pytest.FixtureRequest, tmp_path: Path):  # type: ignore[no-u
         yield server
 
 
-def test_readers_that_are_cut_off_lose_nothing(server: Server) -> None:
+@pytest.mark.parametrize("runs", part_of([250, 1000], kept=[250]))
+def test_readers_that_are_cut_off_lose_nothing(server: Server, runs: int) -> None:
     eventually(lambda: len({server.request("GET", "/hello").headers["Worker"] for _ in "four"}) > 1)
-    readers = {f"p{n}": Reader(server, f"/say/p{n}/12/5", n) for n in range(RUNS)}
+    readers = {f"p{n}": Reader(server, f"/say/p{n}/12/5", n) for n in range(runs)}
     all_at_once([partial(reader.read, 4) for reader in readers.values()], AT_ONCE)
     for prompt, reader in readers.items():
         assert said(reader.events) == "".join(words_of(prompt, 12))
@@ -92,24 +93,26 @@ def test_workers_that_are_killed_with_100_runs_are_told_once_to_all(tmp_path: Pa
     print(f"told {took:.1f} s behind the kill, with a lease of {lease} s")
 
 
-def test_a_worker_that_stops_lets_its_runs_end(server: Server) -> None:
+@pytest.mark.parametrize("worker", ["gthread", "gevent"])
+def test_a_worker_that_stops_lets_its_runs_end(tmp_path: Path, worker: str) -> None:
     """Nobody reads them: they end within the shutdown's time, and are saved."""
-    prompts = [f"p{n}" for n in range(8)]
-    for prompt in prompts:
-        reader = Reader(server, f"/say/{prompt}/30/30", 0)
-        reader.read_first()
-    os.kill(server.process.pid, signal.SIGTERM)
-    assert server.process.wait(30) == 0
-    assert {prompt: [o for o, _ in ended] for prompt, ended in server.finished().items()} == {
-        prompt: ["complete"] for prompt in prompts
-    }
+    url, prompts = f"sqlite:///{tmp_path / 'runs.sqlite3'}", [f"p{n}" for n in range(8)]
+    with serving(tmp_path / "site", url, worker=worker, arguments=PATIENT) as server:
+        for prompt in prompts:
+            reader = Reader(server, f"/say/{prompt}/30/30", 0)
+            reader.read_first()
+        os.kill(server.process.pid, signal.SIGTERM)
+        assert server.process.wait(DEADLINE) == 0
+        assert {prompt: [o for o, _ in ended] for prompt, ended in server.finished().items()} == {
+            prompt: ["complete"] for prompt in prompts
+        }
 
 
 def test_a_worker_that_stops_ends_what_takes_too_long(server: Server) -> None:
     reader = Reader(server, "/say/long/2000/30", 0)
     reader.read_first()
     os.kill(server.process.pid, signal.SIGTERM)
-    assert server.process.wait(30) == 0
+    assert server.process.wait(DEADLINE) == 0
     [[outcome, text]] = server.finished()["long"]
     assert outcome == "failed"
     assert "".join(words_of("long", 2000)).startswith(text)

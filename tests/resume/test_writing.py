@@ -153,6 +153,29 @@ def test_while_much_is_forgotten_what_comes_is_written_and_leases_are_renewed(
     monkeypatch.undo()
 
 
+def test_a_log_that_went_away_behind_its_readers_is_not_tried_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That nobody reads any more needs no telling once what was told has lapsed."""
+    monkeypatch.setattr(writing, "_RENEWALS", 0.02)
+    monkeypatch.setattr(writing, "_ATTENDANCE", 0.3)
+    told: list[Any] = []
+
+    class Away(MemoryLog):
+        def attend(self, *args: Any) -> None:
+            told.append(args)
+            if len(told) > 1:
+                raise LogError("It cannot be reached.")
+
+    counts = {"r": 1}
+    writer = LogWriter(Away(), LEASE, 0.01, lambda: counts)
+    writer.start()
+    eventually(lambda: told)
+    counts.clear()
+    eventually(lambda: writer._thread is None)
+    assert len(told) > 1
+
+
 def test_what_is_in_the_log_is_not_kept_for_who_takes_nothing(tmp_path: Path) -> None:
     site = ResumableSite(f"sqlite:///{tmp_path / 'runs.sqlite3'}")
     words = ["x" * 100_000 for _ in range(30)]

@@ -8,7 +8,7 @@ from tests.provider import Exchange, frames
 from tests.servers.client import events_of
 from tests.servers.running import until
 from tests.servers.talk import HEAD, TAIL, prompt_of, word
-from tests.transcripts.reading import block
+from tests.transcripts.reading import chunk
 
 SAID = "the answer "
 
@@ -34,12 +34,10 @@ class Flood:
         prompt = prompt_of(exchange)
         exchange.start()
         exchange.send(HEAD + word(SAID))
-        begin, end = block(1, {"type": "thinking", "thinking": "", "signature": ""})
-        exchange.send(frames(begin))
         for number in range(self.thoughts):
-            exchange.send(_think(self._thought(prompt, number)))
+            exchange.send(frames(chunk({"reasoning_content": self._thought(prompt, number)})))
             self.sent += 1
-        exchange.send(frames(end) + TAIL)
+        exchange.send(TAIL)
         exchange.end()
 
     def wait_until_stuck(self) -> None:
@@ -64,9 +62,6 @@ class Flood:
 
     def _thought(self, prompt: str, number: int) -> str:
         """One of them, that is no other's."""
-        return f"{prompt} {number:06} 🔦\n".ljust(self.SIZE, ".")
-
-
-def _think(text: str) -> bytes:
-    inner = {"type": "thinking_delta", "thinking": text}
-    return frames({"type": "content_block_delta", "index": 1, "delta": inner})
+        # Few with a lamp: it makes each character of its text take four bytes of the app's memory.
+        lamp = "·" if number % 10 else "🔦"
+        return f"{prompt} {number:06} {lamp}\n".ljust(self.SIZE, ".")

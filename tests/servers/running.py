@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import socket
 import ssl
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 
-from tests.conftest import ROOT
 from tests.servers.client import DEADLINE, Client, events_of, said
 from tests.servers.nginx import nginx
+from tests.servers.process import WORKERS, gunicorn, listening, stop, until
 from tests.servers.talk import HEAD, TAIL, cut, prompt_of, speak, word, words_for
 
 __all__ = ["COMMANDS", "DEADLINE", "HEAD", "SERVERS", "TAIL", "Client", "Server", "matrix"]
 __all__ += ["cut", "events_of", "prompt_of", "running", "said", "speak", "until", "word"]
-__all__ += ["words_for"]
+__all__ += ["stop", "words_for"]
 
-GUNICORN = [sys.executable, "-m", "gunicorn", "tests.servers.site:app", "--graceful-timeout=5"]
-GUNICORN += ["--no-control-socket", "--log-level=warning", "--bind=fd://{fd}"]
+GUNICORN = gunicorn("tests.servers.site:app")
 COMMANDS = {
-    "gunicorn gthread": [*GUNICORN, "--worker-class=gthread", "--threads=64"],
-    "gunicorn gevent": [*GUNICORN, "--worker-class=gevent"],
+    **{f"gunicorn {name}": [*GUNICORN, *arguments] for name, arguments in WORKERS.items()},
     "gunicorn sync": [*GUNICORN, "--worker-class=sync"],
     "Werkzeug": [
         *(sys.executable, "-c"),
@@ -162,16 +157,6 @@ class Server:
         return [json.loads(line) for line in lines]
 
 
-def until(look: Callable[[], Any], otherwise: str | Callable[[], str]) -> Any:
-    """What `look` gives, as soon as it is true."""
-    deadline = time.monotonic() + DEADLINE
-    while not (found := look()):
-        told = otherwise if isinstance(otherwise, str) else ""
-        assert time.monotonic() < deadline, told or otherwise()
-        time.sleep(0.01)
-    return found
-
-
 @contextmanager
 def running(
     name: str,
@@ -190,7 +175,6 @@ def running(
     """
     command_name, beside = SERVERS[name]
     environment = {
-        **os.environ,
         "PROVIDER": provider,
         "RESULTS": str(folder / "results.jsonl"),
         "NOTES": str(folder / "notes.jsonl"),
@@ -202,19 +186,8 @@ def running(
         if beside == "TLS":
             tls, files = certificate(folder)
             command += files
-        out = stack.enter_context((folder / "server.log").open("wb"))
-        with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
-            process = subprocess.Popen(
-                [part.format(fd=listener.fileno()) for part in command],
-                cwd=ROOT,
-                env=environment,
-                pass_fds=[listener.fileno()],
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
-            stack.callback(stop, process)
-            server = Server(name, listener.getsockname()[1], process, folder)
+        port, process = stack.enter_context(listening(command, folder, environment))
+        server = Server(name, port, process, folder)
         server.tls = tls
         # The listener is open already, so this waits; where the process ends, it is reset.
         try:
@@ -226,16 +199,6 @@ def running(
             location = f"proxy_pass http://127.0.0.1:{server.port};"
             server.port = stack.enter_context(nginx(folder, location))
         yield server
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process that leads a session of its own, with all that is in it.
-
-    At once: what a server does when it is asked to stop is a matter for tests of their own.
-    """
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait(DEADLINE)
 
 
 def certificate(folder: Path) -> tuple[ssl.SSLContext, list[str]]:

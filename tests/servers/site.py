@@ -15,16 +15,17 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from itertools import count
 from typing import Any
 
-import anthropic
 import openai
 import requests
 from flask import Flask, g, redirect, request
 
 from flask_stream import Event, FlaskStream, ProviderError, Result, after_this_stream, relay
 from flask_stream.limits import places
+from tests.servers import async_views
 
 PROVIDER = os.environ["PROVIDER"]
 METHODS = ["GET", "POST"]
@@ -36,8 +37,21 @@ app = Flask(__name__)
 app.config["STREAM_MAX_CHARACTERS"] = 10**9  # for `flood`
 app.config.update(json.loads(os.environ.get("STREAM_SETTINGS", "{}")))
 stream = FlaskStream(app)
-claude = anthropic.Anthropic(base_url=PROVIDER, api_key="none", max_retries=0)
 gpt = openai.OpenAI(base_url=f"{PROVIDER}/v1", api_key="none", max_retries=0)
+_one_at_a_time = threading.Lock()
+
+
+@cache
+def _claude() -> Any:
+    import anthropic
+
+    return anthropic.Anthropic(base_url=PROVIDER, api_key="none", max_retries=0)
+
+
+def claude() -> Any:
+    """Anthropic's, once it is asked for: its SDK takes longer to import than all the rest."""
+    with _one_at_a_time:
+        return _claude()
 
 
 # -- what is written down ---------------------------------------------------------------
@@ -122,14 +136,14 @@ def state() -> dict[str, Any]:
 # -- the provider's streams as they are -------------------------------------------------
 
 
-def answer(prompt: str, wire: str = "anthropic") -> Any:
+def answer(prompt: str, wire: str = "openai_chat") -> Any:
     """A stream of the wire's SDK."""
     if wire == "openai_responses":
         return gpt.responses.create(model="m", input=prompt, stream=True)
     messages: Any = [{"role": "user", "content": prompt}]
     if wire == "openai_chat":
         return gpt.chat.completions.create(model="m", messages=messages, stream=True)
-    return claude.messages.create(model="m", max_tokens=64, messages=messages, stream=True)
+    return claude().messages.create(model="m", max_tokens=64, messages=messages, stream=True)
 
 
 def answer_by_helper(prompt: str, wire: str) -> Any:
@@ -139,7 +153,7 @@ def answer_by_helper(prompt: str, wire: str) -> Any:
     messages: Any = [{"role": "user", "content": prompt}]
     if wire == "openai_chat":
         return gpt.chat.completions.stream(model="m", messages=messages)
-    return claude.messages.stream(model="m", max_tokens=64, messages=messages)
+    return claude().messages.stream(model="m", max_tokens=64, messages=messages)
 
 
 def answer_by_requests(prompt: str, wire: str) -> Any:
@@ -215,7 +229,7 @@ def use_tool(prompt: str) -> Iterator[str]:
         raise
 
 
-def fall_back(prompt: str, wire: str = "anthropic") -> Iterator[str | Event]:
+def fall_back(prompt: str, wire: str = "openai_chat") -> Iterator[str | Event]:
     """A relay with a fallback for when the provider fails."""
     try:
         yield from relay(answer(prompt, wire))
@@ -256,3 +270,8 @@ add("/idle-tool/<prompt>", use_tool, idle_seconds=IDLE)
 add("/idle-agent/<prompt>", tool_between, idle_seconds=IDLE)
 add("/max/<wire>/<prompt>", answer, max_seconds=MAX)
 add("/max-tool/<prompt>", use_tool, max_seconds=MAX)
+
+
+# -- asynchronous ones, and those that others push to -----------------------------------
+
+async_views.add_to(add, stream, note)

@@ -67,7 +67,7 @@ def post_worker_init(worker: Any) -> None:
             return site.gpt.responses.stream(model="m", input=prompt)
         if wire == "openai_chat":
             return site.gpt.chat.completions.stream(model="m", messages=messages)
-        return site.claude.messages.stream(model="m", max_tokens=64, messages=messages)
+        return site.claude().messages.stream(model="m", max_tokens=64, messages=messages)
 
     site.add("/failing/<int:after>/<wire>/<prompt>", fail)
     site.add("/helper/<wire>/<prompt>", answer_by_helper)

@@ -14,9 +14,10 @@ from tests.servers.client import COMMENT, DEADLINE, Client, events_of, said
 from tests.servers.running import CORE, Server, directly, in_core, matrix, running, until
 from tests.servers.talk import answer_tool, be_silent, prompt_of, speak, wire_of, words_for
 
-# Seconds from the client's leaving to the closing of the provider's connection. It takes a
-# tenth, which is the watcher's pace, and a little more; on a machine that is busy, ten times that.
-NOTICED = 2.0
+# Seconds from the client's leaving to the closing of the provider's connection. It takes a tenth of
+# one, which is the watcher's pace, and a little more; the next heartbeat, which would notice it,
+# too, is 15 seconds away.
+NOTICED = 10.0
 
 WAYS = {"FIN": Client.leave, "RST": Client.reset}
 MOMENTS = ("streaming", "silent", "before the first event")
@@ -213,7 +214,7 @@ def test_a_generator_in_a_slow_tool_ends_at_its_next_item(
         asked.set()
         assert left.wait(DEADLINE)
         # Long enough for the watcher; and the connection is the app's, so nobody may shut it.
-        be_silent(exchange, NOTICED)
+        be_silent(exchange, 2.0)
         answer_tool(exchange, "told")
 
     speaking.run(tool)

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow  # processes that end take their time, on every Py
 
 # Between the signal and the last word of those that finish: the watcher has seen it by then.
 A_WHILE = 0.4
-SHUTDOWN = 1.6  # seconds
+SHUTDOWN = 10 * A_WHILE  # seconds
 
 WORKERS = matrix("gunicorn gthread", "gunicorn gevent", "gunicorn sync")
 

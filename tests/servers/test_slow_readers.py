@@ -50,8 +50,8 @@ def test_a_slow_reader_gets_every_byte_and_the_provider_waits_for_it(
     ("path", "outcome", "code"),
     [
         # TCP_USER_TIMEOUT: it has taken nothing for as long as a provider may say nothing.
-        ("/idle/anthropic", "disconnected", None),
-        ("/max/anthropic", "failed", "timeout"),
+        ("/idle/openai_chat", "disconnected", None),
+        ("/max/openai_chat", "failed", "timeout"),
     ],
 )
 def test_a_reader_that_is_stuck_is_ended_and_its_thread_is_free(

@@ -80,7 +80,7 @@ def test_each_run_has_its_line_in_the_log(preloaded: Server, speaking: Provider)
     lines = re.findall(r"^INFO flask_stream: Run .* ended: (.*)", preloaded.log, re.MULTILINE)
     characters = len("".join(words_for("logged")))
     (line,) = [line for line in lines if f" characters={characters} " in line]
-    assert line.startswith("endpoint=chat provider=anthropic model=m outcome=complete ")
+    assert line.startswith("endpoint=chat provider=openai model=m outcome=complete ")
 
 
 def test_a_body_that_a_middleware_compresses_gets_no_heartbeats(
