@@ -159,6 +159,17 @@ def link_tag(rel: str, filename: str, nonce: Nonce) -> Markup:
     return tag.format(rel, stream_url(filename), _nonce_attribute(nonce))
 
 
+def attributes(given: Mapping[str, object]) -> Markup:
+    """Those that are not None nor False; True is one without a value."""
+    written = Markup()
+    for name, value in given.items():
+        if value is True:
+            written += Markup(" {}").format(name)
+        elif value is not None and value is not False:
+            written += Markup(' {}="{}"').format(name, value)
+    return written
+
+
 def _nonce_attribute(nonce: Nonce) -> Markup:
     value = nonce() if callable(nonce) else nonce
     return Markup(' nonce="{}"').format(value) if value else Markup()

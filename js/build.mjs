@@ -40,9 +40,9 @@ const NOTICE = "/*! Contains marked, which has its own licence: flask-stream-mar
 const TARGETS = [
   { entry: "index.js", file: "flask-stream.js", budget: 8690 },
   { entry: "more.js", file: "flask-stream-more.js", budget: 5020 },
-  { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 19_450, notice: NOTICE },
+  { entry: "markdown.js", file: "flask-stream-markdown.js", budget: 19_550, notice: NOTICE },
   { entry: "chat.js", file: "flask-stream-chat.js", budget: 6144 },
-  { entry: "chat-more.js", file: "flask-stream-chat-more.js", budget: 2560 },
+  { entry: "chat-more.js", file: "flask-stream-chat-more.js", budget: 3072 },
   { entry: "flask-stream.css", file: "flask-stream.css", budget: 2450 },
   { entry: "flask-chat.css", file: "flask-chat.css", budget: 3600 },
 ];

@@ -9,12 +9,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from html.parser import HTMLParser
 from typing import Any
+from uuid import UUID
 
 import pytest
-from flask import Flask, render_template_string
+from flask import Flask, abort, render_template_string, request
+from flask.views import MethodView
 from flask_wtf import CSRFProtect
+from markupsafe import Markup
+from werkzeug.exceptions import Unauthorized
 
-from flask_stream import FlaskStream, Source
+from flask_stream import FlaskStream, FlaskStreamError, Source, advice
+from flask_stream.chat import stream_chat
+from flask_stream.turns import stream_turns
 from flask_stream.web import digest
 
 URL = "/chat"
@@ -62,6 +68,9 @@ class Elements(HTMLParser):
         return [each for each in self.all("div") if "data-turn" in each]
 
 
+KEYED = {"resumable": True, "key": lambda number=0: request.args["c"]}
+
+
 def make_app(**route: Any) -> Flask:
     app = Flask(__name__)
     app.config.update(STREAM_LOG_URL="memory:", SECRET_KEY="only a test")
@@ -96,18 +105,38 @@ def test_one_tag_writes_all_of_it() -> None:
     assert page.one("flask-chat")["data-empty"] is None
     stream = page.one("flask-stream", render="markdown", append=None)
     form = page.one("form", method="post", action=URL)
-    assert stream["form"] == form["id"] == "flask-chat"
+    assert stream["form"] == form["id"]
+    assert re.fullmatch("flask-chat-[0-9a-f]{10}", form["id"])
     field = page.one("textarea", name="question", required=None)
     assert (field["aria-label"], field["placeholder"]) == ("Your question", "Ask something")
     assert [each["text"] for each in page.all("button")] == ["Retry", "Send", "Stop"]
 
 
+def form_ids(app: Flask, template: str, path: str = "/") -> list[str]:
+    with app.test_request_context(path):
+        page = Elements(render_template_string(template))
+    ids = [each["id"] for each in page.all("form")]
+    assert [each["form"] for each in page.all("flask-stream")] == ids
+    return ids
+
+
 def test_two_chats_in_a_page_are_two() -> None:
-    app = make_app()
-    with app.test_request_context():
-        page = Elements(render_template_string("{{ stream_chat('/chat') }}" * 2))
-    assert [each["id"] for each in page.all("form")] == ["flask-chat", "flask-chat-2"]
-    assert [each["form"] for each in page.all("flask-stream")] == ["flask-chat", "flask-chat-2"]
+    first, second = form_ids(make_app(), "{{ stream_chat('/chat') }}" * 2)
+    assert second == f"{first}-2"
+
+
+def test_a_chat_has_one_id_at_each_visit_and_each_conversation_its_own() -> None:
+    app = make_app(**KEYED)
+    one = "{{ stream_chat('/chat') }}"
+    assert form_ids(app, one, "/?c=one") == form_ids(make_app(**KEYED), one, "/?c=one")
+    ids = [
+        *form_ids(app, one, "/?c=one"),
+        *form_ids(app, one, "/?c=two"),
+        *form_ids(app, "{{ stream_chat('/chat/2') }}", "/?c=one"),
+        *form_ids(make_app(), one),
+        *form_ids(make_app(), "{{ stream_chat('/chat?c=one') }}"),
+    ]
+    assert len(set(ids)) == 5
 
 
 def test_what_stands_below_a_turn_is_written_as_text_too() -> None:
@@ -141,6 +170,21 @@ def test_where_nothing_stands_below_a_turn_there_is_nothing() -> None:
     with make_app().test_request_context():
         html = render_template_string("{{ stream_turns(said) }}", said=said)
     assert html == '<div data-turn="user">Why?</div>'
+
+
+def test_a_question_says_that_it_is_long() -> None:
+    """More than 100,000 characters: the client's style sheet asks."""
+    most, files = "x" * 100_000, {"files": ["a.pdf"]}
+    for role, words, longer in (
+        ("user", most, False),
+        ("user", most + "x", True),
+        ("assistant", most + "x", False),
+    ):
+        turn = {"role": role, "text": words}
+        with make_app().test_request_context():
+            html = render_template_string("{{ stream_turns(said) }}", said=[turn, turn | files])
+        assert html.count(f" data-long>{words}</div>") == 2 * longer
+        assert html.count(f">{words}</div>") == 2
 
 
 def test_what_was_said_is_written_as_text() -> None:
@@ -211,6 +255,19 @@ def test_an_id_of_nought_is_one() -> None:
     assert written["data-id"] == "0"
 
 
+def test_an_id_may_be_a_uuid_and_an_empty_one_is_none() -> None:
+    id = UUID(int=5)
+    said = [{"role": "user", "text": "Why?", "id": each} for each in (id, "", None)]
+    page = write(make_app(), "said", said=said)
+    assert [each.get("data-id") for each in page.turns] == [str(id), None, None]
+
+
+def test_html_in_a_turn_is_text_whatever_its_type() -> None:
+    said = [{"role": "user", "text": Markup("<b>bold</b>"), "id": Markup('a"b')}]
+    (written,) = write(make_app(), "said", said=said).turns
+    assert (written["text"], written["data-id"]) == ("<b>bold</b>", 'a"b')
+
+
 @pytest.mark.parametrize(
     ("turn", "said"),
     [
@@ -218,11 +275,68 @@ def test_an_id_of_nought_is_one() -> None:
         ({"text": "no role"}, "Turn 2 has the role None, but it must be one of: user, assistant"),
         ({"role": "user"}, "The text of turn 2 is None, but it must be a string."),
         ({"role": "user", "text": [{"type": "text"}]}, "but it must be a string."),
+        ({"role": "user", "content": "Why?"}, "Turn 2 has `content`, as a provider's messages"),
+        ("Why?", "Turn 2 is the str 'Why?'. A turn is a mapping, a row or an object with `role`"),
+        (Turn("user", "Why?", "a b"), "The id of turn 2 is 'a b', but it must be its question's"),
+        (Turn("user", "Why?", "é"), "1 to 255 characters, all of them visible ASCII"),
+        (Turn("user", "Why?", "x" * 256), "The id of turn 2 is 'xxx"),
+        (Turn("user", "Why?", True), "The id of turn 2 is True"),  # type: ignore[arg-type]
+        ({**CONVERSATION[1], "rating": "good"}, "The rating of turn 2 is 'good', but it must be"),
+        ({**CONVERSATION[1], "rating": 1}, "The rating of turn 2 is 1, but it must be"),
+        ({**CONVERSATION[0], "files": "a.pdf"}, "The files of turn 2 must be a list of strings"),
+        ({**CONVERSATION[0], "files": [3]}, "but 3 in it is of type int"),
+        ({**CONVERSATION[1], "sources": ["a page"]}, "A source of turn 2 is the str 'a page'."),
+        ({**CONVERSATION[1], "sources": "a page"}, "`sources` is a list of them."),
+        ({**CONVERSATION[1], "sources": [{"url": 3}]}, "The url of a source of turn 2 is 3"),
+        ({**CONVERSATION[1], "sources": [{"title": 3}]}, "The title of a source of turn 2 is 3"),
     ],
 )
-def test_what_is_no_turn_is_refused(turn: dict[str, Any], said: str) -> None:
+def test_what_is_no_turn_is_refused(turn: Any, said: str) -> None:
     with pytest.raises(ValueError, match=re.escape(said)):
         write(make_app(), "said", said=[CONVERSATION[0], turn])
+
+
+@pytest.mark.parametrize("turns", [None, "Why?", CONVERSATION[0], 3], ids=repr)
+@pytest.mark.parametrize("tag", ["stream_turns(said)", "stream_chat('/chat', said)"])
+def test_what_are_no_turns_is_refused(tag: str, turns: Any) -> None:
+    with (
+        make_app().test_request_context(),
+        pytest.raises(ValueError, match=r"turns is .*, but it must be a list of turns"),
+    ):
+        render_template_string(f"{{{{ {tag} }}}}", said=turns)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("suggestions='Why?'", "suggestions must be a list of strings (one of them, too: [...])"),
+        ("suggestions=[none]", "but None in it is of type NoneType"),
+        ("suggestions=3", "suggestions must be a list of strings"),
+        ("name=''", "name is '', but it must be that of the field with the question"),
+        ("actions='copy speak shout'", 'copy-markdown regenerate edit rate". It has speak, shout.'),
+        ("actions=['copy']", "actions is ['copy'], but it must be a string of names"),
+        ("attach=true, max_bytes=0", "max_bytes is 0, but it must be a whole number above 0"),
+        ("attach=true, max_bytes='5 MB'", "max_bytes is '5 MB', but it must be a whole number"),
+        ("attach=true, max_bytes=true", "max_bytes is True, but it must be a whole number"),
+        ("max_bytes=5000", "max_bytes is 5000, but no files may go with a question. Add attach="),
+    ],
+)
+def test_an_argument_that_cannot_be_used_is_refused(arguments: str, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        write(make_app(), arguments)
+
+
+def test_outside_of_a_request_both_say_what_they_need() -> None:
+    app = make_app()
+    with (
+        app.app_context(),
+        pytest.raises(FlaskStreamError, match=r"no request is under way.*test_request_context"),
+    ):
+        stream_chat(URL)
+    with pytest.raises(FlaskStreamError, match=r"within app\.app_context\(\)"):
+        stream_turns([])
+    with app.app_context():  # in a mail, for one
+        assert stream_turns(CONVERSATION[:1]) == '<div data-turn="user">Why?</div>'
 
 
 def test_suggestions_are_there_until_something_was_asked() -> None:
@@ -356,3 +470,101 @@ def test_turns_are_read_behind_what_goes_on() -> None:
 
     write(app, "said", said=said())
     assert order == ["key", "turns"]
+
+
+# A key that cannot be told in the page's request
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        lambda **_: request.form["c"],
+        lambda **_: request.view_args["c"],  # type: ignore[index]
+        lambda **_: request.json["c"],  # type: ignore[index]
+        lambda **_: request.args.get("c").strip(),  # type: ignore[union-attr]
+    ],
+)
+def test_a_key_that_reads_the_question_says_so_on_the_page(key: Any) -> None:
+    said = r"key= of the route 'chat' raised \w+ in the page's request \(GET /\).*key=\"chat:{id}\""
+    with pytest.raises(FlaskStreamError, match=said) as raised:
+        write(make_app(resumable=True, key=key))
+    assert raised.value.__cause__ is not None
+
+
+def test_a_key_may_refuse_the_reader() -> None:
+    with pytest.raises(Unauthorized):
+        write(make_app(resumable=True, key=lambda **_: abort(401)))
+
+
+# What is told in the log
+
+
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(advice, "_said", set())
+    return lambda: [record.getMessage() for record in caplog.records]
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("/nowhere", "no route of this app has that URL, so a question gets 404"),
+        ("/read", "takes no POST, so a question gets 405. Write @app.post"),
+        ("/slash", "the app redirects that URL to another one"),
+        ("/plain", "the view of endpoint 'plain' has no @stream.response"),
+        ("", "takes no POST"),
+    ],
+)
+def test_a_url_that_leads_to_no_stream_is_told_once(told: Any, url: str, said: str) -> None:
+    app = make_app()
+    app.add_url_rule("/", "home", lambda: "")
+    app.add_url_rule("/read", "read", lambda: "")
+    app.add_url_rule("/slash/", "slash", lambda: "", methods=["POST"])
+    app.add_url_rule("/plain", "plain", lambda: "", methods=["POST"])
+    for conversation in ("", "?c=1", "?c=2"):  # a page with a URL for each conversation
+        write(app, url=f"{url}{conversation}")
+    (line,) = told()
+    assert line.startswith(f"stream_chat({url!r}): ")
+    assert said in line
+
+
+def test_a_url_that_leads_to_no_stream_is_told_for_each_page_that_has_it(told: Any) -> None:
+    app = make_app()
+    for page in ("one", "other"):
+        app.add_url_rule(
+            f"/{page}", page, lambda: render_template_string("{{ stream_chat('/nowhere') }}")
+        )
+    for page in ("one", "other", "one"):
+        assert app.test_client().get(f"/{page}").status_code == 200
+    assert len(told()) == 2
+
+
+class Ask(MethodView):
+    def post(self) -> str:
+        return ""
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("/chat", "http://localhost/"),
+        ("chat", "http://localhost/"),
+        ("https://other.example/nowhere", "http://localhost/"),
+        ("/nowhere", "http://localhost/app"),
+        ("/apple", "http://localhost/app"),
+        ("/methods", "http://localhost/"),
+    ],
+)
+def test_of_a_url_that_may_be_well_nothing_is_told(told: Any, url: str, base: str) -> None:
+    app = make_app(resumable=True)
+    app.add_url_rule("/methods", view_func=Ask.as_view("methods"))
+    with app.test_request_context("/", base_url=base):
+        render_template_string("{{ stream_chat(url) }}", url=url)
+    assert told() == []
+
+
+def test_a_url_that_is_relative_to_the_page_is_found() -> None:
+    app = make_app(resumable=True)
+    with app.test_request_context("/chat/3"):
+        page = Elements(render_template_string("{{ stream_chat('4') }}"))
+    assert page.one("flask-stream")["resume"] == ""

@@ -37,7 +37,7 @@ OURS = Way(
     "ours",
     "customElements.get('flask-chat') && !!document.querySelector('[data-chat=end]')",
     "(() => { const last = document.querySelector('[data-turn]:last-child');"
-    " return last?.hasAttribute('data-drawn')"
+    " return last?.hasAttribute('role')"
     " && last.getBoundingClientRect().top < innerHeight })()",
     "words => document.querySelector('flask-chat').ask(words)",
     "number => document.querySelectorAll('[data-chat=copy]').length >= number",

@@ -4,8 +4,11 @@ import type { FlaskStreamAttributes } from "./flask-stream.js";
 
 /** `<flask-chat>`: a conversation, made of a form and of `<flask-stream>`. */
 export class FlaskChatElement extends HTMLElement {
-  /** Asks, as the reader would; while an answer runs, the reader is told to wait. */
-  ask(question: string): void;
+  /**
+   * Asks, as the reader would. False where it cannot be asked now: while an answer runs, the question waits in the field,
+   * where that was empty, and the reader is told so.
+   */
+  ask(question: string): boolean;
 }
 
 /** The attributes of `<flask-chat>`, for those who write them in JSX or in a template. */

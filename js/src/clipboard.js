@@ -1,5 +1,8 @@
 /** What is copied for the reader. */
 
+/** How long a button says so, in milliseconds. */
+export const COPIED_FOR = 2000;
+
 /**
  * @param {string} text
  * @param {Element | undefined} shown is selected where it cannot be copied but by hand

@@ -104,6 +104,8 @@ export function stream(url, { onState, onRequest, signal: outer, ...init } = {})
   let over = false;
   /** What goes on with the run, loaded while there is a connection. @type {ReturnType<typeof more> | undefined} */
   let keeper;
+  /** The same, where it connects. @type {ReturnType<typeof more> | undefined} */
+  let loading;
   /** @type {StreamEvent[]} */
   const unread = [];
   /** @type {(value?: any) => void} */
@@ -132,7 +134,7 @@ export function stream(url, { onState, onRequest, signal: outer, ...init } = {})
   async function run() {
     try {
       const isPlain = !init.resume && init.transport !== "eventsource";
-      const connect = isPlain ? overFetch : (await import("./more.js").catch(missing)).connect;
+      const connect = isPlain ? overFetch : (await (loading = import("./more.js")).catch(missing)).connect;
       const why = await connect(request, signal, line);
       await (await keeper)?.goOn(line);
       fail(line.state === "connecting" ? unreachable(why) : cutOff());
@@ -189,7 +191,8 @@ export function stream(url, { onState, onRequest, signal: outer, ...init } = {})
     if (over) return;
     const { url } = line;
     if (!url) leave();
-    if (url || init.resume) (keeper ??= more()).then((module) => (module ? module.stop(line) : leave()));
+    // What is there tells the server in this turn of the page, which may be its last: another import() would not.
+    if (url || init.resume) (keeper ?? loading ?? more()).then((module) => (module ? module.stop(line) : leave()));
   }
 
   /**

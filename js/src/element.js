@@ -10,6 +10,7 @@ import { markdown, more } from "./load.js";
 import { play } from "./play.js";
 import { SUBMISSION } from "./request.js";
 import { slots } from "./slots.js";
+import { isResting } from "./states.js";
 import { plainText } from "./text.js";
 import { beginTurn } from "./turn.js";
 import { say } from "./words.js";
@@ -28,9 +29,6 @@ import { say } from "./words.js";
 const Base = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (/** @type {unknown} */ (Object));
 
 /** @typedef {{ again?: boolean, asked?: boolean, resume?: string }} How `asked`: by the reader; `resume`: which run */
-
-/** The states in which nothing runs. */
-const RESTING = /^(idle|done|stopped|failed)$/;
 
 /**
  * Attributes: `src` (streamed with GET as soon as it is in the page) or `form` (the id of a form whose
@@ -148,7 +146,7 @@ export class FlaskStreamElement extends Base {
   }
 
   get #isRunning() {
-    return !RESTING.test(this.#state);
+    return !isResting(this.#state);
   }
 
   /**
@@ -180,7 +178,7 @@ export class FlaskStreamElement extends Base {
         this.#emit("stream:start", { request, body: options.body, submission: this.#submission, attempt });
       },
       onState: (state) => {
-        if (!RESTING.test(state)) this.#show(state, state === "reconnecting" ? say("Reconnecting…") : undefined);
+        if (!isResting(state)) this.#show(state, state === "reconnecting" ? say("Reconnecting…") : undefined);
         if (state === "waiting" && !isOpen) {
           isOpen = true;
           for (const turn of this.#earlier.splice(0)) turn.remove();
@@ -231,7 +229,7 @@ export class FlaskStreamElement extends Base {
   #showSaved() {
     const { state = "idle" } = this.dataset;
     if (state !== "idle") this.#ran = this.getAttribute("src");
-    if (RESTING.test(state)) this.#show(/** @type {State} */ (state), slots(this).status.textContent);
+    if (isResting(state)) this.#show(/** @type {State} */ (state), slots(this).status.textContent);
     else this.#show("stopped", say("Stopped"));
   }
 

@@ -38,8 +38,11 @@ export interface Failed {
  *     }
  */
 export interface StreamEvents {
-  /** `heartbeat`: after so many seconds of silence a comment comes; left out where none does. */
-  start: { id: string; heartbeat?: number; url?: string };
+  /**
+   * `heartbeat`: after so many seconds of silence a comment comes; left out where none does. `submission`: the question
+   * that it answers, where its request said which.
+   */
+  start: { id: string; heartbeat?: number; url?: string; submission?: string };
   meta: { provider?: string; model?: string; response_id?: string };
   text: { text: string };
   /** The model's thinking, or its summary. */
@@ -47,8 +50,8 @@ export interface StreamEvents {
   refusal: { text: string };
   /** `server`: the provider runs the tool itself. */
   tool_call_start: { id: string; name: string; server?: true };
-  /** A piece of JSON text. */
-  tool_call_delta: { id: string; arguments: string };
+  /** A piece of JSON text. `partial`: what is whole of all of it, where the route has `partial=True`; a model wrote it. */
+  tool_call_delta: { id: string; arguments: string; partial?: Record<string, unknown> };
   /** `arguments` are null, and `raw` is there, where they are not JSON. */
   tool_call: { id: string; name: string; arguments: unknown; raw?: string; server?: true };
   tool_result: { id: string; result: unknown; name?: string; is_error?: true };
@@ -249,7 +252,7 @@ export interface StartDetail {
   body: BodyInit | null | undefined;
   /** The id of the question, whatever its attempts; empty where the request does not carry it. */
   submission: string;
-  /** 1, and one more with each Retry. */
+  /** How often the question has been asked, this time among them. In a page that was loaded anew: 1, or above it. */
   attempt: number;
 }
 

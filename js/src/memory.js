@@ -50,6 +50,7 @@ export function remember(element, line) {
   if (saidBy(element)) return;
   const { onEvent, request, init } = line;
   const key = request.headers.get(KEY); // the page may have given one
+  const place = keyOf(element); // what is kept there is removed there, though the page changes its address meanwhile
   // EventSource sends none.
   const asked = init.transport === "eventsource" ? "" : JSON.stringify([request.method, request.url, key]);
   /** @type {string | undefined} */
@@ -60,7 +61,7 @@ export function remember(element, line) {
     const url = line.url ? addressOf(line).href : isEnded ? "" : asked;
     if (url === kept || lines.get(element) !== line) return;
     kept = url;
-    withStorage((storage) => (url ? storage.setItem(keyOf(element), url) : storage.removeItem(keyOf(element))));
+    withStorage((storage) => (url ? storage.setItem(place, url) : storage.removeItem(place)));
   };
   lines.set(element, line);
   note();

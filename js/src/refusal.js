@@ -54,7 +54,7 @@ async function httpError(response) {
   const mayPass = status >= 500 || status === 408 || status === 429;
   return [
     (message && words(body.code)) || (status === 401 ? "auth" : "http"),
-    say(message || httpMessage(status)),
+    message ? say(message) : httpMessage(status),
     message && typeof body.retryable === "boolean" ? body.retryable : mayPass,
     status,
     seconds(response.headers.get("Retry-After")),
@@ -91,8 +91,8 @@ async function bodyOf({ body }) {
 
 /** @param {number} status */
 function httpMessage(status) {
-  if (status === 401) return SIGN_IN;
-  if (status === 429) return "Too many requests. Wait a moment, then ask again.";
+  if (status === 401) return say(SIGN_IN);
+  if (status === 429) return say("Too many requests. Wait a moment, then ask again.");
   return say(status === 400 ? BAD_REQUEST : "The server answered with an error (HTTP {}).", status);
 }
 

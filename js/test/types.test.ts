@@ -56,6 +56,7 @@ export async function show(): Promise<Done | undefined> {
     // @ts-expect-error which event it is, is not known here
     body.append(data.text);
     if (type === "text" || type === "reasoning" || type === "refusal") body.append(data.text);
+    if (type === "tool_call_delta") body.append(String(data.partial?.city ?? data.arguments));
     if (type === "tool_call") body.append(data.name, JSON.stringify(data.arguments), data.raw ?? "");
     if (type === "source" && data.url) body.append(data.url);
     if (type === "progress") body.append(`${data.done / data.of}`);

@@ -1,10 +1,33 @@
-"""`<flask-chat>` in each of its states, as HTML that needs no script: what its looks are for."""
+"""`<flask-chat>` in each of its states, for its looks: what the element has made of a conversation,
+kept as HTML that needs no script.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
-STATES = ["empty", "conversation", "running", "failed", "composing"]
+from flask import Flask, render_template_string, request
+from playwright.sync_api import Browser, Page, expect
+from werkzeug.serving import make_server
+
+from flask_stream import (
+    Data,
+    FlaskStream,
+    Meta,
+    Reasoning,
+    Source,
+    StreamFailed,
+    ToolCall,
+    ToolResult,
+)
+from tests.chat.test_attachments import PNG
+
+SCRIPTED = ["empty", "conversation", "running", "failed", "composing"]
+STATES = [*SCRIPTED, "unscripted"]
 
 
 class Words(NamedTuple):
@@ -13,12 +36,11 @@ class Words(NamedTuple):
     direction: str
     language: str
     question: str
+    thought: str
     answer: str
     follow_up: str
     other: str  # a question in a script that runs the other way
     suggestions: tuple[str, ...]
-    placeholder: str
-    hint: str
     failed: str
     title: str
     first_words: str
@@ -29,23 +51,30 @@ ENGLISH = Words(
     language="en",
     title="Streams and buffers",
     question="Why does my stream come in one piece?",
-    answer="""<p>Something between the view and the reader <strong>collects</strong> it. Most often
-it is one of these:</p>
-<ol><li>A proxy that buffers: nginx does, unless <code>X-Accel-Buffering: no</code> says
-otherwise.</li>
-<li>Compression, which waits until there is enough to compress.</li></ol>
-<h3>How to find out</h3>
-<div data-code><div><span>python</span><button type=button data-copy>Copy</button></div><pre
-tabindex=0><code>@app.post("/chat")
+    thought="Two places may hold it back. I look at both.",
+    answer="""Something between the view and the reader **collects** it. Most often it is one of
+these:
+
+1. A proxy that buffers: nginx does, unless `X-Accel-Buffering: no` says otherwise.
+2. Compression, which waits until there is enough to compress.
+
+# How to find out
+
+```python
+@app.post("/chat")
 @stream.response
 def chat():
     return client.messages.create(model=MODEL, messages=asked(), stream=True)
-</code></pre></div>
-<div data-scroll tabindex=0 role=group aria-label=Table><table><thead><tr><th>Where</th><th>First
-word</th><th>Last word</th></tr></thead><tbody><tr><td>past the proxy</td><td>0.4 s</td>
-<td>6.1 s</td></tr><tr><td>through it</td><td>6.1 s</td><td>6.1 s</td></tr></tbody></table></div>
-<blockquote><p>What is quoted stands back.</p></blockquote>
-<p>If both rows are alike, read <a href="https://example.org/">the page on servers</a>.</p>""",
+```
+
+| Where | First word | Last word |
+|---|---|---|
+| past the proxy | 0.4 s | 6.1 s |
+| through it | 6.1 s | 6.1 s |
+
+> What is quoted stands back.
+
+If both rows are alike, read [the page on servers](https://example.org/).""",
     follow_up="And on a phone,\nwith a field of two lines?",
     other="ولماذا لا تصل الكلمات واحدة واحدة؟",
     suggestions=(
@@ -53,8 +82,6 @@ word</th><th>Last word</th></tr></thead><tbody><tr><td>past the proxy</td><td>0.
         "How do I stop an answer?",
         "Write a view that streams from two models, side by side",
     ),
-    placeholder="Ask something",
-    hint="The question waits as a draft until you are online.",
     failed="Too many requests. Wait a moment, then ask again.",
     first_words="The same holds there. What is different is",
 )
@@ -63,22 +90,29 @@ ARABIC = Words(
     language="ar",
     title="البث والتخزين المؤقت",
     question="لماذا تصل الإجابة دفعة واحدة؟",
-    answer="""<p>لأن شيئًا ما بين الخادم والقارئ <strong>يجمعها</strong>.
-والأرجح أن يكون أحد هذين:</p>
-<ol><li>وسيط يخزن مؤقتًا: هكذا يفعل <code>nginx</code> ما لم يُطلب منه غير ذلك.</li>
-<li>الضغط، فهو ينتظر حتى يجتمع ما يكفي.</li></ol>
-<h3>كيف تعرف</h3>
-<div data-code><div><span>python</span><button type=button data-copy>نسخ</button></div><pre
-tabindex=0><code>@app.post("/chat")
+    thought="قد يحبسها موضعان. سأنظر في كليهما.",
+    answer="""لأن شيئًا ما بين الخادم والقارئ **يجمعها**. والأرجح أن يكون أحد هذين:
+
+1. وسيط يخزن مؤقتًا: هكذا يفعل `nginx` ما لم يُطلب منه غير ذلك.
+2. الضغط، فهو ينتظر حتى يجتمع ما يكفي.
+
+# كيف تعرف
+
+```python
+@app.post("/chat")
 @stream.response
 def chat():
     return client.messages.create(model=MODEL, messages=asked(), stream=True)
-</code></pre></div>
-<div data-scroll tabindex=0 role=group aria-label=جدول><table><thead><tr><th>أين</th><th>أول
-كلمة</th><th>آخر كلمة</th></tr></thead><tbody><tr><td>خارج الوسيط</td><td>0.4</td>
-<td>6.1</td></tr><tr><td>عبره</td><td>6.1</td><td>6.1</td></tr></tbody></table></div>
-<blockquote><p>ما يُقتبس يتأخر قليلًا.</p></blockquote>
-<p>This paragraph is in English, and runs the other way.</p>""",
+```
+
+| أين | أول كلمة | آخر كلمة |
+|---|---|---|
+| خارج الوسيط | 0.4 | 6.1 |
+| عبره | 6.1 | 6.1 |
+
+> ما يُقتبس يتأخر قليلًا.
+
+This paragraph is in English, and runs the other way.""",
     follow_up="وعلى الهاتف،\nمع حقل من سطرين؟",
     other="And why do the words not come one by one?",
     suggestions=(
@@ -86,171 +120,190 @@ def chat():
         "كيف أوقف إجابة؟",
         "How do I write a view that streams?",
     ),
-    placeholder="اسأل شيئًا",
-    hint="ينتظر السؤال كمسودة حتى تتصل بالشبكة.",
     failed="طلبات كثيرة. انتظر لحظة ثم اسأل من جديد.",
     first_words="الأمر نفسه هناك. أما المختلف فهو",
 )
+BY_LANGUAGE = {words.language: words for words in (ENGLISH, ARABIC)}
 
-COPY = [("copy", "Copy"), ("copy-markdown", "Copy as Markdown"), ("regenerate", "Answer again")]
-RATE = [("up", "Good answer"), ("down", "Bad answer")]
+PAGE = """<!doctype html><html lang="{{ words.language }}" dir="{{ words.direction }}">
+<meta charset=utf-8><title>Chat</title><body>
+{{ stream_chat("/chat?lang=" ~ words.language, turns, suggestions=words.suggestions, attach=True,
+    max_bytes=10000, feedback="/rate") }}"""
+FILES: list[Any] = [
+    {"name": "a photograph of the server with a long name.png", "mimeType": "image/png"},
+    {"name": "access.log", "mimeType": "text/plain"},
+]
+LARGE: Any = {"name": "core.dump", "mimeType": "text/plain", "buffer": b"x" * 20_000}
+END = {"en": "To the end", "ar": "إلى النهاية"}
+NOON = "2026-01-01T12:30:00Z"
 
-
-def icon(name: str, words: str, more: str = "") -> str:
-    return (
-        f'<button type=button data-chat={name} title="{words}" {more}><span>{words}</span></button>'
-    )
-
-
-def actions(about: str = "") -> str:
-    buttons = "".join(icon(*button) for button in COPY)
-    buttons += icon(*RATE[0], more="aria-pressed=true") + icon(*RATE[1], more="aria-pressed=false")
-    details = (
-        f"<details data-chat=about {about}><summary title=Details><span>Details</span></summary>"
-        "<p>claude-sonnet · <time datetime=2026-01-01T12:30>12:30</time></p></details>"
-    )
-    return f"<div data-chat=actions>{buttons}{details}</div>"
-
-
-def user(words: str, more: str = "") -> str:
-    edit = f"<div data-chat=actions>{icon('edit', 'Edit')}</div>"
-    inside = f"<div data-part=text>{words}</div>{more}{edit}"
-    return f"<div data-turn=user dir=auto data-drawn>{inside}</div>"
-
-
-def answer(inside: str, end: str = "") -> str:
-    return f"<div data-turn data-drawn>{inside}{end}</div>"
-
-
-def text(words: str) -> str:
-    return f"<div data-part=text>{words}</div>"
+# What is typed and what scripts have styled is not in HTML by itself; a page's policy lets no style
+# be in it.
+KEEP = """chat => {
+    chat.removeAttribute("style");
+    for (const field of chat.querySelectorAll("textarea")) field.textContent = field.value;
+    for (const styled of chat.querySelectorAll("[style]")) {
+        styled.dataset.style = styled.style.cssText;
+        styled.removeAttribute("style");
+    }
+    return chat.outerHTML;
+}"""
+RESTYLE = """() => {
+    for (const styled of document.querySelectorAll("[data-style]"))
+        styled.style.cssText = styled.dataset.style;
+}"""
 
 
-REASONING = """<details data-part=reasoning open><summary>Reasoning</summary>
-<div>Two places may hold it back. I look at both.</div></details>"""
-TOOLS = """<p data-part=tool data-state=done>Used <bdi>read_the_docs</bdi></p>
-<p data-part=tool data-state=failed><bdi>ask_the_server</bdi> failed</p>"""
-SOURCES = """<ul data-part=sources><li><a href="https://example.org/"><bdi>Server-sent events,
-explained</bdi></a></li><li><a href="https://example.org/flask"><bdi>Flask</bdi></a></li></ul>"""
-SENT = "<ul data-chat=files><li>access.log</li><li>a photograph of the server.png</li></ul>"
-CHOSEN = f"""<ul data-chat=files>
-<li><canvas width=64 height=64></canvas><span>a photograph of the server with a long name.png</span>
-{icon("remove", "Remove")}</li><li><span>access.log</span>{icon("remove", "Remove")}</li></ul>"""
+def app_of(held: threading.Event) -> Flask:
+    """`/?state=…&lang=…` is a chat, with what was said before where the state wants that."""
+    app = Flask(__name__)
+    stream = FlaskStream(app)
 
-
-def composer(
-    words: Words,
-    number: str,
-    *,
-    typed: str = "",
-    running: bool = False,
-    extra: str = "",
-    end: bool = False,
-) -> str:
-    hidden = "" if running else "hidden"
-    to_end = '<button type=button data-chat=end title="To the end"><span>To the end</span></button>'
-    return f"""<form id={number}-form data-chat=composer method=post action="/chat">
-<input type=hidden name=csrf_token value=token>{to_end if end else ""}{extra}
-<div data-chat=field>{icon("attach", "Attach files")}<input type=file name=files multiple hidden>
-<textarea name=question rows=1 required aria-label="Your question" placeholder="{words.placeholder}"
-dir=auto>{typed}</textarea><button data-chat=send title=Send><span>Send</span></button><button
-type=button data-stream=stop {hidden}>Stop</button></div></form>"""
-
-
-def suggestions(words: Words) -> str:
-    buttons = "".join(
-        f'<button name=question value="{each}" formnovalidate dir=auto>{each}</button>'
-        for each in words.suggestions
-    )
-    return f"<div data-chat=suggestions>{buttons}</div>"
-
-
-def chat(
-    name: str,
-    turns: str,
-    form: str,
-    *,
-    state: str = "done",
-    status: str = "Complete",
-    attributes: str = "",
-    title: str = "",
-    retry: bool = False,
-) -> str:
-    return f"""<flask-chat id={name} {attributes}>{title and f"<h2 data-chat=title>{title}</h2>"}
-<flask-stream form={name}-form render=markdown append data-state={state}>
-<div data-stream=output>{turns}</div>
-<p data-stream=status role=status>{status}</p>
-<button type=button data-stream=retry {"" if retry else "hidden"}>Retry</button>
-{form}</flask-stream></flask-chat>"""
-
-
-def state(name: str, words: Words, attributes: str = "") -> str:
-    """One chat, in one of the states."""
-    if name == "empty":
-        return chat(
-            name,
-            "",
-            composer(words, name, extra=suggestions(words)),
-            state="idle",
-            status="",
-            attributes=f"data-empty {attributes}",
-        )
-    if name == "conversation":
-        turns = [
-            user(words.question, SENT),
-            answer(REASONING + TOOLS + text(words.answer) + SOURCES, actions("open")),
-            user(words.other),
-            answer(text(f"<p>{words.first_words}.</p>"), actions()),
+    @app.get("/")
+    def page() -> str:
+        words = BY_LANGUAGE[request.args["lang"]]
+        said = [
+            {"role": "user", "text": words.follow_up, "id": "1"},
+            {"role": "assistant", "text": f"{words.first_words}.", "id": "1", "at": NOON},
         ]
-        return chat(
-            name,
-            "".join(turns),
-            composer(words, name, end=True),
-            title=words.title,
-            attributes=attributes,
-        )
-    if name == "running":
-        turns = [
-            user(words.follow_up),
-            answer(text(f"<p>{words.first_words}</p>")),
-        ]
-        return chat(
-            name,
-            "".join(turns),
-            composer(words, name, running=True),
-            state="streaming",
-            status="Generating…",
-            attributes=attributes,
-        )
-    if name == "failed":
-        # Before the client has drawn them: bare text.
-        turns = (
-            f"<div data-turn=user dir=auto>{words.follow_up}</div>"
-            f"<div data-turn>{words.first_words}\n\n- {words.question}</div>"
-        )
-        return chat(
-            name,
-            turns,
-            composer(words, name),
-            state="failed",
-            status=words.failed,
-            retry=True,
-            attributes=attributes,
-        )
-    editor = (
-        f"<form data-chat=editor><textarea aria-label=Question>{words.follow_up}</textarea>"
-        "<button data-chat=save>Save</button><button type=button data-chat=cancel>Cancel</button>"
-        "</form>"
-    )
-    extra = f"{CHOSEN}<p data-chat=hint role=status>{words.hint}</p>"
-    turns = user(words.follow_up, editor) + answer(text(f"<p>{words.first_words}.</p>"), actions())
-    return chat(
-        name,
-        turns,
-        composer(words, name, typed=words.follow_up, extra=extra),
-        attributes=f"data-dragging {attributes}",
+        has_said = request.args["state"] in ("composing", "unscripted")
+        return render_template_string(PAGE, words=words, turns=said if has_said else [])
+
+    @app.post("/chat")
+    @stream.response
+    def chat() -> Iterator[Any]:
+        words = BY_LANGUAGE[request.args["lang"]]
+        question = request.form["question"].replace("\r\n", "\n")
+        yield Meta(model="claude-sonnet")
+        if question == words.question:
+            yield Data("title", words.title)
+            yield Reasoning(words.thought)
+            yield ToolCall("1", "read_the_docs", {})
+            yield ToolResult("1", "Read.")
+            yield ToolCall("2", "ask_the_server", {})
+            yield ToolResult("2", "It says nothing.", is_error=True)
+            yield words.answer
+            yield Source("https://example.org/", "Server-sent events, explained")
+            yield Source("https://example.org/flask", "Flask")
+        elif question == words.other:
+            yield f"{words.first_words}."
+        else:
+            yield words.first_words
+            assert held.wait(60)
+            raise StreamFailed(words.failed, retryable=True)
+
+    @app.post("/rate")
+    def rate() -> tuple[str, int]:
+        return "", 204
+
+    return app
+
+
+def button(page: Page, name: str) -> Any:
+    return page.locator(f"flask-chat [data-chat={name}]").last
+
+
+def ask(page: Page, question: str, state: str = "done") -> None:
+    page.locator("[data-chat=composer] textarea").fill(question)
+    button(page, "send").click()
+    expect(page.locator("flask-stream")).to_have_attribute("data-state", state)
+
+
+def choose(page: Page, *files: Any) -> None:
+    expect(button(page, "attach")).to_be_visible()
+    page.locator("[data-chat=composer] [type=file]").set_input_files(list(files))
+
+
+def converse(page: Page, words: Words) -> None:
+    choose(page, *({**file, "buffer": PNG} for file in FILES))
+    ask(page, words.question)
+    expect(page.locator("[data-chat=title]")).to_have_text(words.title)
+    button(page, "up").click()
+    expect(button(page, "up")).to_have_attribute("aria-pressed", "true")
+    for details in page.locator("details").all():
+        details.evaluate("details => { details.open = true }")
+    ask(page, words.other)
+    # From the end, where there is no button that leads to it, to the beginning.
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(button(page, "end")).to_be_hidden()
+    page.evaluate("scrollTo(0, 0)")
+    expect(button(page, "end")).to_be_visible()
+    expect(button(page, "end")).to_have_attribute("title", END[words.language])
+
+
+def compose(page: Page, words: Words) -> None:
+    button(page, "edit").click()
+    expect(page.locator("[data-chat=editor]")).to_be_visible()
+    choose(page, *({**file, "buffer": PNG} for file in FILES), LARGE)
+    expect(page.locator("[data-chat=composer] canvas")).to_have_count(1)
+    page.locator("[data-chat=composer] textarea").fill(words.follow_up)
+    page.locator("flask-chat").evaluate(
+        """chat => {
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([], "a file"));
+            chat.dispatchEvent(new DragEvent("dragover", { dataTransfer }));
+        }"""
     )
 
 
-def all_states(words: Words) -> str:
-    return "".join(f"<section><h2>{name}</h2>{state(name, words)}</section>" for name in STATES)
+class States:
+    """Each is made once, when it is asked for."""
+
+    def __init__(self, browser: Browser, url: str, held: threading.Event) -> None:
+        self._browser = browser
+        self._url = url
+        self._held = held
+        self._made: dict[tuple[str, Words], str] = {}
+
+    def one(self, name: str, words: Words, attributes: str = "") -> str:
+        """One chat, in one of the states, whose id is the state's name."""
+        if (name, words) not in self._made:
+            self._made[name, words] = self._make(name, words)
+        html = self._made[name, words]
+        form = re.search(r'<form id="([^"]+)"', html)
+        assert form  # whose id is the same in all states
+        html = html.replace(f'"{form[1]}"', f'"{name}-form"')
+        return html.replace("<flask-chat", f"<flask-chat id={name} {attributes}", 1)
+
+    def all(self, words: Words) -> str:
+        sections = (f"<section><h2>{name}</h2>{self.one(name, words)}</section>" for name in STATES)
+        return "".join(sections)
+
+    def _make(self, name: str, words: Words) -> str:
+        scripted = name in SCRIPTED
+        with self._browser.new_context(
+            timezone_id="UTC", java_script_enabled=scripted, viewport={"width": 900, "height": 900}
+        ) as context:
+            page = context.new_page()
+            page.clock.set_fixed_time(NOON)
+            page.goto(f"{self._url}?state={name}&lang={words.language}")
+            if not scripted:
+                html: str = page.locator("flask-chat").evaluate("chat => chat.outerHTML")
+                return html
+            expect(button(page, "attach")).to_be_visible()
+            match name:
+                case "conversation":
+                    converse(page, words)
+                case "running":
+                    self._held.clear()
+                    ask(page, words.follow_up, "streaming")
+                case "failed":
+                    self._held.set()
+                    ask(page, words.follow_up, "failed")
+                case "composing":
+                    compose(page, words)
+            html = page.locator("flask-chat").evaluate(KEEP)
+            self._held.set()
+        return html
+
+
+@contextmanager
+def made_by_the_element(browser: Browser) -> Iterator[States]:
+    held = threading.Event()
+    server = make_server("127.0.0.1", 0, app_of(held), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield States(browser, f"http://127.0.0.1:{server.server_port}/", held)
+    server.shutdown()
+    thread.join()
+    server.server_close()

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright
 
+from tests.browser.chat_states import States, made_by_the_element
 from tests.browser.client_server import Site
+from tests.browser.markdown_site import serve_tools, show_empty
 from tests.browser.real_server import RealServer, Wire
-from tests.conftest import CHROMIUM_ARGUMENTS
+from tests.conftest import BROWSER_TIMEOUT, CHROMIUM_ARGUMENTS, patient
 from tests.servers.running import stop, until
 
 _numbers = count(1)
@@ -24,6 +26,13 @@ def site() -> Iterator[Site]:
     site = Site()
     yield site
     site.close()
+
+
+@pytest.fixture(scope="session")
+def states(browser: Browser) -> Iterator[States]:
+    """A chat in each of its states."""
+    with made_by_the_element(browser) as states:
+        yield states
 
 
 @pytest.fixture
@@ -53,7 +62,9 @@ def everyday_browser(
     try:
         port = until(lambda: _first_line(profile / "DevToolsActivePort"), "Chromium did not start")
         url = f"http://127.0.0.1:{port}"
-        connected = playwright.chromium.connect_over_cdp(url, no_defaults=True)
+        connected = patient(
+            playwright.chromium.connect_over_cdp(url, no_defaults=True, timeout=BROWSER_TIMEOUT)
+        )
         yield connected
         connected.close()
     finally:
@@ -92,6 +103,30 @@ def wire(real: RealServer) -> Iterator[Wire]:
 def prompt() -> str:
     """One that no other test asks."""
     return f"prompt{next(_numbers)}"
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser) -> Iterator[tuple[Page, Site, list[str]]]:
+    """One for all the tests of a file that leave nothing in it, its site, and what failed in it."""
+    page, site, errors = browser.new_page(), Site(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    serve_tools(page)
+    yield page, site, errors
+    page.close()
+    site.close()
+
+
+@pytest.fixture
+def drawing_page(tab: tuple[Page, Site, list[str]]) -> Iterator[Page]:
+    """An empty page, loaded anew, for `markdown_site.run`: it must neither throw nor do what its
+    policy forbids. A page of its own would take as long as most tests in it.
+    """
+    page, site, errors = tab
+    errors.clear()
+    show_empty(page, site)
+    yield page
+    assert page.evaluate("window.violations") == []
+    assert errors == []
 
 
 @pytest.fixture

@@ -62,6 +62,8 @@ export function cut(text, next, longest = 12) {
 const BLOCK_PARENTS = "[data-test], blockquote, ul, ol, li, table, thead, tbody, tr, div";
 
 /** A tree as text, one line a node: attributes in order, text in one piece, without the line ends between blocks. */
+const LETTER = /\p{L}/u;
+
 export function outline(node, indent = "") {
   node.normalize();
   const lines = [];
@@ -70,6 +72,8 @@ export function outline(node, indent = "") {
       const text = node.matches(BLOCK_PARENTS) ? child.data.replace(/^\n+|\n+$/g, "") : child.data;
       if (text) lines.push(indent + JSON.stringify(text));
     } else {
+      // Without a letter that is to be seen, a direction shows nothing: the source may have one, in an address for instance.
+      if (!LETTER.test(child.textContent)) child.removeAttribute("dir");
       const attributes = Array.from(child.attributes, ({ name, value }) => ` ${name}=${JSON.stringify(value)}`).sort();
       lines.push(`${indent}${child.localName}${attributes.join("")}`, ...outline(child, indent + "  "));
     }
@@ -126,6 +130,11 @@ const RULES = {
   /** Checkboxes have a name. */
   input(box) {
     box.setAttribute("aria-label", "Task");
+  },
+  /** The markers of a list, and the bar of a quotation, stand where its words begin. */
+  "ul, ol, blockquote"(directed) {
+    const letter = LETTER.exec(directed.textContent)?.[0];
+    if (letter) directed.dir = /[\p{sc=Hebrew}\p{sc=Arabic}]/u.test(letter) ? "rtl" : "ltr";
   },
   /** Code has a header with its language and a button. */
   pre(pre) {

@@ -30,13 +30,20 @@ def need_modules() -> None:
 
 def open_page(page: Page, site: Site, csp: str = STRICT_CSP) -> None:
     """An empty page; `run` works on it."""
+    serve_tools(page)
+    show_empty(page, site, csp)
 
+
+def show_empty(page: Page, site: Site, csp: str = STRICT_CSP) -> None:
+    page.goto(site.page("<div id=part data-part=text></div>", csp=csp))
+
+
+def serve_tools(page: Page) -> None:
     def serve(route: Route) -> None:
         path = SCRIPTS[Path(route.request.url).stem]
         route.fulfill(body=path.read_text(encoding="utf-8"), content_type="text/javascript")
 
     page.route("**/test/*.js", serve)
-    page.goto(site.page("<div id=part data-part=text></div>", csp=csp))
 
 
 def run(page: Page, body: str, *arguments: Any) -> Any:

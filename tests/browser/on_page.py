@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.real_server import Answer, RealServer
+from tests.servers.running import until
 
 HOUR = 3_600_000
 CUT_OFF = "The connection was lost: this answer was cut off."
@@ -73,7 +74,14 @@ def retry_button(place: Place) -> Locator:
 
 
 def expect_state(page: Page, state: str) -> None:
-    expect(element(page)).to_have_attribute("data-state", state)
+    """Not by playwright's own waiting, which describes all of an element that is not yet as it
+    should be: of thousands of parts that takes ten seconds.
+    """
+
+    def now() -> str | None:
+        return element(page).get_attribute("data-state")
+
+    until(lambda: now() == state, lambda: f"its state is {now()}, not {state}")
 
 
 def text_of(place: Place) -> str:

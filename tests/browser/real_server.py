@@ -20,7 +20,9 @@ from tests.conftest import ROOT
 from tests.made import Made
 from tests.provider import Exchange, Provider
 from tests.servers.running import DEADLINE, Client, stop, until
-from tests.servers.talk import HEAD, TAIL, prompt_of, word
+from tests.servers.talk import ANTHROPIC, prompt_of
+
+HEAD, TAIL, word = ANTHROPIC.head, ANTHROPIC.tail, ANTHROPIC.word
 
 COMMAND = [sys.executable, "-m", "gunicorn", "tests.browser.real_site:app", "--bind=fd://{fd}"]
 COMMAND += ["--worker-class=gthread", "--threads=32", "--graceful-timeout=5"]

@@ -6,12 +6,12 @@ import json
 import queue
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.client_server import CLIENT, HEAD, Exchange, Site, frame
+from tests.browser.on_page import element, expect_state, output, seen, status, text_of
 
 pytestmark = pytest.mark.browser
 
@@ -28,33 +28,8 @@ def page(page: Page) -> Iterator[Page]:
     assert page.evaluate("window.violations ?? []") == []
 
 
-def element(page: Page) -> Locator:
-    return page.locator("flask-stream")
-
-
-def output(page: Page) -> Locator:
-    return page.locator("[data-stream=output]")
-
-
-def status(page: Page) -> Locator:
-    return page.locator("[data-stream=status]")
-
-
 def stop_button(page: Page) -> Locator:
     return page.locator("[data-stream=stop]")
-
-
-def expect_state(page: Page, state: str) -> None:
-    expect(element(page)).to_have_attribute("data-state", state)
-
-
-def text_of(page: Page) -> str:
-    return output(page).evaluate("output => output.textContent") or ""
-
-
-def seen(page: Page, name: str) -> list[Any]:
-    events = page.evaluate("seen")
-    return [event["detail"] for event in events if event["type"] == f"stream:{name}"]
 
 
 def streaming(site: Site, path: str = "/answer", text: str = "Hello ") -> Exchange:

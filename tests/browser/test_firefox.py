@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.browser.on_page import CUT_OFF, WAYS, Way, each_way, form
 from tests.browser.real_server import RealServer, Wire, behind, passing
 from tests.browser.test_network import STAGES
 from tests.browser.test_refusals import REFUSALS
+from tests.own_time import part_of
 from tests.servers.running import DEADLINE
 
 pytestmark = pytest.mark.browser
@@ -240,8 +242,7 @@ def test_a_connection_that_drops_is_told_and_not_asked_again_by_itself_in_firefo
 # Refusals
 
 
-@pytest.mark.parametrize("way", ["post", "get"])
-@pytest.mark.parametrize("how", REFUSALS)
+@pytest.mark.parametrize(("way", "how"), part_of(product(["post", "get"], REFUSALS), every=2))
 def test_a_refusal_is_told_in_words_in_firefox(
     page: Page, real: RealServer, prompt: str, way: str, how: str
 ) -> None:

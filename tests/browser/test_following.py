@@ -6,6 +6,7 @@ the lower one?
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.client_server import Exchange, Site
 from tests.browser.on_page import expect_state, output
 from tests.browser.on_site import STYLE, begin
+from tests.own_time import in_turn, part_of
 
 pytestmark = pytest.mark.browser
 
@@ -160,8 +162,10 @@ def grow(page: Page, answer: Exchange, name: str, lines: int = LINES) -> str:
     return whole
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(
+    ("layout", "size"),
+    part_of(product(LAYOUTS, SIZES), kept=in_turn(LAYOUTS, SIZES)),
+)
 def test_who_asks_is_taken_to_the_answer_and_sees_its_end_grow(
     page: Page, site: Site, layout: str, size: str
 ) -> None:
@@ -176,9 +180,14 @@ def test_who_asks_is_taken_to_the_answer_and_sees_its_end_grow(
         expect_last_words_in_view(page)
 
 
-@pytest.mark.parametrize("listener", BUBBLES)
 @pytest.mark.parametrize(
-    "layout", ["form below, page longer than the window", "form above", "box that scrolls"]
+    ("listener", "layout"),
+    part_of(
+        product(
+            BUBBLES, ["form below, page longer than the window", "form above", "box that scrolls"]
+        ),
+        every=4,
+    ),
 )
 def test_a_bubble_that_the_page_adds_does_not_count_as_leaving(
     page: Page, site: Site, layout: str, listener: str

@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.client_server import Exchange, Site, frame
 from tests.browser.on_page import element, expect_state
 from tests.browser.on_site import HOLD, STYLE, begin, parts, stop_button, texts
+from tests.own_time import part_of
 
 pytestmark = pytest.mark.browser
 
@@ -80,7 +81,9 @@ def page(strict_page: Page) -> Page:
     return strict_page
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", part_of(KINDS, kept=["tools with results", "thoughts and Markdown"])
+)
 def test_the_work_for_many_parts_is_linear_and_none_of_the_pages_turns_is_long(
     page: Page, site: Site, kind: str
 ) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.client_server import Site
-from tests.browser.markdown_site import open_page, run
+from tests.browser.markdown_site import run
 
 pytestmark = pytest.mark.browser
 
@@ -59,18 +56,8 @@ DEFINED_WITHIN = "- [foo]\n- a\n\n  [foo]: /u\n- b\n- c\n- [foo]\n- d\n\n[foo]\n
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
-    site = Site()
-    yield site
-    site.close()
-
-
-@pytest.fixture
-def page(page: Page, site: Site) -> Iterator[Page]:
-    """An empty page that must neither throw nor do what its policy forbids."""
-    open_page(page, site)
-    yield page
-    assert page.evaluate("window.violations") == []
+def page(drawing_page: Page) -> Page:
+    return drawing_page
 
 
 # However it is cut

@@ -5,26 +5,19 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections.abc import Iterator
 from itertools import product
 
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.client_server import Site
-from tests.browser.markdown_site import open_page, run
+from tests.browser.markdown_site import run
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def page(page: Page) -> Iterator[Page]:
-    """An empty page that must neither throw nor do what its policy forbids."""
-    site = Site()
-    open_page(page, site)
-    yield page
-    assert page.evaluate("window.violations") == []
-    site.close()
+def page(drawing_page: Page) -> Page:
+    return drawing_page
 
 
 # Emphasis

@@ -20,7 +20,7 @@ from werkzeug.serving import make_server
 from flask_stream import FlaskStream
 from tests.browser.client_server import HEAD
 from tests.browser.on_page import element
-from tests.conftest import CHROMIUM_ARGUMENTS
+from tests.conftest import CHROMIUM_ARGUMENTS, patient
 from tests.servers.running import until
 
 pytestmark = pytest.mark.browser
@@ -121,7 +121,7 @@ def everywhere(playwright: Playwright, chromium: str) -> Iterator[Browser]:
     """A Chromium for which every host is this machine."""
     rules = "--host-resolver-rules=MAP * 127.0.0.1"
     arguments = [*CHROMIUM_ARGUMENTS, rules]
-    browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+    browser = patient(playwright.chromium.launch(executable_path=chromium, args=arguments))
     yield browser
     browser.close()
 

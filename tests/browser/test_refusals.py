@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ from tests.browser.on_page import (
 )
 from tests.browser.on_site import ask_form
 from tests.browser.real_server import RealServer
+from tests.own_time import part_of
 from tests.servers.running import DEADLINE
 
 pytestmark = pytest.mark.browser
@@ -63,8 +65,7 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("way", ["post", "get"])
-@pytest.mark.parametrize("how", REFUSALS)
+@pytest.mark.parametrize(("way", "how"), part_of(product(["post", "get"], REFUSALS), every=2))
 def test_a_refusal_is_told_in_words_and_not_asked_again(
     page: Page, real: RealServer, prompt: str, way: str, how: str
 ) -> None:

@@ -28,6 +28,8 @@ pytestmark = pytest.mark.browser
 TOKEN = "<input type=hidden name=csrf_token value=of-the-form>"
 NOW = "performance.now()"
 NOTHING_KEPT = "() => sessionStorage.length === 0"
+# A page that is left while it fetches that file reports that it could not.
+HAS_MORE = "performance.getEntriesByType('resource').some(({ name }) => name.endsWith('more.js'))"
 
 
 @pytest.fixture
@@ -78,6 +80,7 @@ def test_a_reload_in_mid_answer_goes_on_from_where_it_was(
     page: Page, keeper: Keeper, attributes: str
 ) -> None:
     begin(page, keeper, attributes)
+    page.wait_for_function(HAS_MORE)
     page.reload()
     expect(output(page)).to_contain_text("one")
     expect_state(page, "streaming")
@@ -94,6 +97,7 @@ def test_a_reload_in_mid_answer_goes_on_from_where_it_was(
 
 def test_an_answer_that_ended_while_its_page_was_away_is_whole(page: Page, keeper: Keeper) -> None:
     begin(page, keeper)
+    page.wait_for_function(HAS_MORE)
     page.goto(keeper.url + "/static/flask-stream.css")
     keeper.run().say("two").finish()
     page.go_back()
@@ -102,6 +106,7 @@ def test_an_answer_that_ended_while_its_page_was_away_is_whole(page: Page, keepe
 
 def test_back_to_an_answer_that_goes_on_shows_it_grow(page: Page, keeper: Keeper) -> None:
     begin(page, keeper)
+    page.wait_for_function(HAS_MORE)
     page.goto(keeper.url + "/static/flask-stream.css")
     page.go_back()
     expect(output(page)).to_have_text("one ")
@@ -166,6 +171,7 @@ def test_a_run_that_has_expired_meanwhile_is_forgotten_without_a_word(
     page: Page, keeper: Keeper
 ) -> None:
     begin(page, keeper)
+    page.wait_for_function(HAS_MORE)
     page.goto(keeper.url + "/static/flask-stream.css")
     keeper.forget()
     page.go_back()
@@ -219,6 +225,7 @@ def test_a_page_that_may_keep_nothing_does_without(page: Page, keeper: Keeper) -
 
 def test_without_the_attribute_a_reload_forgets(page: Page, keeper: Keeper) -> None:
     begin(page, keeper, "")
+    page.wait_for_function(HAS_MORE)
     page.reload()
     expect_state(page, "idle")
     assert len(keeper.followed) == 0
@@ -439,6 +446,7 @@ def test_an_answer_that_is_in_the_markup_is_left_there(page: Page, keeper: Keepe
 
 def test_stop_posts_and_waits_for_the_end_with_the_forms_token(page: Page, keeper: Keeper) -> None:
     begin(page, keeper, fields=TOKEN)
+    page.wait_for_function(HAS_MORE)
     page.reload()  # the token is found again too
     expect(output(page)).to_have_text("one ")
     keeper.stops = False
@@ -541,6 +549,23 @@ def test_a_stop_before_the_answer_begins_counts_though_the_page_is_left(
     keeper.begins.set()
 
 
+def test_a_stop_before_the_answer_begins_is_told_in_the_turn_in_which_it_is_pressed(
+    page: Page, keeper: Keeper
+) -> None:
+    """It may be the page's last: no task is run any more where a busy machine is slow to leave."""
+    ask_in_vain(page, keeper)
+    told = """async () => {
+        const real = window.fetch;
+        let told = 0;
+        window.fetch = (...args) => (told++, real(...args));
+        document.querySelector("flask-stream").stop();
+        for (let microtask = 0; microtask < 20; microtask++) await null;
+        return told;
+    }"""
+    assert page.evaluate(told) == 1
+    keeper.begins.set()
+
+
 @pytest.mark.parametrize("attributes", ["resume", "resume append"])
 def test_a_reload_before_the_answer_begins_goes_on(
     page: Page, keeper: Keeper, attributes: str
@@ -630,6 +655,7 @@ def test_an_element_that_is_removed_stops_nothing_and_goes_on_when_it_is_back(
 
 def test_a_page_that_is_left_stops_nothing(page: Page, keeper: Keeper) -> None:
     begin(page, keeper)
+    page.wait_for_function(HAS_MORE)
     page.goto("about:blank")
     keeper.run().say("two")
     page.goto(keeper.url + "/static/flask-stream.css")  # what the page had to send is there by then

@@ -278,4 +278,9 @@ def test_no_word_of_a_chat_is_but_the_pages(page: Page, site: Site) -> None:
     expect(page.locator("[data-chat=hint]")).to_contain_text("⟦2.8 cannot be sent here: only .9.⟧")
     expect(page.locator("[data-chat=remove]")).to_have_attribute("aria-label", "⟦Remove 3.9⟧")
     looks.look()
+    # One that was changed since it was chosen.
+    page.evaluate("() => { Blob.prototype.slice = () => { throw Error() } }")
+    page.set_input_files("[type=file]", [{**refused[1], "name": "4.9"}])
+    expect(page.locator("[data-chat=hint]")).to_contain_text("⟦4.9 cannot be read.")
+    looks.look()
     assert OF_CHATS - looks.seen == set()

@@ -38,11 +38,19 @@ def snippet(language: str, part: str) -> str:
     return found
 
 
-def open_template(page: Page, site: Site, template: str, csp: str = STRICT_CSP) -> None:
-    """Show what the app makes of a template, with the client's files where the site has them."""
+def client_app() -> Flask:
+    """With the client's files where the site has them."""
     app = Flask("client", static_folder=None)
     app.config["STREAM_URL_PREFIX"] = "/static"
     FlaskStream(app)
+    return app
+
+
+def open_template(
+    page: Page, site: Site, template: str, csp: str = STRICT_CSP, *, app: Flask | None = None
+) -> None:
+    """Show what an app makes of a template."""
+    app = app or client_app()
     with app.test_request_context():
         html = app.jinja_env.from_string(template).render()
     recorder = '<script src="/recorder.js"></script>'
@@ -76,6 +84,18 @@ def test_a_page_has_its_own_words(page: Page, site: Site) -> None:
     expect(page.locator("[data-part=tool]")).to_have_text("wetter wird gefragt…")
     exchange.send("failed", code="overloaded", message="Whatever comes.").end()
     expect(status(page)).to_contain_text("Gerade ist viel los.")
+
+
+def test_what_the_server_has_translated_is_named_by_that(page: Page, site: Site) -> None:
+    own = (
+        '<script type="application/json" data-stream-words>{}</script>{{{{ stream_chat("/ask") }}}}'
+    )
+    german = {"Send": "Abschicken"}
+    for words, shown in [('{"Send": "Los"}', "Abschicken"), ('{"Abschicken": "Los"}', "Los")]:
+        app = client_app()
+        app.config["STREAM_GETTEXT"] = lambda text: german.get(text, text)
+        open_template(page, site, own.format(words), app=app)
+        expect(page.locator("[data-chat=send][title]")).to_have_text(shown)
 
 
 def test_a_module_gives_other_words(page: Page, site: Site) -> None:

@@ -11,6 +11,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from playwright.sync_api import Browser, Page, Request, Route
 from tests.browser.client_server import STRICT_CSP, Exchange, Site
 from tests.browser.markdown_site import MODULES
 from tests.browser.payloads import HTML, MARKDOWN, ODD, PAYLOADS, PLACES, URLS
+from tests.own_time import in_its_own_time, part_of
 
 pytestmark = pytest.mark.browser
 
@@ -123,8 +125,13 @@ def test_no_beginning_of_a_payload_does_anything(
     expect_nothing(watch, before, how == "pictures")
 
 
-@pytest.mark.parametrize("how", ["markdown", "pictures"])
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize(
+    ("how", "policy"),
+    part_of(
+        product(["markdown", "pictures"], POLICIES),
+        kept=[("markdown", "no policy"), ("pictures", "strict policy")],
+    ),
+)
 def test_no_payload_does_anything_in_any_place(
     page: Page, site: Site, how: str, policy: str
 ) -> None:
@@ -247,7 +254,7 @@ ELEMENTS = {
     [
         ("text", "no policy"),
         ("markdown", "no policy"),
-        ("markdown", "strict policy"),
+        pytest.param("markdown", "strict policy", marks=in_its_own_time),
         ("pictures", "strict policy"),
     ],
 )

@@ -73,14 +73,15 @@ const ELEMENTS = {
   },
   input: { "aria-label": SHOWN, checked: NOTHING, disabled: NOTHING, type: is("checkbox") },
   code: { class: /^(?:language-[^\s]+)?$/ },
+  blockquote: { dir: is("ltr", "rtl") },
   details: { "data-part": is("reasoning"), open: NOTHING },
-  ol: { start: DIGITS },
+  ol: { dir: is("ltr", "rtl"), start: DIGITS },
   pre: { tabindex: is("0") },
   td: { style: STYLE },
   th: { style: STYLE },
-  ul: { "data-part": is("sources") },
+  ul: { "data-part": is("sources"), dir: is("ltr", "rtl") },
 };
-for (const name of ["bdi", "blockquote", "br", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "span", "strong"]) {
+for (const name of ["bdi", "br", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "span", "strong"]) {
   ELEMENTS[name] = {};
 }
 for (const name of ["summary", "table", "tbody", "thead", "tr"]) ELEMENTS[name] = {};
@@ -239,7 +240,7 @@ export async function write(texts, name, { count = Infinity, touched = true, eac
   return wrong;
 }
 
-const DEADLINE = 10_000;
+const DEADLINE = 60_000;
 
 /** Has `<flask-stream>` read each answer of the server, and looks at it before each event and at the end. */
 export async function stream(way, texts, name) {

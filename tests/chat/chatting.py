@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
+from tests.browser.on_page import expect_state
 from tests.resume.serving import Server
 from tests.servers.running import until
 
@@ -34,6 +35,15 @@ class Chat:
         assert not self._wrong, self._wrong
         if self.page.url.startswith("http"):
             assert self.page.evaluate("window.violations ?? []") == []
+
+    def second_tab(self, **looks: Any) -> Chat:
+        """The same page once more, for the same reader."""
+        return Chat(self.page.context.new_page()).open(**looks)
+
+    def failures(self) -> list[str]:
+        """What has failed so far, as the test expects."""
+        failures, self._wrong = self._wrong, []
+        return failures
 
     # -- what he does --
 
@@ -129,7 +139,11 @@ class Chat:
     # -- what is waited for --
 
     def expect(self, expression: str, argument: Any = None) -> Chat:
-        """In JavaScript. A strict policy may stop what playwright itself waits for in a page."""
+        """In JavaScript. A strict policy may stop what playwright itself waits for in a page.
+
+        And it describes an element that is not yet as it should be, with all that is in it; or the
+        whole page, where there is no such element. For 500 turns that takes ten seconds.
+        """
         until(lambda: self.page.evaluate(expression, argument), expression)
         return self
 
@@ -139,12 +153,12 @@ class Chat:
         return self.expect(done, number)
 
     def expect_state(self, state: str) -> Chat:
-        expect(self.element).to_have_attribute("data-state", state)
+        expect_state(self.page, state)
         return self
 
     def expect_said(self, *turns: str) -> Chat:
-        expect(self.output.locator("> [data-turn]")).to_have_count(len(turns))
-        assert self.said() == list(turns)
+        """So many turns, with these words: the last of them may still be on its way."""
+        until(lambda: self.said() == list(turns), lambda: f"{self.said()}, not {list(turns)}")
         return self
 
 

@@ -15,9 +15,20 @@ def snippets(language: str) -> list[str]:
     return found
 
 
-THREE, PAGE, RATED = snippets("html")
+TAG, PAGE, OWN, RATED, BARE = snippets("html")
+IMPORTS, APP, TOLD, RATE = snippets("python")
 PYTHON = "\n".join(snippets("python"))
+
+
+def _in_layout(main: str) -> str:
+    return f'{{% extends "layout.html" %}}{{% block main %}}{main}{{% endblock %}}'
+
+
 TEMPLATES = {
     "chat.html": PAGE,
-    "told.html": f'{{% extends "layout.html" %}}{{% block main %}}{RATED}{{% endblock %}}',
+    "tag.html": _in_layout(TAG),
+    "own.html": _in_layout(OWN),
+    "files.html": _in_layout("{{ stream_chat(url_for('files'), attach=True) }}"),
+    "told.html": _in_layout(RATED),
+    "bare.html": _in_layout(f'<meta name="csrf-token" content="{{{{ csrf_token() }}}}">{BARE}'),
 }

@@ -6,30 +6,17 @@ import os
 from pathlib import Path
 from typing import Any
 
-from anthropic import Anthropic
-from flask import Flask, Response, redirect, render_template, request, send_file, url_for
-from flask_login import LoginManager, UserMixin, current_user, login_required, login_user
+from flask import Flask, Response, redirect, render_template, request, send_file
+from flask_login import LoginManager, UserMixin, login_user
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from jinja2 import DictLoader
 
-from flask_stream import Data, FlaskStream, after_this_stream
 from tests.browser.client_server import STRICT_CSP
 from tests.chat.doc import PYTHON, TEMPLATES
 from tests.chat.site import RECORDER
 from tests.conftest import ROOT
 
-# The snippets need these, too.
-__all__ = [
-    "Anthropic",
-    "Data",
-    "FlaskStream",
-    "after_this_stream",
-    "current_user",
-    "login_required",
-    "request",
-    "url_for",
-]
 BOOTSTRAP = ROOT / "js" / "node_modules" / "bootstrap" / "dist" / "css" / "bootstrap.min.css"
 MODEL = "claude-sonnet-5-5"
 LAYOUT = """<!doctype html>
@@ -73,9 +60,23 @@ def sign_in(name: str) -> Any:
     return redirect("/chat")
 
 
-@app.get("/told-page")
-def told_page() -> str:
-    return render_template("told.html")
+@app.get("/page/<name>")
+def page(name: str) -> str:
+    """A page with one of the smaller snippets."""
+    return render_template(f"{name}.html", turns=namespace["said"]())
+
+
+@app.post("/files")
+def files() -> str:
+    return str([file.filename for file in request.files.getlist("files")])
+
+
+@app.get("/turns")
+def turns() -> list[list[Any]]:
+    """What is saved of the reader, to the last row."""
+    turn = namespace["Turn"]
+    rows = turn.query.filter(turn.user == namespace["me"]()).order_by(turn.number)
+    return [[row.number, row.role, row.text] for row in rows]
 
 
 @app.get("/bootstrap.css")
@@ -93,7 +94,15 @@ def hello() -> str:
     return "hello"
 
 
-exec(compile(PYTHON, "docs/chat.md", "exec"))
+# The imports of the page's own are in its snippets.
+namespace: dict[str, Any] = {
+    "__name__": __name__,
+    "app": app,
+    "db": db,
+    "MODEL": MODEL,
+    "ratings": ratings,
+}
+exec(compile(PYTHON, "docs/chat.md", "exec"), namespace)
 
 with app.app_context():
     db.create_all()

@@ -122,11 +122,18 @@ def chat() -> Iterator[Any]:
         if stream.submission in ids:
             del said[ids.index(stream.submission) :]
     id = stream.submission
-    said.append({"role": "user", "text": question, "id": id})
+    turn = {"role": "user", "text": question, "id": id}
+    if what != "late":
+        said.append(turn)
+    if what == "early":
+        said.append({"role": "assistant", "text": "All of it.", "id": id})
 
     @after_this_stream
     def save(result: Result) -> None:
-        said.append({"role": "assistant", "text": result.text, "id": id, "model": result.model})
+        if what == "late":
+            said.append(turn)
+        if what != "early":
+            said.append({"role": "assistant", "text": result.text, "id": id, "model": result.model})
 
     return answer(what, rest, question)
 
@@ -134,7 +141,7 @@ def chat() -> Iterator[Any]:
 def answer(what: str, rest: str, question: str) -> Iterator[Any]:
     yield Meta(model="test-1")
     match what:
-        case "hold":  # until the test says /go
+        case "hold" | "late" | "early":  # until the test says /go
             yield f"Held: {rest}."
             assert gates.setdefault(question, threading.Event()).wait(60)
             yield " Let go."

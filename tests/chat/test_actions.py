@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.chat.chatting import Chat
+from tests.servers.running import until
 
 pytestmark = pytest.mark.browser
 
@@ -46,11 +47,22 @@ def test_an_answer_is_copied_as_it_is_read_and_as_markdown(chat: Chat) -> None:
 def test_what_is_copied_is_copied_without_a_clipboard_too(chat: Chat) -> None:
     chat.open().ask_to_the_end("markdown")
     chat.page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    # Behind all other listeners: what is copied is what they have put there.
     chat.page.evaluate(
-        "addEventListener('copy', (e) => setTimeout(() => window.put = e.clipboardData && 1), true)"
+        """() => {
+            const { addEventListener } = document;
+            document.addEventListener = function (type, ...rest) {
+                addEventListener.call(document, type, ...rest);
+                if (type !== "copy") return;
+                addEventListener.call(document, type, ({ clipboardData }) => {
+                    window.put = clipboardData.getData("text/plain");
+                }, { once: true });
+            };
+        }"""
     )
     chat.button("Copy as Markdown").click()
     expect(chat.button("Copied")).to_be_visible()
+    assert chat.page.evaluate("put") == MARKDOWN
 
 
 def test_another_answer_takes_the_place_of_the_first(chat: Chat) -> None:
@@ -72,24 +84,88 @@ def test_what_came_after_a_question_goes_with_its_answer(chat: Chat) -> None:
 
 
 def test_until_another_answer_is_accepted_the_first_stays(chat: Chat) -> None:
+    chat.page.clock.install()
     chat.open().ask_to_the_end("Kept")
     chat.page.route("**/chat", lambda route: route.abort())
     chat.button("Answer again").click()
-    chat.expect_state("failed").expect_said("Kept", "You said: Kept")
+
+    def has_failed() -> bool:
+        chat.page.clock.run_for(10_000)  # it waits between its attempts
+        return chat.element.get_attribute("data-state") == "failed"
+
+    until(has_failed, "that it no longer tries")
+    chat.expect_said("Kept", "You said: Kept")
     chat.page.unroute("**/chat")
     chat.button("Retry").click()
     chat.expect_state("done").expect_said("Kept", "You said: Kept")
     assert [each["attempt"] for each in chat.asked("Kept")] == [1, 3]
 
 
-def test_another_answer_that_is_stopped_at_once_leaves_the_first(chat: Chat) -> None:
-    chat.open().ask_to_the_end("Stopped")
-    chat.page.route("**/chat", lambda route: None)  # it never gets there
-    chat.button("Answer again").click()
+def test_another_answer_that_is_stopped_at_once_shows_what_the_server_has(chat: Chat) -> None:
+    """It has most likely got the request, and dropped what came after the question."""
+    chat.open().ask_to_the_end("Stopped").ask_to_the_end("And then")
+    chat.page.route("**/chat", lambda route: None)  # it never answers
+    chat.page.get_by_role("button", name="Answer again").first.click()
     chat.expect_state("connecting")
+    expect(chat.answers.first).to_have_css("opacity", "0.5")
     chat.button("Stop").click()
-    chat.expect_state("stopped").expect_said("Stopped", "You said: Stopped")
-    expect(chat.page.locator("[data-replaced]")).to_have_count(0)
+    chat.expect_state("stopped").expect_said("Stopped", "")
+    expect(chat.status).to_have_text("Stopped")
+    expect(chat.button("Copy")).to_have_count(0)  # there is nothing
+    chat.page.unroute("**/chat")
+    chat.button("Answer again").click()
+    chat.expect_state("done").expect_said("Stopped", "You said: Stopped")
+
+
+def test_how_an_answer_ended_stays_with_it(chat: Chat) -> None:
+    """The status is the next answer's."""
+    chat.open().ask("fail here").expect_state("failed").ask("hold note").expect_state("streaming")
+    chat.button("Stop").click()
+    chat.expect_state("stopped").ask_to_the_end("Well")
+    notes = chat.page.locator("[data-chat=note]")
+    expect(notes).to_have_text(["It broke.", "Stopped"])
+    chat.ask("fail once more").expect_state("failed")
+    for number, seen in enumerate([True, True, False]):  # of the last one the status says it
+        expect(notes.nth(number)).to_be_visible(visible=seen)
+    buttons = chat.answers.first.locator("[data-chat=note] + [data-chat=actions]")
+    expect(buttons).to_be_visible()
+
+
+def test_suggestions_go_when_an_answer_is_asked_for_again(chat: Chat) -> None:
+    chat.open().ask_to_the_end('tell suggestions ["Why?"]')
+    expect(chat.page.locator("[data-chat=suggestions] button")).to_have_count(1)
+    chat.page.route("**/chat", lambda route: None)
+    chat.button("Answer again").press("Enter")
+    expect(chat.page.locator("[data-chat=suggestions] button")).to_have_count(0)
+    expect(chat.field).to_be_focused()  # its button has gone
+
+
+def test_a_title_that_the_page_shows_itself_is_its_own(chat: Chat) -> None:
+    chat.open()
+    chat.page.evaluate(
+        """() => document.addEventListener("stream:event", (event) => {
+            if (event.detail.type === "title") event.preventDefault();
+        })"""
+    )
+    chat.ask_to_the_end('tell title "Mine"').ask_to_the_end('tell suggestions ["Why?"]')
+    expect(chat.page.locator("[data-chat=suggestions] button")).to_have_count(1)
+    expect(chat.page.locator("[data-chat=title]")).to_have_count(0)
+
+
+def test_the_last_of_two_quick_ratings_counts(chat: Chat) -> None:
+    chat.open(feedback="/rate").ask_to_the_end("Rated twice")
+    slow: list[Route] = []
+    chat.page.route("**/rate", lambda route: slow.append(route))
+    chat.button("Good answer").click()
+    chat.expect("!!document.querySelector('[data-chat=up][aria-pressed=true]')")
+    chat.button("Bad answer").click()
+    until(lambda: chat.page.evaluate("1") and len(slow) == 2, "two ratings")
+    with chat.page.expect_response("**/rate"):
+        slow[1].fulfill(status=200, body="{}")
+    with chat.page.expect_response("**/rate"):
+        slow[0].fulfill(status=500)
+    expect(chat.hint).to_have_text("Your rating could not be sent.")
+    expect(chat.button("Bad answer")).to_have_attribute("aria-pressed", "true")
 
 
 def test_a_question_is_edited_and_asked_again(chat: Chat) -> None:
@@ -122,19 +198,54 @@ def test_an_edit_is_left(chat: Chat, way: str) -> None:
     chat.expect_said("As it is", "You said: As it is")
 
 
-def test_an_edit_that_is_refused_is_still_there(chat: Chat) -> None:
+def refused_edit(chat: Chat, words: str) -> Locator:
+    """Ask "Good words", and then in these, which the server refuses: in this editor."""
     chat.open().ask_to_the_end("Good words")
     chat.button("Edit").click()
     editor = chat.page.locator("[data-chat=editor] textarea")
-    editor.fill("refuse them")
+    editor.fill(words)
     editor.press("Enter")
+    return editor
+
+
+def test_an_edit_that_is_refused_is_still_there(chat: Chat) -> None:
+    editor = refused_edit(chat, "refuse them")
     chat.expect_state("failed").expect_said("Good words", "You said: Good words")
     expect(editor).to_have_value("refuse them")
 
 
+def test_an_edit_that_was_refused_and_left_is_forgotten(chat: Chat) -> None:
+    editor = refused_edit(chat, "refuse these")
+    chat.expect_state("failed")
+    expect(editor).to_have_value("refuse these")
+    chat.button("Cancel").click()
+    chat.ask("refuse a new one")
+    expect(chat.field).to_have_value("refuse a new one")
+    chat.expect_said("Good words", "You said: Good words")
+    expect(editor).to_have_count(0)
+
+
+def test_an_edit_during_an_answer_waits_and_is_left_alone(chat: Chat) -> None:
+    chat.open().ask_to_the_end("One").ask("hold edit").expect_state("streaming")
+    chat.page.get_by_role("button", name="Edit").first.click()
+    editor = chat.page.locator("[data-chat=editor] textarea")
+    editor.fill("Other")
+    editor.press("Enter")
+    expect(chat.hint).to_contain_text("waits here as a draft")
+    expect(editor).to_have_value("Other")
+    editor.press("Escape")
+    expect(editor).to_have_count(0)
+    chat.expect_state("streaming").let_go("hold edit")
+    chat.expect_state("done").expect_said(
+        *("One", "You said: One"), *("hold edit", "Held: edit. Let go.")
+    )
+
+
 def test_nothing_is_asked_again_while_an_answer_runs(chat: Chat) -> None:
     chat.open().ask_to_the_end("Before").ask("hold meanwhile").expect_state("streaming")
-    chat.page.get_by_role("button", name="Answer again").first.click()
+    expect(chat.page.get_by_role("button", name="Answer again")).to_have_count(0)
+    # As in a page without its style sheet.
+    chat.page.locator("[data-chat=regenerate]").first.evaluate("button => button.click()")
     chat.let_go("hold meanwhile")
     chat.expect_state("done")
     assert chat.said() == [

@@ -162,6 +162,81 @@ def test_what_a_page_asks_while_an_answer_runs_waits_as_a_draft(chat: Chat) -> N
     chat.expect_state("done")
 
 
+def test_what_a_page_asks_is_not_lost_in_silence(chat: Chat) -> None:
+    chat.open()
+    ask = "words => document.querySelector('flask-chat').ask(words)"
+    assert chat.page.evaluate(ask, " ") is False
+    chat.ask("hold a page").expect_state("streaming")
+    chat.field.fill("A draft")
+    assert chat.page.evaluate(ask, "No room") is False
+    expect(chat.hint).to_contain_text("waits here as a draft")
+    expect(chat.field).to_have_value("A draft")
+    chat.let_go("hold a page")
+    chat.expect_state("done")
+    chat.field.fill("")
+    assert chat.page.evaluate(ask, "Now") is True
+    chat.expect_answers(2)
+    assert [each for each in chat.said() if each.startswith(("No", " "))] == ["Now"]
+
+
+def test_a_suggestion_during_an_answer_waits_in_the_field(chat: Chat) -> None:
+    chat.open(suggest=["Why?"]).ask("hold pills").expect_state("streaming")
+    chat.page.evaluate(
+        """() => {
+            const button = document.createElement("button");
+            const words = "Why then?";
+            button.formNoValidate = true;
+            Object.assign(button, { name: "question", value: words, textContent: words });
+            document.querySelector("[data-chat=suggestions]").append(button);
+        }"""
+    )
+    chat.button("Why then?").click()
+    expect(chat.hint).to_contain_text("waits here as a draft")
+    expect(chat.field).to_have_value("Why then?")
+    chat.let_go("hold pills")
+    chat.expect_state("done")
+
+
+FORM = """([id, fields]) => {
+    const old = document.querySelector("flask-chat");
+    const token = old.querySelector("[name=csrf_token]").value;
+    const chat = document.createElement("flask-chat");
+    const form = chat.appendChild(document.createElement("form"));
+    for (const [name, value] of Object.entries({ id, method: "post", action: "/chat" })) {
+        form.setAttribute(name, value);
+    }
+    for (const [name, value] of Object.entries({ csrf_token: token, ...fields })) {
+        const input = form.appendChild(document.createElement("input"));
+        Object.assign(input, { type: "hidden", name, value });
+    }
+    old.after(chat);
+}"""
+
+
+def test_a_form_s_fields_may_be_named_as_its_properties(chat: Chat) -> None:
+    fields = {"id": "1", "dataset": "2", "action": "3", "isConnected": "4"}
+    chat.open().page.evaluate(FORM, ["mine", fields])
+    chat.page.locator("flask-chat").first.evaluate("chat => chat.remove()")
+    chat.ask_to_the_end("Odd fields").expect_said("Odd fields", "You said: Odd fields")
+
+
+def test_a_chat_that_is_put_beside_another_one_of_its_id_is_its_own(chat: Chat) -> None:
+    """As of a fragment that a page fetches."""
+    chat.open().page.evaluate(FORM, [chat.composer.get_attribute("id"), {}])
+    first, second = chat.page.locator("flask-chat").all()
+    second.locator("textarea").fill("In the second")
+    second.locator("textarea").press("Enter")
+    expect(second.locator("[data-turn]")).to_have_count(2)
+    expect(first.locator("[data-turn]")).to_have_count(0)
+    chat.expect_answers(1)
+
+
+def test_suggestions_are_there_again_after_a_refusal(chat: Chat) -> None:
+    chat.open(suggest=["Why?", "How?"]).ask("refuse all").expect_state("failed")
+    expect(chat.field).to_have_value("refuse all")
+    expect(chat.page.locator("[data-chat=suggestions] button")).to_have_text(["Why?", "How?"])
+
+
 def test_words_are_only_for_what_is_read(chat: Chat) -> None:
     """A page's words may be for anything: for an error whose code is "question", say."""
     words = dict.fromkeys(["question", "auto", "send", "1", "text", "button"], "otherwise")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,6 +76,79 @@ def test_a_file_is_taken_back(chat: Chat) -> None:
     expect(chat.field).to_be_focused()
     chat.ask_to_the_end("One left")
     assert chat.asked("One left")[0]["files"] == ["paper.pdf"]
+
+
+def test_a_file_alone_is_a_question(chat: Chat) -> None:
+    chat.open(**LOOKS)
+    choose(chat, PAPER)
+    chat.field.press("Enter")
+    chat.expect_answers(1)
+    assert chat.asked("")[-1]["files"] == ["paper.pdf"]
+    chat.expect_said("", "You said:")
+    # Of a page that is loaded anew, too: the server may have kept the file.
+    chat.ask_to_the_end("And then").page.reload()
+    expect(chat.answers).to_have_count(2)
+    chat.page.get_by_role("button", name="Answer again").first.click()
+    expect(chat.answers).to_have_count(1)
+    chat.expect_state("done").expect_said("", "You said:")
+    assert chat.asked("")[-1]["attempt"] == 2
+    chat.field.press("Enter")  # without one it is required again
+    chat.expect_answers(1)
+
+
+def test_an_empty_file_field_sends_nothing(chat: Chat) -> None:
+    chat.open(**LOOKS)
+    with chat.page.expect_request("**/chat") as request:
+        chat.ask("No file")
+    assert "filename" not in (request.value.post_data or "")
+    chat.expect_state("done")
+
+
+def test_files_that_back_brings_are_shown(chat: Chat) -> None:
+    chat.open(**LOOKS)
+    choose(chat, PAPER)
+    expect(chips(chat)).to_have_count(1)
+    chat.page.goto("/hello")
+    chat.page.go_back()
+    expect(chat.button("Attach files")).to_be_visible()
+    chat.expect(
+        "document.querySelectorAll('[data-chat=files] li').length"
+        " === document.querySelector('[type=file]').files.length"
+    )
+    shown = chips(chat).count()
+    chat.ask_to_the_end("Back with files")
+    assert len(chat.asked("Back with files")[-1]["files"]) == shown
+
+
+def test_a_file_that_was_changed_since_is_not_sent(chat: Chat, tmp_path: Path) -> None:
+    """Its request would fail, and a chat that can be resumed would ask for it again and again."""
+    file = tmp_path / "notes.pdf"
+    file.write_bytes(b"one")
+    chat.open(**LOOKS)
+    with chat.page.expect_file_chooser() as chooser:
+        chat.button("Attach files").click()
+    chooser.value.set_files([file])
+    expect(chips(chat)).to_have_count(1)
+    file.write_bytes(b"something longer")
+    chat.ask("What is in it?")
+    expect(chat.hint).to_have_text("notes.pdf cannot be read. Choose it again.")
+    expect(chips(chat)).to_have_count(0)
+    expect(chat.field).to_have_value("What is in it?")
+    chat.expect_said()
+
+
+def test_any_kind_of_file_may_be_said_to_be_taken(chat: Chat) -> None:
+    chat.open(attach="*/*")
+    choose(chat, SCRIPT)
+    expect(chips(chat)).to_have_count(1)
+
+
+def test_a_form_that_is_reset_has_no_files(chat: Chat) -> None:
+    chat.open(**LOOKS)
+    choose(chat, PAPER)
+    expect(chips(chat)).to_have_count(1)
+    chat.composer.evaluate("form => form.reset()")
+    expect(chips(chat)).to_have_count(0)
 
 
 def test_what_cannot_be_sent_is_told_before(chat: Chat) -> None:

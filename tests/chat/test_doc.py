@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -9,12 +10,15 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from flask_stream import sse
 from tests.chat.chatting import Chat
-from tests.chat.doc import DOC, PYTHON, THREE, snippets
+from tests.chat.doc import APP, DOC, PAGE, TAG, snippets
 from tests.made import Made
 from tests.provider import Exchange, Provider
 from tests.resume.serving import Server, serving
-from tests.servers.talk import HEAD, TAIL, word
+from tests.servers.talk import ANTHROPIC
+
+HEAD, TAIL, word = ANTHROPIC.head, ANTHROPIC.tail, ANTHROPIC.word
 
 pytestmark = pytest.mark.browser
 
@@ -35,7 +39,10 @@ class Model:
         if question.startswith("hold"):
             assert self.gates[question].wait(60)
             exchange.send(word(" let go"))
-        exchange.send(TAIL)
+        if question.startswith("cut"):
+            exchange.cut()
+            return
+        exchange.send(TAIL.replace(b"end_turn", b"max_tokens") if question == "long" else TAIL)
         exchange.end()
 
 
@@ -66,12 +73,30 @@ def sign_in(chat: Chat, name: str) -> Chat:
 
 
 def test_a_saved_chat_takes_less_than_thirty_lines_and_no_javascript() -> None:
-    app = snippets("python")[0].splitlines()
-    page = re.findall(r"{{ stream_chat.*}}", snippets("html")[1])
-    lines = [line for line in [*app, *page] if line.strip()]
+    assert not re.search("^ *(import|from) ", APP, re.MULTILINE)
+    page = re.findall(r"{{ stream_chat.*}}", PAGE)
+    lines = [line for line in [*APP.splitlines(), *page] if line.strip()]
+    assert len(page) == 1
     assert len(lines) < 30
-    assert "<script" not in "".join(snippets("html"))
-    assert THREE.count("\n") == 1
+    assert "<script" not in TAG + PAGE
+    assert TAG.count("\n") == 1
+
+
+def test_the_tag_alone_is_a_chat(chat: Chat) -> None:
+    sign_in(chat, "ira").page.goto("/page/tag")
+    chat.ask_to_the_end("Just so").expect_said("Just so", "Just so 1")
+
+
+def test_markup_of_your_own_has_the_saved_turns(chat: Chat) -> None:
+    sign_in(chat, "jo").ask_to_the_end("Before")
+    chat.page.goto("/page/own")
+    expect(chat.answers.locator("strong")).to_have_text("Before")
+    chat.ask_to_the_end("After").expect_said("Before", "Before 1", "After", "After 3")
+
+
+def test_the_element_alone_is_a_chat_with_its_script(chat: Chat) -> None:
+    sign_in(chat, "kim").page.goto("/page/bare")
+    chat.ask_to_the_end("Alone").expect_said("Alone", "Alone 1")
 
 
 def test_it_is_saved_and_each_user_has_his_own(chat: Chat, model: Model) -> None:
@@ -118,6 +143,72 @@ def test_what_is_asked_again_is_saved_once(chat: Chat) -> None:
     chat.expect_said("Other", "Other 1")
 
 
+@pytest.mark.parametrize(
+    ("question", "note"),
+    [
+        ("hold and stop", "Partial: stopped."),
+        ("cut off", "Partial: failed."),
+        ("long", "Partial: length."),
+    ],
+)
+def test_a_reload_says_that_an_answer_is_not_whole(
+    chat: Chat, model: Model, question: str, note: str
+) -> None:
+    sign_in(chat, f"not-whole-{question[:3]}").ask(question)
+    expect(chat.answers.last).to_contain_text(f"{question} 1")
+    if question.startswith("hold"):
+        chat.button("Stop").click()
+    chat.expect_state({"hold": "stopped", "cut ": "failed", "long": "done"}[question[:4]])
+    model.gates[question].set()
+    chat.page.reload()
+    expect(chat.answers.locator("[data-chat=note]")).to_have_text(note)
+    chat.expect_said(question, f"{question} 1")
+    chat.ask_to_the_end("And whole?").page.reload()
+    expect(chat.answers).to_have_count(2)
+    expect(chat.page.locator("[data-chat=note]")).to_have_count(1)
+
+
+# Asks as the client does, and reads the answer, or only until there is a part of it.
+ASK = """async ([question, attempt, part]) => {
+    const csrf_token = document.querySelector("[name=csrf_token]").value;
+    const response = await fetch("/chat", {
+      method: "POST",
+      body: new URLSearchParams({ question, csrf_token }),
+      headers: {
+        "Accept": "text/event-stream",
+        "Flask-Stream-Submission": "the-question",
+        "Flask-Stream-Attempt": attempt,
+      },
+    });
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    while (!part || !text.includes(part)) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      text += value;
+    }
+    await reader.cancel();
+    return text;
+}"""
+
+
+def test_the_run_of_an_attempt_before_saves_nothing_any_more(chat: Chat, model: Model) -> None:
+    page = sign_in(chat, "lea").page
+    before = page.evaluate(ASK, ["hold old", "1", "hold old"])  # and its connection is lost
+    rows = page.request.get("/turns").json()
+    page.evaluate(ASK, ["New", "2", ""])
+    model.gates["hold old"].set()
+    [start, *_] = sse.decode([before.encode()])
+    end = page.request.get(json.loads(start.data)["url"]).text()
+    assert "let go" in end
+    assert "event: done" in end
+    page.reload()
+    chat.expect_said("New", "New 1")
+    # SQLite has given the numbers again of the rows that were dropped.
+    numbers = [number for number, *_ in rows]
+    assert [row[0] for row in page.request.get("/turns").json()] == numbers
+
+
 def test_it_works_without_javascript(bare_page: Page) -> None:
     bare_page.goto("/sign-in/eve")
     bare_page.get_by_role("textbox").fill("Bare")
@@ -128,7 +219,7 @@ def test_it_works_without_javascript(bare_page: Page) -> None:
 
 def test_what_is_told_and_rated(chat: Chat) -> None:
     sign_in(chat, "flo")
-    chat.page.goto("/told-page")
+    chat.page.goto("/page/told")
     chat.ask_to_the_end("Anything")
     expect(chat.page.get_by_role("heading", name="Streams and buffers")).to_be_visible()
     expect(chat.page.locator("[data-chat=suggestions] button")).to_have_text(
@@ -139,11 +230,51 @@ def test_what_is_told_and_rated(chat: Chat) -> None:
     assert response.value.ok
 
 
-def test_the_script_and_the_style_of_the_page(chat: Chat) -> None:
+def test_a_rating_that_is_sent_nowhere_is_an_event(chat: Chat) -> None:
+    page = sign_in(chat, "max").page
+    page.goto("/page/bare")
+    page.evaluate(
+        """() => {
+            const rated = document.createElement("flask-chat");
+            rated.setAttribute("action", "/chat");
+            rated.setAttribute("actions", "rate");
+            document.querySelector("flask-chat").replaceWith(rated);
+        }"""
+    )
+    chat.ask_to_the_end("Anything").button("Good answer").click()
+    expect(chat.button("Good answer")).to_have_attribute("aria-pressed", "true")
+    chat.expect("heard.some(({ type }) => type === 'stream:rate')")
+
+
+def test_what_is_told_has_its_bounds(chat: Chat) -> None:
+    sign_in(chat, "hal")
+    chat.ask_to_the_end("Anything")
+    chat.page.evaluate(
+        """([title, suggestions]) => {
+            const stream = document.querySelector("flask-stream");
+            for (const [type, data] of [["title", title], ["suggestions", suggestions]]) {
+              const detail = { type, data };
+              stream.dispatchEvent(new CustomEvent("stream:event", { bubbles: true, detail }));
+            }
+        }""",
+        ["x" * 201, ["y" * 301] * 9],
+    )
+    suggestions = chat.page.locator("[data-chat=suggestions] button")
+    expect(suggestions).to_have_text(["y" * 300] * 8)
+    expect(chat.page.locator("[data-chat=title]")).to_have_text("x" * 200)
+
+
+def test_without_javascript_a_file_that_was_not_chosen_has_no_name(bare_page: Page) -> None:
+    bare_page.goto("/sign-in/ina")
+    bare_page.goto("/page/files")
+    bare_page.get_by_role("textbox").fill("No file")
+    bare_page.get_by_role("button", name="Send").click()
+    assert bare_page.locator("body").inner_text() == "['']"
+
+
+def test_the_script_of_the_page(chat: Chat) -> None:
     sign_in(chat, "gus")
     chat.page.evaluate(snippets("js")[0])
     chat.expect_state("done").expect_said("Why is the sky blue?", "Why is the sky blue? 1")
-    chat.dress(snippets("css")[0])
-    assert chat.page.locator("flask-chat").evaluate("e => e.offsetHeight") == 30 * 16
-    assert PYTHON.count("stream.submission") == 1
+    assert {*re.findall(r"^```(\w+)$", DOC, re.MULTILINE)} == {"python", "html", "js"}
     assert "pictures/chat-desktop-light.png" in DOC

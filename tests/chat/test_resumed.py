@@ -30,13 +30,42 @@ def test_a_reload_goes_on_with_the_answer(chat: Chat) -> None:
 
 def test_a_second_tab_goes_on_and_stops_both(chat: Chat) -> None:
     chat.open().ask("hold twice").expect_state("streaming")
-    other = Chat(chat.page.context.new_page())
-    other.open().expect_state("streaming")
+    other = chat.second_tab().expect_state("streaming")
     expect(other.answers.last).to_contain_text("Held: twice.")
     other.expect_said("hold twice", "Held: twice.")
     other.button("Stop").click()
     other.expect_state("stopped")
+    chat.let_go("hold twice")  # the app's own code, which waits, is ended at its next word
     chat.expect_state("stopped")
+    chat.expect_said("hold twice", "Held: twice.")
+    other.check()
+
+
+def test_a_second_tab_knows_whose_answer_goes_on(chat: Chat) -> None:
+    """Where the app saves a question with its answer, and so has neither yet."""
+    chat.open().ask_to_the_end("Before").ask("late question").expect_state("streaming")
+    other = chat.second_tab(feedback="/rate")
+    expect(other.answers.last).to_contain_text("Held: question.")
+    chat.let_go("late question")
+    other.expect_state("done").expect_said("Before", "You said: Before", "Held: question. Let go.")
+    # What cannot be asked again there would have been the question before it.
+    expect(other.page.get_by_role("button", name="Answer again")).to_have_count(1)
+    with other.page.expect_response("**/rate"):
+        other.button("Good answer").click()
+    rated = other.seen()["rated"][-1]["submission"]
+    chat.expect_state("done")
+    assert rated == chat.answers.last.get_attribute("data-id")
+    other.check()
+
+
+def test_an_answer_that_is_saved_before_its_run_has_ended_is_there_once(chat: Chat) -> None:
+    chat.open().ask("early saved").expect_state("streaming")
+    other = chat.second_tab().expect_state("streaming")
+    expect(other.answers.last).to_contain_text("Held: saved.")
+    other.expect_said("early saved", "Held: saved.")
+    chat.let_go("early saved")
+    for tab in (chat, other):
+        tab.expect_state("done").expect_said("early saved", "Held: saved. Let go.")
     other.check()
 
 
@@ -59,6 +88,16 @@ def test_what_goes_on_can_be_asked_again(chat: Chat) -> None:
     chat.expect_answers(2)
     chat.expect_said("hold again", "Held: again. Let go.")
     assert [each["attempt"] for each in chat.asked("hold again")] == [1, 2]
+
+
+def test_what_was_asked_at_another_address_is_not_kept_there(chat: Chat) -> None:
+    """Many pages give a new conversation its own address while its first answer is written."""
+    chat.open().open(unsaved="1").ask("hold address").expect_state("streaming")
+    chat.page.evaluate("history.replaceState(null, '', '/conversations/1')")
+    chat.let_go("hold address")
+    chat.expect_state("done")
+    chat.open(unsaved="1").expect_state("idle").expect_said()
+    assert chat.page.evaluate("Object.keys(sessionStorage)") == []
 
 
 def test_a_question_that_no_server_has_saved_is_still_there(chat: Chat) -> None:

@@ -1,4 +1,7 @@
-"""What docs/front-ends.md shows and says, with React 18, React 19 (both in StrictMode) and Vue."""
+"""What docs/front-ends.md shows and says, with React 18, React 19 (both in StrictMode) and Vue.
+
+`make test` opens each of its pages; what else may happen there is for «make test-long».
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from tests.front_ends.conftest import COMPONENTS, DOCS, TEXT, snippets
 from tests.own_time import in_its_own_time
 from tests.resume.conftest import eventually
 
-pytestmark = [pytest.mark.browser, in_its_own_time]
+pytestmark = pytest.mark.browser
 
 SAVED = [
     {"role": "user", "text": "Hi", "id": "1"},
@@ -55,6 +58,7 @@ def test_a_question_is_asked_once_and_its_events_are_heard(chat: Chat, front: st
     chat.ask_to_the_end("And?").expect_said("Why?", "You said: Why?", "And?", "You said: And?")
 
 
+@in_its_own_time
 def test_to_render_in_the_middle_of_an_answer_changes_nothing(chat: Chat, front: str) -> None:
     question = f"hold {front} rendered"
     open_front(chat, front).ask(question).expect_state("streaming")
@@ -65,12 +69,14 @@ def test_to_render_in_the_middle_of_an_answer_changes_nothing(chat: Chat, front:
     chat.expect_said(question, f"Held: {front} rendered. Let go.")
 
 
+@in_its_own_time
 def test_an_answer_is_stopped(chat: Chat, front: str) -> None:
     open_front(chat, front).ask(f"hold {front} stopped").expect_state("streaming")
     chat.button("Stop").click()
     chat.expect_state("stopped").expect_said(f"hold {front} stopped", f"Held: {front} stopped.")
 
 
+@in_its_own_time
 def test_what_was_said_is_drawn_and_later_changes_of_it_are_not(chat: Chat, front: str) -> None:
     chat.save(*SAVED)
     open_front(chat, front).expect_said("Hi", "Hello")
@@ -80,6 +86,7 @@ def test_what_was_said_is_drawn_and_later_changes_of_it_are_not(chat: Chat, fron
     chat.expect_said("Hi", "Hello", "Why?", "You said: Why?")
 
 
+@in_its_own_time
 def test_a_turn_may_be_asked_again(chat: Chat, front: str) -> None:
     """The client removes turns that the front end has made."""
     chat.save(*SAVED)
@@ -90,6 +97,7 @@ def test_a_turn_may_be_asked_again(chat: Chat, front: str) -> None:
     expect(chat.page.locator("flask-chat")).to_have_count(0)
 
 
+@in_its_own_time
 def test_an_unmounted_chat_is_gone_on_with_where_it_is_mounted_again(
     chat: Chat, front: str
 ) -> None:
@@ -102,6 +110,7 @@ def test_an_unmounted_chat_is_gone_on_with_where_it_is_mounted_again(
     assert len(chat.asked(question)) == 1
 
 
+@in_its_own_time
 def test_an_unmounted_answer_is_written_to_its_end(chat: Chat, front: str) -> None:
     question = f"hold {front} left"
     open_front(chat, front).ask(question).expect_state("streaming")
@@ -111,6 +120,7 @@ def test_an_unmounted_answer_is_written_to_its_end(chat: Chat, front: str) -> No
     open_front(chat, front).expect_said(question, f"Held: {front} left. Let go.")
 
 
+@in_its_own_time
 def test_another_key_is_another_conversation(chat: Chat, front: str) -> None:
     question = f"hold {front} first"
     open_front(chat, front).ask(question).expect_state("streaming")

@@ -1,22 +1,22 @@
 /** What can be done with a turn: copy it, ask again, edit the question, say whether the answer was good. */
 
-import { copyText } from "../clipboard.js";
+import { COPIED_FOR } from "../clipboard.js";
 import { localeOf } from "../locale.js";
 import { say } from "../index.js";
 import { more } from "./load.js";
 import { button, label, make } from "./markup.js";
-import { isQuestion, sourceOf } from "./turns.js";
+import { isQuestion, sourceOf, wordsOf } from "./turns.js";
 
-/** Of each action its buttons, with what they are called. @type {Record<string, Record<string, string>>} */
+/** The buttons of an answer, and what they are called. @type {Record<string, string>} */
 const OF_ANSWERS = {
-  copy: { copy: "Copy" },
-  "copy-markdown": { "copy-markdown": "Copy as Markdown" },
-  regenerate: { regenerate: "Answer again" },
-  rate: { up: "Good answer", down: "Bad answer" },
+  copy: "Copy",
+  "copy-markdown": "Copy as Markdown",
+  regenerate: "Answer again",
+  up: "Good answer",
+  down: "Bad answer",
 };
 const isRating = (/** @type {string} */ name) => /^(up|down)$/.test(name);
 const USUAL = "copy copy-markdown regenerate edit";
-const COPIED_FOR = 2000;
 
 /**
  * @param {import("./markup.js").Parts} parts
@@ -34,17 +34,17 @@ export function actions(parts, talk, tell) {
    */
   function add(turn, { model = turn.dataset.model, at = dateOf(turn) } = {}) {
     const bar = make("div", { "data-chat": "actions" });
-    const canAsk = turn.dataset.id !== undefined;
+    const hasWords = wordsOf(turn).trim();
     const put = (/** @type {string} */ name, /** @type {string} */ words) => {
       const added = bar.appendChild(button(name, words));
       if (isRating(name)) added.setAttribute("aria-pressed", `${turn.dataset.rating === name}`);
     };
     if (isQuestion(turn)) {
-      if (wanted.has("edit") && canAsk) put("edit", "Edit");
+      if (wanted.has("edit") && turn.dataset.id) put("edit", "Edit");
     } else {
-      for (const [action, buttons] of Object.entries(OF_ANSWERS)) {
-        if (!wanted.has(action) || (!canAsk && action === "regenerate")) continue;
-        for (const [name, words] of Object.entries(buttons)) put(name, words);
+      for (const [name, words] of Object.entries(OF_ANSWERS)) {
+        const makesSense = name === "regenerate" ? questionOf(turn) : hasWords;
+        if (makesSense && wanted.has(isRating(name) ? "rate" : name)) put(name, words);
       }
       if (model || at) bar.append(details(turn, model, at));
     }
@@ -67,7 +67,10 @@ export function actions(parts, talk, tell) {
     const turn = /** @type {HTMLElement | null | undefined} */ (pressed?.closest("[data-turn]"));
     if (!pressed || !turn) return;
     const name = pressed.dataset.chat ?? "";
-    if (/^copy/.test(name)) copy(name, pressed, turn);
+    if (/^copy/.test(name) && (await (await more())?.copy(turn, name === "copy-markdown" && sourceOf(turn)))) {
+      label(pressed, "Copied");
+      setTimeout(() => label(pressed, OF_ANSWERS[name]), COPIED_FOR);
+    }
     if (name === "regenerate") talk.again(questionOf(turn));
     if (name === "edit") edit(turn);
     if (isRating(name) && (await (await more())?.rate(pressed, turn, parts)) === false) {
@@ -75,13 +78,21 @@ export function actions(parts, talk, tell) {
     }
   });
 
+  // Who may press one of them next does not wait for the file: a browser lets a click alone copy.
+  for (const type of ["pointerover", "focusin"]) chat.addEventListener(type, more, { once: true });
+
   return { add, edit };
 }
 
-/** @param {Element | null} turn an answer's @returns {HTMLElement | null} */
-function questionOf(turn) {
-  while (turn && !isQuestion(turn)) turn = turn.previousElementSibling;
-  return /** @type {HTMLElement | null} */ (turn);
+/**
+ * That of an answer, if it is in the page and can be asked again.
+ *
+ * @param {HTMLElement} answer
+ */
+function questionOf({ dataset: { id }, previousElementSibling }) {
+  let turn = /** @type {HTMLElement | null} */ (previousElementSibling);
+  while (turn && !isQuestion(turn)) turn = /** @type {HTMLElement | null} */ (turn.previousElementSibling);
+  return id && turn?.dataset.id === id ? turn : null;
 }
 
 /** @param {HTMLElement} turn */
@@ -99,45 +110,4 @@ function details(turn, model, at) {
     words.append(model ? " · " : "", make("time", { datetime: at.toISOString() }, text));
   }
   return make("details", { "data-chat": "about" }, label(make("summary"), "Details"), words);
-}
-
-/**
- * @param {string} name of the button
- * @param {HTMLElement} pressed
- * @param {HTMLElement} turn
- */
-async function copy(name, pressed, turn) {
-  const parts = [.../** @type {NodeListOf<HTMLElement>} */ (turn.querySelectorAll("[data-part=text]"))];
-  const isMarkdown = name === "copy-markdown";
-  const text = isMarkdown ? sourceOf(turn) : parts.map(readable).join("\n\n");
-  if (!(await copyText(text, parts[0], isMarkdown ? "" : parts.map(markup).join("")))) return;
-  label(pressed, "Copied");
-  setTimeout(() => label(pressed, OF_ANSWERS[name][name]), COPIED_FOR);
-}
-
-const HEADS = "[data-code] > div";
-
-/**
- * As it is read: without the buttons of its code.
- *
- * @param {HTMLElement} part
- */
-function readable(part) {
-  const heads = /** @type {NodeListOf<HTMLElement>} */ (part.querySelectorAll(HEADS));
-  for (const head of heads) head.style.display = "none";
-  const text = part.innerText.trim();
-  for (const head of heads) head.removeAttribute("style");
-  return text;
-}
-
-/**
- * The same with its looks. Chromium takes a style in what is copied for one of the page's, which its policy may forbid.
- *
- * @param {HTMLElement} part
- */
-function markup(part) {
-  const copied = /** @type {HTMLElement} */ (part.cloneNode(true));
-  for (const head of copied.querySelectorAll(HEADS)) head.remove();
-  for (const styled of copied.querySelectorAll("[style]")) styled.removeAttribute("style");
-  return copied.innerHTML;
 }

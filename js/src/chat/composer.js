@@ -12,12 +12,18 @@ export function composer({ chat, form, field, send, hint, output, suggestions },
   /** @param {string} words */
   const tell = (words) => void (hint.textContent = words);
 
-  const wait = () => tell(say("Your question waits here as a draft until the answer has ended."));
+  /** Suggestions that a question has taken the place of. @type {Element[]} */
+  let offered = [];
+
+  function wait() {
+    tell(say("Your question waits here as a draft until the answer has ended."));
+    return false;
+  }
 
   /** @param {Element[]} lost from these, which are hidden now */
   function refocus(...lost) {
     // On a phone it would open the keyboard over the answer.
-    if (!matchMedia("(hover: hover)").matches || !lost.includes(/** @type {Element} */ (document.activeElement))) return;
+    if (!matchMedia("(hover: hover)").matches || !lost.some((element) => element.contains(document.activeElement))) return;
     field.focus({ preventScroll: true });
   }
 
@@ -38,20 +44,51 @@ export function composer({ chat, form, field, send, hint, output, suggestions },
     "submit",
     (event) => {
       if (event.target !== form) return;
-      const { submitter } = /** @type {SubmitEvent} */ (event);
-      const isEmpty = !field.value.trim() && !files()?.count && !/** @type {any} */ (submitter)?.value;
-      if (isRunning()) wait();
-      else if (!isEmpty) return;
+      const submitter = /** @type {any} */ (event).submitter;
+      const attached = files();
+      if (!isRunning() && (attached?.count ? attached.areRead : field.value.trim() || submitter?.value)) return;
       event.preventDefault();
       event.stopPropagation();
+      if (isRunning()) {
+        giveBack(submitter?.value ?? "", []); // of a suggestion
+        wait();
+      } else if (attached?.count) return attached.read(() => form.requestSubmit(submitter));
       field.focus();
     },
     true,
   );
 
+  /**
+   * Something is asked.
+   *
+   * @param {Element[]} lost what goes with it
+   */
+  function begin(...lost) {
+    tell("");
+    refocus(suggestions, ...lost);
+    offered = [...suggestions.children];
+    suggestions.replaceChildren();
+  }
+
+  /**
+   * @param {string} words
+   * @param {File[]} given
+   * @returns {boolean} whether there is room for them
+   */
+  function giveBack(words, given) {
+    if (field.value.trim() || files()?.count) return false;
+    field.value = words;
+    if (given.length) files()?.add(given);
+    if (!isRunning()) suggestions.replaceChildren(...offered);
+    grow();
+    return true;
+  }
+
   return {
     tell,
     wait,
+
+    begin,
 
     /**
      * A question has been sent: what of it was written here is not a draft any more.
@@ -60,9 +97,7 @@ export function composer({ chat, form, field, send, hint, output, suggestions },
      * @param {File[]} sent
      */
     taken(words, sent) {
-      tell("");
-      refocus(send, ...suggestions.children);
-      suggestions.replaceChildren();
+      begin(send);
       if (field.value.trim() === words) field.value = "";
       if (sent.length) files()?.clear();
       grow();
@@ -71,20 +106,9 @@ export function composer({ chat, form, field, send, hint, output, suggestions },
     /** Nothing runs any more. */
     free() {
       tell("");
-      refocus(output); // where the element has moved it from its Stop button
+      if (document.activeElement === output) refocus(output); // the element has moved it there from its Stop button
     },
 
-    /**
-     * @param {string} words
-     * @param {File[]} given
-     * @returns {boolean} whether there is room for them
-     */
-    giveBack(words, given) {
-      if (field.value.trim() || files()?.count) return false;
-      field.value = words;
-      if (given.length) files()?.add(given);
-      grow();
-      return true;
-    },
+    giveBack,
   };
 }

@@ -1,22 +1,23 @@
 /** Questions and their answers: what is asked, refused, asked again, and what belongs to an answer that has ended. */
 
+import { isResting } from "../states.js";
+import { make } from "./markup.js";
 import { asking, filesIn, wordsIn } from "./question.js";
-import { isQuestion, keepSource, questionTurn, wordsOf } from "./turns.js";
+import { isQuestion, keepSource, putWords, questionTurn, wordsOf } from "./turns.js";
 
 /** @typedef {import("./markup.js").Parts} Parts */
-
-/** The states in which nothing runs, as the element has them. */
-const RESTING = /^(|idle|done|stopped|failed)$/;
 
 /**
  * What is being asked.
  *
  * @typedef {object} Current
  * @property {HTMLElement | null} question its turn
+ * @property {string | undefined} id of the question
  * @property {string} words
  * @property {string} [before] the words that it had before they were edited
  * @property {any} body
- * @property {Element[]} replaced the turns that the answer takes the place of
+ * @property {HTMLElement[]} replaced the turns that the answer takes the place of
+ * @property {HTMLElement} [note] below the answer: how it has ended, where not well
  * @property {string} text the answer's Markdown
  * @property {string} model
  * @property {boolean} isOpen
@@ -37,18 +38,29 @@ const RESTING = /^(|idle|done|stopped|failed)$/;
  */
 export function conversation({ chat, stream, output, form, field }, composer, { onTurn, onRefused, around }) {
   const name = field.name;
-  const memory = `flask-chat ${location.pathname} ${form.id}`;
-  /** What each question of this page was asked with, and how often. @type {Map<string, { body: any, attempt: number }>} */
-  const asked = new Map();
+  /** What each question of this page was asked with, and how often. @type {WeakMap<Element, { body: any, attempt: number }>} */
+  const asked = new WeakMap();
   /** @type {Current} */
   let current = nothing();
+  /** The words that a question has, while it is asked in others. @type {string | undefined} */
+  let before;
+  let place = ""; // where the question is kept for the page that is loaded next
 
   /** @returns {Current} */
   function nothing() {
-    return { question: null, words: "", body: null, replaced: [], text: "", model: "", isOpen: false };
+    return {
+      question: null,
+      id: undefined,
+      words: "",
+      body: null,
+      replaced: [],
+      text: "",
+      model: "",
+      isOpen: false,
+    };
   }
 
-  const isRunning = () => !RESTING.test(stream.dataset.state ?? "");
+  const isRunning = () => !isResting(stream.dataset.state);
 
   /**
    * @param {HTMLElement} question
@@ -56,7 +68,7 @@ export function conversation({ chat, stream, output, form, field }, composer, { 
    */
   function behind(question) {
     const all = turns();
-    return all.slice(all.indexOf(question) + 1);
+    return all.slice(all.indexOf(question) + 1 || all.length);
   }
 
   /** @param {string} id */
@@ -67,29 +79,30 @@ export function conversation({ chat, stream, output, form, field }, composer, { 
   /** @param {CustomEvent} event */
   function onStart({ detail: { request, body, submission: id, attempt } }) {
     const words = wordsIn(request, body, name);
-    const edited = current.before;
-    current = { ...nothing(), words, body, before: edited };
-    if (!words && !filesIn(body).length) return; // it goes on with a run
-    if (id) asked.set(id, { body, attempt });
+    const { note } = current;
+    current = { ...nothing(), id, words, body, before };
     current.question = (id && attempt > 1 && questionOf(id)) || null;
+    if (!current.question && !words && !filesIn(body).length) return; // it goes on with a run
     if (current.question) {
       current.replaced = behind(current.question);
-      for (const turn of current.replaced) turn.toggleAttribute("data-replaced", true);
+      for (const turn of current.replaced) turn.dataset.replaced = "";
+      composer.begin(...current.replaced);
     } else {
-      output.append(newQuestion(words, filesIn(body), id));
+      if (note) note.hidden = false; // the status, which has said it, is the next answer's now
+      output.append(newQuestion(words, filesIn(body)));
       composer.taken(words, filesIn(body));
     }
+    if (current.question) asked.set(current.question, { body, attempt });
     remember({ words, id });
   }
 
   /**
    * @param {string} words
    * @param {File[]} files
-   * @param {string} [id]
    */
-  function newQuestion(words, files, id) {
+  function newQuestion(words, files) {
     const turn = questionTurn(words, files);
-    if (id) turn.dataset.id = id;
+    if (current.id) turn.dataset.id = current.id;
     current.question = turn;
     chat.removeAttribute("data-empty");
     onTurn(turn);
@@ -97,21 +110,20 @@ export function conversation({ chat, stream, output, form, field }, composer, { 
   }
 
   /**
-   * Where an answer goes on after the page was loaded anew, its question is above it, or has not been saved. Or the answer
-   * has been saved, too: it has come once more.
+   * Where an answer goes on after the page was loaded anew, its question is in the page, or has not been saved. Or there
+   * is an answer to it as well, saved meanwhile: this one comes in its place.
    *
    * @param {Element} answer
    */
   function findQuestion(answer) {
-    const above = /** @type {HTMLElement | null} */ (answer.previousElementSibling);
-    const kept = above && isQuestion(above) ? null : remember();
-    if (!kept) {
-      current.question = above;
-    } else if (above?.dataset.id && above.dataset.id === kept.id) {
-      above.remove();
-      findQuestion(answer);
-    } else {
-      answer.before(newQuestion(kept.words, [], kept.id));
+    const kept = remember();
+    current.id ??= kept?.id;
+    const question = current.id && questionOf(current.id);
+    if (question) {
+      current.question = question;
+      for (const turn of behind(question)) if (turn !== answer) turn.remove();
+    } else if (kept && kept.id === current.id) {
+      answer.before(newQuestion(kept.words, []));
     }
   }
 
@@ -122,37 +134,52 @@ export function conversation({ chat, stream, output, form, field }, composer, { 
    * @returns {{ words: string, id?: string } | null}
    */
   function remember(question) {
+    // A page may change its address meanwhile: what is kept at one is removed there.
+    if (question || !place) place = `flask-chat ${location.pathname} ${form.getAttribute("id")}`;
     try {
-      if (question !== undefined) sessionStorage[memory] = JSON.stringify(question);
-      return JSON.parse(sessionStorage[memory]);
+      if (question) sessionStorage[place] = JSON.stringify(question);
+      if (question === null) delete sessionStorage[place];
+      return JSON.parse(sessionStorage[place] ?? null);
     } catch {
       return null; // pages may be forbidden to keep anything
     }
   }
 
   function onOpen() {
-    if (!current.question && output.lastElementChild) findQuestion(output.lastElementChild);
     current.isOpen = true;
-    current.before = undefined;
+    dropReplaced();
+  }
+
+  function dropReplaced() {
     for (const turn of current.replaced.splice(0)) turn.remove();
   }
 
   /** @param {CustomEvent} event */
   function onEvent({ detail: { type, data } }) {
+    if (type === "start" && !current.question && output.lastElementChild) {
+      current.id = data?.submission;
+      findQuestion(output.lastElementChild);
+    }
     if (type === "text") current.text += data?.text ?? "";
     if (type === "meta") current.model = data?.model ?? current.model;
   }
 
   /** The answer has ended: it may be copied, and asked for again. */
   function onEnd() {
-    if (!current.isOpen && current.replaced.length) return takeBack(); // it was stopped
+    dropReplaced(); // by one that was stopped at once: its server has most likely got it, and done the same
     // To be removed from the page is no end, where the server keeps the answer.
     if (form.isConnected) remember(null);
     composer.free();
-    const turn = output.lastElementChild;
+    const turn = /** @type {HTMLElement | null} */ (output.lastElementChild);
     if (!turn || isQuestion(turn)) return;
-    if (current.question?.dataset.id) turn.dataset.id = current.question.dataset.id;
+    if (current.id) turn.dataset.id = current.id;
     keepSource(turn, current.text);
+    const { state, stopReason, empty } = stream.dataset;
+    const isWell = state === "done" && !/^(length|refusal|pause)$/.test(`${stopReason}`) && empty === undefined;
+    if (!isWell) {
+      const words = chat.querySelector("[data-stream=status]")?.textContent ?? "";
+      turn.append((current.note = make("p", { "data-chat": "note", hidden: "" }, words)));
+    }
     around(() => onTurn(turn, { at: new Date(), model: current.model }));
   }
 
@@ -162,14 +189,17 @@ export function conversation({ chat, stream, output, form, field }, composer, { 
   function takeBack() {
     remember(null);
     composer.free();
-    const { question, words, before, replaced } = current;
+    const { question, words, body, before, replaced } = current;
+    current = nothing();
     if (!question) return;
-    for (const turn of behind(question)) if (!replaced.includes(turn)) turn.remove();
-    for (const turn of replaced) turn.removeAttribute("data-replaced");
+    for (const turn of behind(question)) {
+      if (turn.hasAttribute("data-replaced")) turn.removeAttribute("data-replaced");
+      else turn.remove();
+    }
     if (before !== undefined) {
       setWords(question, before);
       onRefused(question, words);
-    } else if (!replaced.length && composer.giveBack(words, filesIn(current.body))) {
+    } else if (!replaced.length && composer.giveBack(words, filesIn(body))) {
       question.remove();
       chat.toggleAttribute("data-empty", !output.childElementCount);
     }
@@ -180,20 +210,12 @@ export function conversation({ chat, stream, output, form, field }, composer, { 
    * @param {string} words
    */
   function setWords(question, words) {
-    const part = question.querySelector("[data-part=text]");
-    if (part) part.textContent = words;
+    const part = /** @type {HTMLElement | null} */ (question.querySelector("[data-part=text]"));
+    if (part) putWords(part, words);
   }
 
-  /** @type {[string, (event: any) => void][]} */
-  const listeners = [
-    ["start", onStart],
-    ["open", onOpen],
-    ["event", onEvent],
-    ["done", onEnd],
-    ["stop", onEnd],
-    ["error", onError],
-  ];
-  for (const [type, listener] of listeners) stream.addEventListener(`stream:${type}`, listener);
+  const listeners = { start: onStart, open: onOpen, event: onEvent, done: onEnd, stop: onEnd, error: onError };
+  for (const [type, listener] of Object.entries(listeners)) stream.addEventListener(`stream:${type}`, listener);
 
   return {
     isRunning,
@@ -207,22 +229,32 @@ export function conversation({ chat, stream, output, form, field }, composer, { 
      */
     again(question, words) {
       const id = question?.dataset.id;
-      if (isRunning() || !id) return false;
-      const last = asked.get(id);
-      const before = wordsOf(question);
-      const [url, init] = asking(form, name, words ?? before, last?.body);
-      if (words !== undefined) {
-        setWords(question, words);
-        current = { ...nothing(), before };
+      if (!id) return false;
+      if (isRunning()) return composer.wait();
+      const last = asked.get(question);
+      const [url, init] = asking(form, name, words ?? wordsOf(question), last?.body);
+      if (words !== undefined) before = wordsOf(question);
+      try {
+        stream.start(url, { ...init, submission: id, attempt: (last?.attempt ?? 1) + 1 });
+      } finally {
+        before = undefined;
       }
-      stream.start(url, { ...init, submission: id, attempt: (last?.attempt ?? 1) + 1 });
+      if (words !== undefined) setWords(question, words);
       return true;
     },
 
-    /** @param {string} words */
+    /**
+     * @param {string} words
+     * @returns {boolean} false where they cannot be asked now: they are in the field, where that was empty
+     */
     ask(words) {
-      if (isRunning()) return void (composer.giveBack(words, []) && composer.wait());
+      if (isRunning()) {
+        composer.giveBack(words, []);
+        return composer.wait();
+      }
+      if (!words.trim()) return false;
       stream.start(...asking(form, name, words));
+      return true;
     },
   };
 }

@@ -31,7 +31,10 @@ export function edit(question, ask, words = wordsOf(question)) {
     if (text && ask(text)) close();
   });
   field.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") close();
+    if (event.key === "Escape") {
+      event.preventDefault(); // it does one thing: an answer that runs goes on
+      close();
+    }
     if (!isSending(event)) return;
     event.preventDefault();
     editor.requestSubmit();

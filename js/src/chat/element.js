@@ -38,9 +38,10 @@ export class FlaskChatElement extends HTMLElement {
    * Asks, as the reader would.
    *
    * @param {string} question
+   * @returns {boolean} false where it cannot be asked now: then it is in the field, where that was empty
    */
   ask(question) {
-    this.#conversation?.ask(question);
+    return !!this.#conversation?.ask(question);
   }
 
   /** @param {AbortSignal} signal */
@@ -69,16 +70,16 @@ export class FlaskChatElement extends HTMLElement {
     /** @type {HTMLInputElement | null} */
     const input = parts.form.querySelector("input[type=file]");
     if (input) more().then((module) => (files = module?.attachments(parts, input, typing.tell)));
-    stream.addEventListener("stream:event", (/** @type {CustomEvent} */ { detail: { type, data } }) => {
+    stream.addEventListener("stream:event", (/** @type {CustomEvent} */ event) => {
+      const { type, data } = event.detail;
       if (type !== "title" && type !== "suggestions") return;
-      more().then((module) => around(() => module?.told(parts, type, data)));
+      more().then((module) => event.defaultPrevented || around(() => module?.told(parts, type, data)));
     });
     this.#conversation = talk;
-    this.toggleAttribute("data-empty", !output.querySelector(":scope > [data-turn]"));
+    this.toggleAttribute("data-empty", !output.childElementCount);
     const renderer = async () => {
-      const { markdown } = await import("../markdown.js");
-      const headingLevel = Number(stream.getAttribute("heading-level"));
-      return stream.options?.renderer ?? markdown({ headingLevel });
+      const module = await import("../markdown.js").catch(reportError); // meanwhile a page may say which is its own
+      return stream.options?.renderer ?? module?.markdown({ headingLevel: Number(stream.getAttribute("heading-level")) });
     };
     drawSaved(output, renderer, (turn) => buttons.add(/** @type {HTMLElement} */ (turn))).then(begin, reportError);
   }

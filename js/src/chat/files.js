@@ -10,6 +10,8 @@ const PREVIEW = 48; // CSS pixels
  * @typedef {object} Attachments
  * @property {number} count
  * @property {(files: File[]) => void} add
+ * @property {boolean} areRead while what was to be called once they are is called
+ * @property {(then: () => void) => void} read
  * @property {() => void} clear
  */
 
@@ -22,6 +24,10 @@ const PREVIEW = 48; // CSS pixels
 export function attachments({ chat, field }, input, tell) {
   /** @type {File[]} */
   let files = [];
+  /** @type {WeakMap<File, Element>} */
+  const chips = new WeakMap();
+  let areRead = false;
+  const isRequired = field.required;
   const most = Number(input.dataset.maxBytes) || Infinity;
 
   /** @param {number} bytes */
@@ -38,6 +44,9 @@ export function attachments({ chat, field }, input, tell) {
   input.before(attach);
   (field.closest("[data-chat=field]") ?? field).before(list);
   attach.addEventListener("click", () => input.click());
+  input.form?.addEventListener("reset", clear);
+  // Of an empty field a form sends a file without a name.
+  input.form?.addEventListener("formdata", ({ formData }) => files.length || formData.delete(input.name));
   input.addEventListener("change", () => add([...(input.files ?? [])]));
 
   /** @param {File[]} given */
@@ -46,6 +55,36 @@ export function attachments({ chat, field }, input, tell) {
     tell(reasons.filter(Boolean).join(" "));
     const taken = given.filter((_, i) => !reasons[i]);
     files = [...files, ...taken].slice(input.multiple ? 0 : -1);
+    show();
+    if (taken.length) read();
+  }
+
+  /**
+   * A folder cannot be read, nor what has been changed since it was chosen: its request would fail as if there were no
+   * network.
+   *
+   * @param {() => void} [then] called where all can be
+   */
+  async function read(then) {
+    const all = files;
+    const reasons = [];
+    for (const file of all) {
+      try {
+        await file.slice(0, 1).arrayBuffer();
+      } catch {
+        remove(file);
+        reasons.push(say("{} cannot be read. Choose it again.", file.name));
+      }
+    }
+    if (reasons.length) tell(reasons.join(" "));
+    areRead = files === all; // else there are others by now
+    if (areRead) then?.();
+    areRead = false;
+  }
+
+  /** @param {File} file */
+  function remove(file) {
+    files = files.filter((other) => other !== file);
     show();
   }
 
@@ -62,26 +101,34 @@ export function attachments({ chat, field }, input, tell) {
     const [all] = type.split("/");
     const fits = (/** @type {string} */ token) =>
       token.startsWith(".") ? name.toLowerCase().endsWith(token) : token === type || token === `${all}/*`;
-    return !tokens.length || tokens.some(fits);
+    return !tokens.length || tokens.includes("*/*") || tokens.some(fits);
   }
 
   function show() {
     const data = new DataTransfer();
     for (const file of files) data.items.add(file);
     input.files = data.files;
+    field.required = isRequired && !files.length;
     list.replaceChildren(...files.map(chip));
   }
 
-  /** @param {File} file */
+  function clear() {
+    files = [];
+    show();
+  }
+
+  /** Its picture is decoded once. @param {File} file */
   function chip(file) {
-    const remove = button("remove", "Remove");
-    remove.setAttribute("aria-label", say("Remove {}", file.name));
-    remove.addEventListener("click", () => {
-      files = files.filter((other) => other !== file);
-      show();
+    const known = chips.get(file);
+    if (known) return known;
+    const cross = button("remove", "Remove");
+    cross.setAttribute("aria-label", say("Remove {}", file.name));
+    cross.addEventListener("click", () => {
+      remove(file);
       field.focus();
     });
-    const item = make("li", {}, make("span", { dir: "auto" }, file.name), remove);
+    const item = make("li", {}, make("span", { dir: "auto" }, file.name), cross);
+    chips.set(file, item);
     if (file.type.startsWith("image/")) preview(file).then((picture) => item.prepend(picture), () => {});
     return item;
   }
@@ -109,15 +156,21 @@ export function attachments({ chat, field }, input, tell) {
     add([...clipboardData.files]);
   });
 
+  // Back brings the files of the page that was left, sometimes after this: they are not to go unseen.
+  const bring = () => files.length || add([...(input.files ?? [])]);
+  bring();
+  addEventListener("pageshow", bring);
+
   return {
     get count() {
       return files.length;
     },
-    add,
-    clear() {
-      files = [];
-      show();
+    get areRead() {
+      return areRead;
     },
+    add,
+    read,
+    clear,
   };
 }
 

@@ -65,7 +65,7 @@ export function build(chat) {
   const ensure = (parent, name, create, before = null) =>
     find(`[data-chat="${name}"]`) ?? parent.insertBefore(create(), before?.parentNode === parent ? before : null);
 
-  const stream = find("flask-stream") ?? make("flask-stream", { render: "markdown", append: "" });
+  const stream = find("flask-stream") ?? make("flask-stream", { render: "markdown", append: "", "heading-level": "3" });
   for (const name of OF_STREAM) {
     const value = stream.isConnected ? null : chat.getAttribute(name);
     if (value !== null) stream.setAttribute(name, value);
@@ -73,10 +73,13 @@ export function build(chat) {
   const output = find("[data-stream=output]") ?? stream.insertBefore(make("div", { "data-stream": "output" }), null);
   /** @type {HTMLFormElement} */
   const form = find("form:not([data-chat=editor])") ?? make("form", { method: "post" });
-  form.dataset.chat ??= "composer";
+  // By its attributes: a field may be named as a property.
+  if (!form.hasAttribute("data-chat")) form.setAttribute("data-chat", "composer");
   if (!form.hasAttribute("action")) form.setAttribute("action", chat.getAttribute("action") ?? "");
-  // By which what goes on is found again: where the chat has an id, it has to be that one's.
-  form.id ||= `flask-chat-${chat.id || ++count}`;
+  // By which what goes on is found again: where the chat has an id, it has to be that one's. And no other chat's.
+  let id = form.getAttribute("id") || `flask-chat-of-${chat.id || ++count}`;
+  while ((document.querySelector(`form[id="${CSS.escape(id)}"]`) ?? form) !== form) id += "-2";
+  form.setAttribute("id", id);
   /** @type {HTMLTextAreaElement} */
   const field = find("textarea:not([data-chat=editor] *)") ?? make("textarea", { required: "" });
   for (const [name, value] of [
@@ -106,11 +109,13 @@ export function build(chat) {
   const status = find("[data-stream=status]") ?? make("p", { "data-stream": "status", role: "status" });
   const retry = find("[data-stream=retry]") ?? make("button", { type: "button", "data-stream": "retry", hidden: "" });
   relabel(retry, "Retry");
-  if (!output.contains(status)) output.after(status, retry);
   const end = ensure(form, "end", () => button("end", "To the end"), form.firstChild);
   end.hidden = true;
-  if (!form.isConnected) stream.appendChild(form);
-  stream.setAttribute("form", form.id);
+  if (!chat.contains(form)) stream.appendChild(form);
+  // In the form they stay in view with it. Where the page has put them elsewhere, they are there.
+  if (stream.contains(form) && (!status.parentNode || status.parentNode === stream)) form.prepend(status, retry);
+  else if (!status.parentNode) output.after(status, retry);
+  stream.setAttribute("form", id);
   if (!stream.isConnected) chat.append(stream);
   return { chat, stream, output, form, field, send, suggestions, hint, end };
 }

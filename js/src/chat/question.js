@@ -2,8 +2,6 @@
 
 import { submission } from "../index.js";
 
-/** @typedef {{ url: string | URL, init: RequestInit & { body?: any } }} Asked */
-
 /**
  * The reader's words in a request; none where it goes on with a run.
  *
@@ -50,6 +48,8 @@ export function asking(form, name, words, body) {
   /** @type {any} */
   const sent = isForm ? new FormData() : new URLSearchParams();
   for (const [key, value] of body ?? fields) if (body || !(value instanceof File)) sent.append(key, value);
+  const token = fields.get("csrf_token"); // of this page, which may be newer
+  if (token) sent.set("csrf_token", token);
   sent.set(name, isForm ? words : words.replaceAll("\n", "\r\n"));
   return [url, { ...init, body: sent }];
 }

@@ -21,7 +21,7 @@ export async function rate(pressed, turn, { chat, form }) {
   chat.dispatchEvent(new CustomEvent("stream:rate", { bubbles: true, detail }));
   const url = chat.getAttribute("feedback");
   const isTaken = !url || (await post(url, detail, chat.getAttribute("csrf") ?? tokenOf(form)));
-  if (!isTaken) show(before);
+  if (!isTaken && now() === detail.value) show(before); // else it has been rated once more meanwhile
   return isTaken;
 }
 

@@ -5,12 +5,20 @@ import { make } from "./markup.js";
 /** An answer's Markdown, as it came. @type {WeakMap<Element, string>} */
 const sources = new WeakMap();
 
-/** Of a saved conversation so much is drawn before the page is shown at its end, in characters. */
+/** So many characters of a saved conversation are drawn before the page is shown at its end. */
 const AT_ONCE = 4000;
 
-/** In milliseconds: what a turn may take of idle time; and how long a busy page may keep the rest waiting. */
+/** Where there is no idle time, each part has so many times the characters of the last. Each moves the whole page: equal
+ * parts would cost the square of its length. */
+const GROWTH = 1.1;
+
+/** In milliseconds: what a turn may take of idle time, in which more is drawn; and how long a busy page, which has none,
+ * may keep the next characters waiting. */
 const SPARE = 10;
 const PATIENCE = 200;
+
+/** What it costs to draw a turn, in characters: its words, and something for itself. @param {Element} turn */
+const costOf = (turn) => 50 + /** @type {string} */ (turn.textContent).length;
 
 /** @param {Element} turn */
 export const isQuestion = (turn) => turn.getAttribute("data-turn") === "user";
@@ -24,6 +32,20 @@ export const sourceOf = (turn) => sources.get(turn) ?? "";
  */
 export const keepSource = (turn, text) => void sources.set(turn, text);
 
+/** Of more characters without a line break, `unicode-bidi: plaintext` costs Chromium their square: 1 MB takes 5 s.
+ * turns.py has the same number. */
+const LONG = 100_000;
+
+/**
+ * @param {HTMLElement} part
+ * @param {string} words as they were written
+ */
+export function putWords(part, words) {
+  part.textContent = words;
+  part.toggleAttribute("data-long", words.length > LONG);
+  return part;
+}
+
 /**
  * The reader's words in the page.
  *
@@ -31,7 +53,7 @@ export const keepSource = (turn, text) => void sources.set(turn, text);
  * @param {File[]} files
  */
 export function questionTurn(words, files) {
-  const turn = make("div", { "data-turn": "user", dir: "auto" }, make("div", { "data-part": "text" }, words));
+  const turn = make("div", { "data-turn": "user", dir: "auto" }, putWords(make("div", { "data-part": "text" }), words));
   if (files.length) {
     turn.append(make("ul", { "data-chat": "files" }, ...files.map(({ name }) => make("li", { dir: "auto" }, name))));
   }
@@ -45,7 +67,7 @@ export const wordsOf = (turn) => turn.querySelector("[data-part=text]")?.textCon
  * Draws what the server has written: what is near the view first, and the rest when there is nothing else to do.
  *
  * @param {Element} output
- * @param {() => Promise<import("../text.js").MakeRenderer>} renderer
+ * @param {() => Promise<import("../text.js").MakeRenderer | undefined>} renderer gives none where it cannot be loaded
  * @param {(turn: Element) => void} onDrawn
  * @returns {Promise<void>} resolves once its end is drawn
  */
@@ -55,7 +77,7 @@ export async function drawSaved(output, renderer, onDrawn) {
   const left = new Set([...output.querySelectorAll(":scope > [data-turn]")].filter(isLeft));
   if (!left.size) return;
   const answers = [...left].filter((turn) => !isQuestion(turn));
-  const make = answers.length ? await renderer() : null;
+  const makeRenderer = answers.length ? await renderer() : null;
 
   /** @param {Element} turn */
   async function draw(turn) {
@@ -63,19 +85,19 @@ export async function drawSaved(output, renderer, onDrawn) {
     near.unobserve(turn);
     const words = raw(turn) ?? turn;
     const text = words.textContent ?? "";
-    const part = document.createElement("div");
-    part.dataset.part = "text";
+    const part = make("div", { "data-part": "text" });
     if (words === turn) turn.replaceChildren(part);
     else words.replaceWith(part);
-    turn.setAttribute("data-drawn", "");
-    if (isQuestion(turn)) {
-      turn.setAttribute("dir", "auto");
-      part.textContent = text;
-    } else if (make) {
-      sources.set(turn, text);
-      const painter = make(part, (paint) => paint());
-      painter.write(text);
-      await painter.end();
+    if (isQuestion(turn)) turn.setAttribute("dir", "auto");
+    else sources.set(turn, text);
+    try {
+      const painter = isQuestion(turn) ? null : makeRenderer?.(part, (paint) => paint());
+      painter?.write(text);
+      await painter?.end();
+      if (!painter) putWords(part, text);
+    } catch (error) {
+      reportError(error); // the page's own renderer: the other turns are drawn nevertheless
+      putWords(part, text);
     }
     onDrawn(turn);
   }
@@ -84,23 +106,22 @@ export async function drawSaved(output, renderer, onDrawn) {
   const near = new IntersectionObserver((seen) => {
     for (const { isIntersecting, target } of seen) if (isIntersecting) draw(target);
   }, margins);
-  let length = 0;
-  for (const turn of [...left].reverse()) {
-    length += turn.textContent?.length ?? 0;
-    if (length > AT_ONCE && length > (turn.textContent?.length ?? 0)) break;
-    await draw(turn);
-  }
-  for (const turn of left) near.observe(turn);
   const idle = globalThis.requestIdleCallback ?? ((/** @type {() => void} */ go) => setTimeout(go, 50));
   const rest = [...left];
-  /** @param {IdleDeadline} [deadline] */
+  let most = AT_ONCE; // characters of a part that is drawn without idle time
+  /** @param {IdleDeadline} [deadline] none for the end of it */
   const drawNext = async (deadline) => {
-    do {
-      const last = rest.pop();
-      if (!last) return;
+    for (let drawn = 0, last; (last = rest.at(-1)); ) {
+      const cost = left.has(last) ? costOf(last) : 0;
+      if (drawn && drawn + cost > most && (deadline?.timeRemaining() ?? 0) <= SPARE) {
+        most *= GROWTH;
+        return void idle(drawNext, { timeout: PATIENCE });
+      }
+      drawn += cost;
+      rest.pop();
       await draw(last);
-    } while (deadline && deadline.timeRemaining() > SPARE);
-    idle(drawNext, { timeout: PATIENCE });
+    }
   };
-  idle(drawNext, { timeout: PATIENCE });
+  await drawNext();
+  for (const turn of left) near.observe(turn);
 }

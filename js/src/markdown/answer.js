@@ -72,8 +72,8 @@ export class Answer {
    */
   constructor(part, options, around = (paint) => paint()) {
     this.#part = part;
-    const { headingLevel, links } = options;
-    const deeper = /^[1-6]$/.test(`${headingLevel}`) ? Number(headingLevel) - 1 : 0;
+    const { headingLevel, links } = /** @type {any} */ (options); // a page's script may give anything
+    const deeper = /^[1-6]$/.test(headingLevel) ? headingLevel - 1 : 0;
     this.#options = { ...options, deeper, targets: targets(links) };
     this.#around = around;
     this.#extra = options.math && mathOptions;

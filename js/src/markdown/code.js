@@ -1,11 +1,10 @@
 /** Code blocks: the language, a button that copies, and the code, which a page may highlight. */
 
-import { copyText } from "../clipboard.js";
+import { COPIED_FOR, copyText } from "../clipboard.js";
 import { say } from "../words.js";
 import { rewrite } from "./brush.js";
 import { decode } from "./entities.js";
 
-const COPIED_FOR = 2000;
 /** Of a language, in characters. */
 const LONGEST_NAME = 100;
 

@@ -20,6 +20,22 @@ export const CLOSED = 0;
 const BEHIND_BLANK = 1;
 export const OPEN = 2;
 
+/** The first letter behind a checkbox; and whether it is of a script from Hebrew to Arabic, or of their other forms. */
+const LETTER = /^(?:\[[xX]\]|\P{L}){0,200}(?:([\u0590-\u08ff\ufb1d-\ufefc])|\p{L})/u;
+
+/**
+ * Its markers, or its bar, stand where its words begin: right of Arabic ones. By the first letter, which does not change:
+ * for `dir="auto"` a browser looks through all of a list of numbers at each that comes.
+ *
+ * @param {HTMLElement} element
+ * @param {string} raw
+ */
+function directed(element, raw) {
+  const letter = LETTER.exec(raw);
+  if (letter) element.dir ||= letter[1] ? "rtl" : "ltr";
+  return element;
+}
+
 export class Drawing {
   #lexed;
   #options;
@@ -78,9 +94,9 @@ export class Drawing {
       case "hr":
         return brush.element("hr");
       case "blockquote":
-        return this.#element(brush, type, raw, open, (inside) => this.blocks(inside, tokens, open));
+        return directed(this.#element(brush, type, raw, open, (inside) => this.blocks(inside, tokens, open)), raw);
       case "list": {
-        const list = brush.element(token.ordered ? "ol" : "ul");
+        const list = directed(brush.element(token.ordered ? "ol" : "ul"), raw);
         const draw = (/** @type {Brush} */ inside) => {
           for (const item of token.items.slice(growing?.skip)) {
             this.#item(inside, item, item === token.items.at(-1) ? open : CLOSED);
