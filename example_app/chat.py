@@ -55,7 +55,7 @@ def show(id: str) -> str:
 
 def show_saved(_: Result) -> Any:
     """Answer a form that was sent without JavaScript: with the page, which has the answer now."""
-    return redirect(url_for(".show", **(request.view_args or {}), _anchor="flask-chat"))
+    return redirect(url_for(".show", **(request.view_args or {}), _anchor="end"))
 
 
 @bp.post("/chats/<id>")

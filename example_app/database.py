@@ -12,8 +12,6 @@ from flask import Flask, current_app
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS secret (id INTEGER PRIMARY KEY CHECK (id = 1), key TEXT NOT NULL);
--- Of an older version of this app: what was said belonged to a browser, and to no reader.
-DROP TABLE IF EXISTS turn;
 CREATE TABLE IF NOT EXISTS reader (
     id TEXT PRIMARY KEY,
     folded TEXT NOT NULL UNIQUE,  -- his name, in which case does not count

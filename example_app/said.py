@@ -16,7 +16,9 @@ from .provider import Messages, Provider
 
 def turns(conversation: str) -> Iterator[dict[str, Any]]:
     """Give the turns as `stream_chat` takes them; what is being written now comes from its run."""
-    run = stream.active(f"chat:{conversation}")  # first: what ends meanwhile is saved
+    # Only this tells an answer that is on its way from one whose worker was killed. It is asked
+    # first: what ends meanwhile is saved by then.
+    run = stream.active(f"chat:{conversation}")
     names = conversations.names_of_files(conversation)
     for row in conversations.questions(conversation):
         id = row["submission"]

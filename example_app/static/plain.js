@@ -5,6 +5,7 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   const end = (words) => { source?.close(); status.textContent = words; };
   end(answer.textContent = "");
+  form.scrollIntoView();
 
   source = new EventSource(`${form.action}?${new URLSearchParams(new FormData(form))}`);
   source.addEventListener("text", ({ data }) => answer.append(JSON.parse(data).text));

@@ -6,10 +6,6 @@ from itertools import count
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.example.waiting import DEADLINE
-
-expect.set_options(timeout=DEADLINE * 1000)
-
 _numbers = count(1)
 
 

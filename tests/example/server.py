@@ -9,12 +9,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
 from tests.example.waiting import wait_for
+from tests.servers.client import DEADLINE
 
 KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OPENAI_API_KEY", "OPENAI_BASE_URL")
 
@@ -55,6 +57,8 @@ class Server:
             self.close()
             raise AssertionError(self._errors.read_text())
         self.url = ready[1]
+        # Its worker imports two SDKs first: seconds of a processor, which others may be busy with.
+        _loopback.open(f"{self.url}/sign-in", timeout=4 * DEADLINE).close()
 
     def log(self, prompt: str) -> list[str]:
         """What the provider noted of the last request with this prompt, oldest first."""
@@ -98,8 +102,17 @@ class Server:
             self._process.stdout.close()
 
 
+# This process's own, beside others that run tests; and none that the system hands out to whoever
+# asks: the first question starts the provider, and by then such a port could be somebody else's.
+_PORTS = count(20_000 + 500 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]))
+
+
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    for port in _PORTS:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free")

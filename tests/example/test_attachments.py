@@ -17,6 +17,7 @@ from tests.example.asking import (
     chat,
     post,
     questions,
+    token,
     turns,
     words,
 )
@@ -38,6 +39,27 @@ def test_the_canned_provider_says_what_it_was_sent(client: FlaskClient) -> None:
     response = post(client, "/chat", "Read these", **given)
 
     assert "- **a picture.png**, 12 B\n- **notes.txt**, 2 B\n" in words(response)
+
+
+def test_a_field_for_files_in_which_none_was_chosen_holds_none(
+    app: Flask, client: FlaskClient
+) -> None:
+    """A browser without JavaScript sends an empty one, without a name."""
+    listener = Listener(app, ["Read."])
+    fields = {"csrf_token": token(client), "question": "Read it"}
+    parts = [f'form-data; name="{name}"\r\n\r\n{value}' for name, value in fields.items()]
+    empty = 'form-data; name="files"; filename=""\r\nContent-Type: application/octet-stream\r\n\r\n'
+    body = "".join(f"--x\r\nContent-Disposition: {part}\r\n" for part in [*parts, empty])
+    response = client.post(
+        chat(client),
+        data=f"{body}--x--\r\n".encode(),
+        content_type="multipart/form-data; boundary=x",
+        headers={"Accept": "text/event-stream"},
+    )
+
+    assert words(response) == "Read."
+    assert listener.asked[0][0]["content"] == "Read it"
+    assert 'data-chat="files"' not in client.get(chat(client)).text
 
 
 def test_the_names_are_in_the_saved_turn_and_the_model_is_told_again(

@@ -234,7 +234,7 @@ def test_markdown_is_shown_while_it_is_written_and_the_same_after_a_reload(page:
 
     live = shown.inner_html()
     page.reload()
-    expect(answer(page)).to_have_attribute("data-drawn", "")
+    expect(answer(page)).to_have_attribute("role", "article")
     assert text(page).inner_html() == live
 
 

@@ -65,7 +65,8 @@ def test_without_javascript_the_form_leads_back_to_the_page_with_the_answer(
 ) -> None:
     response = post(client, "/chat", "A haiku, please", accept=BY_A_BROWSER)
 
-    assert response.location == f"{chat(client)}#flask-chat"
+    assert response.location == f"{chat(client)}#end"
+    assert 'id="end"' in client.get(chat(client)).text
     assert turns(client)[-1] == ("model", HAIKU)
 
 

@@ -18,7 +18,8 @@ from example_app.canned_answers import trick_of
 from example_app.languages import LANGUAGES
 from example_app.suggestions import afterwards
 from flask_stream.errors import SAFE_MESSAGES
-from flask_stream.texts import LABELS, SIGN_IN, TOO_MANY_OF_READER
+from flask_stream.texts import SIGN_IN, TOO_MANY_OF_READER
+from tests.catalogues import LABELS
 from tests.example.asking import chat, notes, post, sign_in, submit
 from tests.example.server import ROOT
 

@@ -109,7 +109,7 @@ def test_pictures_of_the_chat(
     expect(page.locator("[data-stream=retry]")).to_be_visible()
     picture(f"chat-failed-{language}")
     page.reload()
-    expect(answer(page)).to_have_attribute("data-drawn", "")
+    expect(answer(page)).to_have_attribute("role", "article")
     picture(f"chat-saved-{language}")
     page.locator("[popovertarget=delete]").first.click()
     picture(f"chat-delete-{language}")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,7 @@ from example_app import create_app
 from example_app.canned_answers import HAIKU
 from example_app.canned_provider import CannedProvider
 from example_app.source import PAGES
-from tests.example.asking import BY_A_BROWSER, Listener, chat, post, sign_in, turns, words
+from tests.example.asking import BY_A_BROWSER, Listener, chat, post, turns, words
 
 THE_PAGES = {"chat": "/", "race": "/race", "plain": "/plain"}
 EVERY_PAGE = [*THE_PAGES.values(), "/sign-in", *(f"/source/{name}" for name in THE_PAGES)]
@@ -248,26 +246,6 @@ def test_a_restart_keeps_sessions_and_conversations(app: Flask, reader: FlaskCli
     restarted = create_app({"DATABASE": app.config["DATABASE"]}).test_client()
     restarted.set_cookie("session", cookie.value)
     assert turns(restarted) == [("user", "one"), ("model", "Hello.")]
-
-
-def test_a_database_of_an_older_version_is_taken_over(tmp_path: Path) -> None:
-    path = tmp_path / "chat.sqlite3"
-    with closing(sqlite3.connect(path)) as db:
-        db.executescript(
-            """
-            CREATE TABLE secret (id INTEGER PRIMARY KEY CHECK (id = 1), key TEXT NOT NULL);
-            INSERT INTO secret VALUES (1, 'kept');
-            CREATE TABLE turn (id INTEGER PRIMARY KEY, conversation TEXT NOT NULL,
-                question TEXT NOT NULL, answer TEXT NOT NULL DEFAULT '', outcome TEXT);
-            INSERT INTO turn (conversation, question) VALUES ('a', 'Whose is this?');
-            """
-        )
-    app = create_app({"DATABASE": str(path)})
-
-    assert app.secret_key == "kept"
-    assert turns(sign_in(app.test_client())) == []
-    with closing(sqlite3.connect(path)) as db:
-        assert not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'turn'").fetchall()
 
 
 def test_the_environment_configures_the_app(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-DEADLINE = 20  # seconds; it is not about speed
+from tests.servers.client import DEADLINE
 
 
 def wait_for(condition: Callable[[], object]) -> None:
