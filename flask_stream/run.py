@@ -19,6 +19,7 @@ from .result import Result, utf16_length
 from .signals import log_end, send, stream_finished, stream_first_text, stream_started
 from .told import call_all, logger
 from .unrun import unrun
+from .waiting import give_way
 
 Callback = Callable[[Result], object]
 
@@ -210,6 +211,7 @@ class Run:
         :raises RunError, ClientLeft, Stopped: the run is to end.
         """
         batch: Batch | None = []
+        give_way()  # what gives nothing, or is always ready, is never waited for
         if self.ending is None:
             token = current_relays.set(self.relays)
             try:

@@ -7,7 +7,6 @@ of its lines. So they are given whole blocks, written again, of a bounded size a
 from __future__ import annotations
 
 import inspect
-import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import suppress
@@ -17,6 +16,7 @@ from weakref import ref
 
 from ..errors import ProviderError
 from ..sse import Decoder, ServerSentEvent
+from ..waiting import give_way
 from .shapes import content_of
 from .unpack import OURS, coding_of, unpacked
 
@@ -65,11 +65,7 @@ def too_long(most: int) -> ProviderError:
 
 
 def paced(chunks: _Chunks) -> Iterator[bytes]:
-    """What the reads give, in pieces, between which others have the processor now and then.
-
-    On gevent a socket that always has bytes ready never hands over, so one provider would stop
-    all other requests, and whoever looks after the time.
-    """
+    """What the reads give, in pieces, between which other greenlets have their turns."""
     taken = 0
     for chunk in chunks:
         taken += len(chunk)
@@ -78,7 +74,7 @@ def paced(chunks: _Chunks) -> Iterator[bytes]:
             continue
         taken = 0
         for piece in _cut(chunk, _PIECE):  # a few compressed bytes may unfold to very many
-            time.sleep(0)  # gevent's own, where it has patched it
+            give_way()
             yield piece
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from ..errors import ProviderError, SourceError
 from ..events import JSON
+from ..waiting import give_way
 from .errors import from_exception, is_misuse
 from .not_streams import ANOTHER, CLOSED
 from .turn import Turn
@@ -73,6 +74,7 @@ class Source(ABC):
         """
         self._rest = self._read()
         while not turn.ended:
+            give_way()  # what it says may come to nothing that is told
             if turn.error is not None and not self._may_read_on():
                 return
             if self._woken:

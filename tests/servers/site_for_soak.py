@@ -61,6 +61,19 @@ def post_worker_init(worker: Any) -> None:
                 break
         raise ValueError("the app's own")
 
+    def nothing(prompt: str) -> Iterator[str]:
+        """Code of the app's own that never waits, and has nothing to say."""
+        while True:
+            yield ""
+
+    def unsaid(prompt: str) -> Iterator[Any]:
+        """A provider's stream, of which no wire is seen, with nothing to say for ever."""
+        from openai.types.chat import ChatCompletionChunk
+
+        said = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "m"}
+        while True:
+            yield ChatCompletionChunk.model_validate({**said, "choices": []})
+
     def answer_by_helper(prompt: str, wire: str) -> Any:
         messages: Any = [{"role": "user", "content": prompt}]
         if wire == "openai_responses":
@@ -70,6 +83,8 @@ def post_worker_init(worker: Any) -> None:
         return site.claude().messages.stream(model="m", max_tokens=64, messages=messages)
 
     site.add("/failing/<int:after>/<wire>/<prompt>", fail)
+    site.add("/nothing/<prompt>", nothing)
+    site.add("/unsaid/<prompt>", lambda prompt: unsaid(prompt))
     site.add("/helper/<wire>/<prompt>", answer_by_helper)
     site.add("/text-of/<wire>/<prompt>", site.answer, format="text")
     site.add("/json-of/<wire>/<prompt>", site.answer, format="json")
