@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -39,6 +40,10 @@ CHROMIUM_ARGUMENTS = [
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("FLASK_STREAM_SHARED", ROOT.parent / "shared"))
+
+# Where these tests run in a shell's background, SIGINT is ignored, and by all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in every run, however busy the machine is.
 settings.register_profile("suite", deadline=None, derandomize=True)

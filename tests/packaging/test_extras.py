@@ -9,7 +9,7 @@ import venv
 import pytest
 
 from tests.own_time import part_of
-from tests.packaging.test_wheel import HERE, REPO, source, wheel
+from tests.packaging.test_wheel import HERE, PATIENCE, REPO, source, wheel
 
 __all__ = ["source", "wheel"]  # fixtures
 
@@ -23,7 +23,10 @@ EXTRAS = sorted(PROJECT["optional-dependencies"].keys() - {"test", "test-core", 
 def pip(*arguments, python=sys.executable):
     command = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
     return subprocess.run(
-        [str(part) for part in (*command, *arguments)], capture_output=True, text=True, timeout=300
+        [str(part) for part in (*command, *arguments)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
 
 
@@ -56,7 +59,7 @@ def test_an_extra_brings_all_that_it_is_for(wheel, tmp_path, extra):
         cwd=work,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
