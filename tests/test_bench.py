@@ -13,6 +13,7 @@ from bench import bridging
 from bench.client.answer import END, answer
 from bench.client.measure import ROOT, Cost
 from bench.client.report import MARKDOWN, TEXT, table, verdicts, was_busy
+from tests.servers.client import DEADLINE
 
 
 def cost(total: float, long_tasks: list[float] | None = None, frames: int = 600) -> Cost:
@@ -65,7 +66,7 @@ def test_every_contender_shows_the_whole_answer(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     size = ["--rounds", "1", "--deltas", "200", "--json", str(figures)]
     command = [sys.executable, "-m", "bench.client", *size]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=10 * DEADLINE)
 
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(figures.read_text())

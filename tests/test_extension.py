@@ -22,6 +22,7 @@ from flask_stream.config import SETTINGS
 from flask_stream.logs.memory import MemoryLog
 from flask_stream.sse import decode
 from tests.conftest import ROOT, Site
+from tests.servers.client import DEADLINE
 
 
 def words() -> Iterator[str]:
@@ -379,7 +380,11 @@ def test_a_type_checker_keeps_the_views_parameters(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--no-error-summary"]
     cache = f"--cache-dir={tmp_path / 'cache'}"
     done = subprocess.run(
-        [*command, cache, str(file)], cwd=ROOT, capture_output=True, text=True, timeout=240
+        [*command, cache, str(file)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=10 * DEADLINE,
     )
     lines = [line.partition(": ")[2] for line in done.stdout.splitlines()]
     revealed = [line for line in lines if "Revealed type" in line]

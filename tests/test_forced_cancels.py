@@ -170,7 +170,7 @@ def test_nor_does_a_cancel_that_is_held_under_gevent() -> None:
         env={**os.environ, "GEVENT_SUPPORT": "True", "FLASK_STREAM_LONG": "1"},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=10 * DEADLINE,
     )
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
     assert f"{len(WAYS)} passed" in done.stdout

@@ -244,7 +244,7 @@ def test_400_late_cancels_under_gevent_break_no_other_stream() -> None:
     code = "from gevent import monkey; monkey.patch_all(); import tests.test_late_cancels as t;"
     code += "t.judge(400)"
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=10 * DEADLINE)
     assert done.returncode == 0, done.stderr[-5000:]
 
 
