@@ -14,12 +14,12 @@ from .batches import Batch, parts
 from .errors import RunError, SourceError, TooLong
 from .events import Done, Event, Meta, Start, Text, Usage
 from .failed import failed_run, of_provider
+from .giving_way import give_way
 from .providers.under_way import Relays, current_relays, outside_run
 from .result import Result, utf16_length
 from .signals import log_end, send, stream_finished, stream_first_text, stream_started
 from .told import call_all, logger
 from .unrun import unrun
-from .waiting import give_way
 
 Callback = Callable[[Result], object]
 

@@ -1,4 +1,4 @@
-"""`Waiter`: one who waits, whom any thread may wake, and a signal handler too; and `give_way`.
+"""`Waiter`: one who waits, whom any thread may wake, and a signal handler too.
 
 A gevent worker's greenlets share one thread, whose hub switches between them; what wakes them may
 be a real thread beside them. So a greenlet waits in its hub, and whoever has no hub waits in a lock
@@ -9,19 +9,11 @@ from __future__ import annotations
 
 import _thread
 import sys
-import time
 from typing import Any, Protocol
 
 from .errors import FlaskStreamError
 
 _LONG = 3600.0  # seconds
-
-# How long one greenlet may keep its thread to itself, in seconds, if it says so by `give_way`: as
-# long as Python lets one thread run on beside others.
-_TURN = 0.005
-_AT_ONCE = 1e-6  # seconds
-
-_gave_way = 0.0  # some greenlet of this process, on the monotonic clock
 
 
 class Waiter(Protocol):
@@ -39,10 +31,10 @@ def waiter() -> Waiter:
 
     :raises FlaskStreamError: it is gevent's hub, which must not wait.
     """
-    hub = _hub()
+    hub = hub_here()
     if hub is None:  # so there are no greenlets in this thread either
         return _Thread()
-    if _is_current(hub):
+    if sys.modules["greenlet"].getcurrent() is hub:
         raise FlaskStreamError(
             "Something that waits was called in gevent's hub (by a signal handler, or a callback "
             "of its loop), which must not wait. Call it in a greenlet: gevent.spawn(…)."
@@ -50,31 +42,15 @@ def waiter() -> Waiter:
     return _Greenlet(hub)
 
 
-def give_way() -> None:
-    """Let other greenlets have the thread, if it is some milliseconds that they had it.
-
-    For whoever reads what may always be ready: on gevent, a socket that has bytes never hands
-    over by itself, and whoever looks after the time, or other requests, would wait as long.
-    """
-    global _gave_way
-    if "gevent" not in sys.modules or time.monotonic() - _gave_way < _TURN:
-        return
-    hub = _hub()
-    if hub is not None and not _is_current(hub):
-        # Not 0: of those, the hub does 50 before it looks whether a socket is ready (gevent 26.9,
-        # CALLBACK_CHECK_COUNT).
-        sys.modules["gevent"].sleep(_AT_ONCE)
-        _gave_way = time.monotonic()
-
-
-def _hub() -> Any:
-    """That of this thread; None: it has none."""
+def hub_here() -> Any:
+    """gevent's hub of this thread; None: it has none."""
     local: Any = sys.modules.get("gevent._hub_local")
-    return local.get_hub_if_exists() if local is not None else None
-
-
-def _is_current(hub: Any) -> bool:
-    return sys.modules["greenlet"].getcurrent() is hub
+    if local is None:
+        return None
+    try:
+        return local.get_hub_if_exists()
+    except (AttributeError, NameError):  # another thread is importing it
+        return None
 
 
 def unpatched(module: str, name: str) -> Any:

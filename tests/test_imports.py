@@ -31,6 +31,7 @@ ORDER = [
     "told",
     "process",
     "waiting",
+    "giving_way",
     "handover",
     "greenlet_executor",
     "unheld",

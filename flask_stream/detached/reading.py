@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from .. import advice
 from ..events import TERMINAL
+from ..giving_way import give_way
 from ..logs.log import BrokenRun, Log, LogError
 from ..told import logger
 from .dying import LOOKS, Deaths
@@ -174,6 +175,7 @@ def pieces_after(log: Log, id: str, after: int) -> list[Piece]:
     """
     pieces = []
     for row in log.read(id, after, _AT_ONCE):
+        give_way()
         if row.last - row.count > after:
             raise BrokenRun(f"Run {id}: what was written behind its event {after} is not there.")
         try:

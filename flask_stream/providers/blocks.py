@@ -15,8 +15,8 @@ from typing import Any
 from weakref import ref
 
 from ..errors import ProviderError
+from ..giving_way import give_way
 from ..sse import Decoder, ServerSentEvent
-from ..waiting import give_way
 from .shapes import content_of
 from .unpack import OURS, coding_of, unpacked
 
@@ -68,6 +68,7 @@ def paced(chunks: _Chunks) -> Iterator[bytes]:
     """What the reads give, in pieces, between which other greenlets have their turns."""
     taken = 0
     for chunk in chunks:
+        give_way()
         taken += len(chunk)
         if taken <= _PIECE:
             yield chunk
@@ -124,7 +125,9 @@ def _iter_raw(weak: ref[Any], *args: Any, **kwargs: Any) -> Iterator[bytes]:
     response = weak()
     if response is not None:
         for chunk in type(response).iter_raw(response, *args, **kwargs):
-            yield from _cut(chunk, _PACKED_PIECE)
+            for piece in _cut(chunk, _PACKED_PIECE):
+                give_way()  # it may unfold to nothing, of which nobody hears
+                yield piece
 
 
 def _blocks(chunks: _Chunks, most: int) -> Iterator[bytes]:

@@ -120,6 +120,10 @@ class UnknownItems(LibraryStream):
             raise SourceError(no_stream(self._owner, first))
         self._stream = chain([first], iterator)
 
+    def _read(self) -> Generator[list[JSON], None, None]:
+        for batch in super()._read():
+            yield batch if self.wire == "events" else [d for d in batch if d is not None]
+
     def _is_the_apps(self) -> bool:
         return inspect.isgenerator(self._owner) and self.wire != "events"
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from ..errors import ProviderError, SourceError
 from ..events import JSON
-from ..waiting import give_way
+from ..giving_way import give_way
 from .errors import from_exception, is_misuse
 from .not_streams import ANOTHER, CLOSED
 from .turn import Turn
@@ -101,7 +101,7 @@ class Source(ABC):
         if self._rest is not None and not self.closed and self._may_read_on():
             try:
                 for _ in self._rest:
-                    pass
+                    give_way()
             except Exception:
                 pass  # the answer is whole; only the connection is lost
         self.close()
@@ -162,6 +162,10 @@ class Source(ABC):
         self.asked_at = None  # it is the app that is waited for, and no provider that is silent
         try:
             for dicts in self._rest or ():
+                give_way()
+                if self._woken:
+                    turn.complete = False  # with what stands behind that code's loop
+                    return
                 if any(each.get("type") in _FIRST_WORDS for each in dicts):
                     raise SourceError(ANOTHER)
         except SourceError:
@@ -205,7 +209,7 @@ class Source(ABC):
 
     @abstractmethod
     def _read(self) -> Generator[list[JSON], None, None]:
-        """Each time that something comes, the dicts that it completes; never none of them."""
+        """Each time that something comes, the dicts that it completes, if any."""
 
     @abstractmethod
     def _wake(self) -> None:

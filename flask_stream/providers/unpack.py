@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from ..errors import ProviderError
+from ..giving_way import give_way
 
 OURS = ("gzip", "deflate")
 
@@ -39,6 +40,7 @@ def unpacked(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
     body = zlib.decompressobj(_bits(coding))
     is_first = True
     for chunk in chunks:
+        give_way()  # it may unfold to nothing, of which nobody hears
         if is_first and chunk and coding == "deflate" and not _has_header(chunk):
             body = zlib.decompressobj(-zlib.MAX_WBITS)  # as some write it, without zlib's header
         is_first = is_first and not chunk

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..errors import ProviderError, SourceError
 from ..events import JSON
+from ..giving_way import give_way
 from ..sse import Decoder, ServerSentEvent
 from .blocks import paced, take_over, too_long
 from .depth import is_deep, is_deep_json
@@ -72,6 +73,7 @@ class Body(Source):
         body = bytearray()
         try:
             for chunk in self._bytes():
+                give_way()
                 body += chunk[:_MOST_BYTES]
                 if len(body) >= _MOST_BYTES or self.cancelled:
                     break
@@ -174,7 +176,7 @@ class SDKItems(OverHTTPX):
         if self._response is not None and is_of_events(self.stream, self._response):
             take_over(self._response, self.most_event_bytes)
         for d in dicts_of(self.items, self.stream):
-            yield [d]
+            yield [] if d is None else [d]
 
     def _close(self) -> None:
         close = getattr(self.stream, "close", None)
@@ -249,8 +251,10 @@ _RAW = ("response.", *KINDS)
 _DERIVED = {"text", "thinking", "signature", "citation", "input_json", "compaction"}
 
 
-def dicts_of(items: Iterable[Any], stream: Any = None) -> Generator[JSON, None, None]:
+def dicts_of(items: Iterable[Any], stream: Any = None) -> Generator[JSON | None, None, None]:
     """An SDK's items as the dicts that were on the wire; its own exception is one, too.
+
+    None for an item that says nothing: there its reader can end.
 
     :param stream: whose items they are, where they are an iterator's over it.
     """
@@ -260,6 +264,7 @@ def dicts_of(items: Iterable[Any], stream: Any = None) -> Generator[JSON, None, 
         for item in items:
             d = dict_of(item)
             if d is None:
+                yield None
                 continue
             if not begun and is_made_up(stream, item):
                 return

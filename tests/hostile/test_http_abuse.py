@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 from flask_stream.web import digest
 from tests.hostile.http2 import Http2
 from tests.hostile.provider import HostileProvider
-from tests.hostile.registry import Behaviour, Wait, chunked
+from tests.hostile.registry import HEAD, Behaviour, Wait, chunked
 from tests.hostile.speech import Speech
 from tests.hostile.transport import whole
 from tests.servers.client import DEADLINE, events_of
@@ -43,7 +43,27 @@ def nothing(s: Speech, n: int) -> Iterator[bytes | Wait]:
         yield b"data: {}\n\n" * 8_192
 
 
-NOTHING = Behaviour("nothing", lambda s, n: chunked(nothing(s, n)), endless=True, silent=True)
+def comments(s: Speech, n: int) -> Iterator[bytes | Wait]:
+    """What is no event at all."""
+    yield s.head
+    while True:
+        yield b": x\n\n" * 8_192
+
+
+def packed_nothing(s: Speech, n: int) -> Iterator[bytes | Wait]:
+    """A gzip's head with a file's name that never ends: it unfolds to nothing."""
+    yield HEAD + b"Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x08" + bytes(6)
+    while True:
+        yield b"x" * 65_536
+
+
+def _silent(name: str, play: Callable[[Speech, int], Iterator[bytes | Wait]]) -> Behaviour:
+    return Behaviour(name, play, endless=True, silent=True)
+
+
+NOTHING = _silent("nothing", lambda s, n: chunked(nothing(s, n)))
+COMMENTS = _silent("comments", lambda s, n: chunked(comments(s, n)))
+PACKED_NOTHING = _silent("packed", packed_nothing)
 WHOLE = Behaviour("whole", lambda s, n: chunked([whole(s)]))
 FLOOD = Behaviour("flood", lambda s, n: chunked(flood(s, n)))
 
@@ -302,8 +322,18 @@ def test_clients_that_never_read_are_given_up(server: Server, provider: HostileP
         until(lambda: busy(server)["runs"] == 0, lambda: f"{busy(server)}, {server.log[-2_000:]}")
 
 
-@pytest.mark.parametrize("path", [STREAM, "/requests/openai_chat/"])
-@pytest.mark.parametrize("fast", [NOTHING, FLOOD], ids=["nothing", "words"])
+@pytest.mark.parametrize(
+    ("path", "fast"),
+    [
+        (STREAM, NOTHING),
+        (STREAM, COMMENTS),
+        (STREAM, PACKED_NOTHING),
+        (STREAM, FLOOD),
+        ("/requests/openai_chat/", NOTHING),
+        ("/requests/openai_chat/", FLOOD),
+    ],
+    ids=["nothing", "comments", "packed", "words", "requests-nothing", "requests-words"],
+)
 def test_a_provider_that_always_has_more_to_say_stops_no_other_request(
     server: Server, provider: HostileProvider, path: str, fast: Behaviour
 ) -> None:
@@ -315,7 +345,21 @@ def test_a_provider_that_always_has_more_to_say_stops_no_other_request(
     assert any(are_answered_meanwhile(server, provider, path) or fast is FLOOD for _ in range(10))
 
 
-@pytest.mark.parametrize("path", ["/nothing/x", "/unsaid/x"])
+NEVER_WAIT = ["/nothing/x", "/unsaid/x", "/deep/x", "/goes-on/x"]
+
+
+def test_code_of_the_apps_that_never_waits_has_its_limit(server: Server) -> None:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(server.connect()) for _ in NEVER_WAIT]
+        for client, path in zip(clients, NEVER_WAIT, strict=True):
+            client.send("POST", path)
+        for client in clients:
+            body = client.head().whole()  # an HTTP error, where nothing had been sent
+            assert b'"timeout"' in body
+            assert b"event: done" not in body
+
+
+@pytest.mark.parametrize("path", NEVER_WAIT)
 def test_code_of_the_apps_that_never_waits_stops_no_other_request(
     server: Server, path: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import sys
 import threading
@@ -66,13 +67,35 @@ def post_worker_init(worker: Any) -> None:
         while True:
             yield ""
 
-    def unsaid(prompt: str) -> Iterator[Any]:
-        """A provider's stream, of which no wire is seen, with nothing to say for ever."""
+    # What passes a provider's items on, of which no wire is seen, and never waits.
+
+    def items(*choices: Any, **more: Any) -> Iterator[Any]:
         from openai.types.chat import ChatCompletionChunk
 
         said = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "m"}
         while True:
-            yield ChatCompletionChunk.model_validate({**said, "choices": []})
+            yield ChatCompletionChunk.model_validate({**said, **more, "choices": choices})
+
+    def unsaid(prompt: str) -> Any:
+        """Nothing to say."""
+        return items()
+
+    def deep(prompt: str) -> Any:
+        """What is passed over, since it is nested too deep."""
+        return items(x=json.loads("[" * 150 + "]" * 150))
+
+    def goes_on(prompt: str) -> Any:
+        """More behind an answer's end."""
+        from anthropic.types import RawMessageStopEvent
+
+        def events() -> Iterator[Any]:
+            asked: Any = [{"role": "user", "content": prompt}]
+            create = site.claude().messages.create
+            yield from create(model="m", max_tokens=64, messages=asked, stream=True)
+            while True:
+                yield RawMessageStopEvent(type="message_stop")
+
+        return events()
 
     def answer_by_helper(prompt: str, wire: str) -> Any:
         messages: Any = [{"role": "user", "content": prompt}]
@@ -83,8 +106,9 @@ def post_worker_init(worker: Any) -> None:
         return site.claude().messages.stream(model="m", max_tokens=64, messages=messages)
 
     site.add("/failing/<int:after>/<wire>/<prompt>", fail)
-    site.add("/nothing/<prompt>", nothing)
-    site.add("/unsaid/<prompt>", lambda prompt: unsaid(prompt))
+    site.add("/nothing/<prompt>", nothing, max_seconds=3)
+    for name, view in {"unsaid": unsaid, "deep": deep, "goes-on": goes_on}.items():
+        site.add(f"/{name}/<prompt>", view, max_seconds=3)
     site.add("/helper/<wire>/<prompt>", answer_by_helper)
     site.add("/text-of/<wire>/<prompt>", site.answer, format="text")
     site.add("/json-of/<wire>/<prompt>", site.answer, format="json")

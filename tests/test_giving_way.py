@@ -1,0 +1,149 @@
+"""What never waits takes turns with all others, where gevent has put greenlets for threads."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import types
+
+import pytest
+
+from flask_stream.giving_way import give_way
+from flask_stream.waiting import waiter
+from tests.conftest import ROOT
+from tests.servers.client import DEADLINE
+
+NEVER_WAIT = """
+from gevent import monkey; monkey.patch_all()
+import socket, statistics, time, gevent
+from flask_stream.giving_way import give_way
+
+def never_waits(number):
+    while not over:
+        end = time.thread_time() + 0.0003
+        while time.thread_time() < end:
+            pass
+        done[number] += 1
+        give_way()
+
+def echo(ours):
+    while said := ours.recv(1):
+        ours.send(said)
+
+over, done = [], [0] * 50
+greedy = [gevent.spawn(never_waits, number) for number in range(50)]
+ours, theirs = socket.socketpair()
+gevent.spawn(echo, ours)
+took = []
+for _ in range(100):
+    before = time.thread_time()
+    theirs.send(b"x")
+    theirs.recv(1)
+    took.append(time.thread_time() - before)
+over.append(True)
+gevent.joinall(greedy)
+print(statistics.median(took), min(done), max(done))
+"""
+
+WAIT = """
+import gevent
+from flask_stream import giving_way
+
+lines = []
+giving_way._Turns._wait = lambda turns, hub: lines.append(turns)
+
+def waits():
+    for _ in range(20):
+        gevent.sleep(0.001)
+        giving_way.give_way()
+
+gevent.joinall([gevent.spawn(waits) for _ in range(200)])
+print(len(lines))
+"""
+
+KILLED = """
+import gevent
+from flask_stream.giving_way import give_way
+
+def never_waits(number):
+    while number not in over:
+        done[number] += 1
+        give_way()
+
+over, done = set(), [0] * 4
+greedy = [gevent.spawn(never_waits, number) for number in range(4)]
+while min(done) < 1000:
+    gevent.sleep(0.001)
+for each in greedy[:2]:
+    each.kill()
+known = list(done)
+while min(done[2:]) < max(known) + 1000:
+    gevent.sleep(0.001)
+over |= {2, 3}
+gevent.joinall(greedy)
+print(done[:2] == known[:2], all(each.dead for each in greedy))
+"""
+
+READ = """
+import gevent
+from flask_stream import Text
+from flask_stream.detached.reading import pieces_after
+from flask_stream.detached.stored import to_bytes
+from flask_stream.logs.log import Row
+
+rows = [Row(number, 1, to_bytes([Text("word ")], number)) for number in range(1, 20_001)]
+
+class Log:
+    def read(self, id, after, most):
+        return rows
+
+def count():
+    while True:
+        turns.append(None)
+        gevent.sleep(0.001)
+
+turns = []
+gevent.spawn(count)
+gevent.sleep(0)
+assert len(pieces_after(Log(), "run", 0)) == 20_000
+print(len(turns))
+"""
+
+
+def said(code: str) -> list[str]:
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_whoever_waits_for_a_socket_waits_for_one_of_many_that_never_wait() -> None:
+    """In seconds of the thread's own time: some hundredths. Where all had their turns in each
+    round, it would be half a second, and without turns for ever."""
+    median, least, most = map(float, said(NEVER_WAIT))
+    assert median < 0.15
+    assert least > 0
+    assert most < 10 * least
+
+
+def test_what_waits_by_itself_is_never_made_to_wait() -> None:
+    """200 at once, of which none takes more than microseconds."""
+    assert said(WAIT) == ["0"]
+
+
+def test_one_that_is_killed_in_the_line_leaves_it() -> None:
+    assert said(KILLED) == ["True", "True"]
+
+
+def test_a_long_run_is_read_from_its_log_in_turns() -> None:
+    assert int(said(READ)[0]) > 5
+
+
+@pytest.mark.parametrize("half", [["gevent"], ["gevent", "gevent._hub_local"]])
+def test_a_gevent_that_another_thread_is_importing_is_none(
+    monkeypatch: pytest.MonkeyPatch, half: list[str]
+) -> None:
+    for name in half:
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    give_way()
+    assert type(waiter()).__name__ == "_Thread"
