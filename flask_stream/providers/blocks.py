@@ -66,14 +66,11 @@ def too_long(most: int) -> ProviderError:
 
 def paced(chunks: _Chunks) -> Iterator[bytes]:
     """What the reads give, in pieces, between which other greenlets have their turns."""
-    taken = 0
     for chunk in chunks:
         give_way()
-        taken += len(chunk)
-        if taken <= _PIECE:
+        if len(chunk) <= _PIECE:
             yield chunk
             continue
-        taken = 0
         for piece in _cut(chunk, _PIECE):  # a few compressed bytes may unfold to very many
             give_way()
             yield piece

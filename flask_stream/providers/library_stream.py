@@ -121,8 +121,11 @@ class UnknownItems(LibraryStream):
         self._stream = chain([first], iterator)
 
     def _read(self) -> Generator[list[JSON], None, None]:
-        for batch in super()._read():
-            yield batch if self.wire == "events" else [d for d in batch if d is not None]
+        for said in super()._read():
+            if self.wire == "events":
+                yield said
+            else:  # what `dicts_of` has made of an item
+                yield from said  # type: ignore[misc]
 
     def _is_the_apps(self) -> bool:
         return inspect.isgenerator(self._owner) and self.wire != "events"

@@ -133,7 +133,7 @@ class OverAsync(Body):
             return super()._read()
         if self._function is not None:
             return self._said(self._function)
-        return ([] if d is None else [d] for d in dicts_of(self._items, self.stream))
+        return dicts_of(self._items, self.stream)
 
     def _said(self, function: Read) -> Generator[list[JSON], None, None]:
         with closing(function(self._items)) as reading:

@@ -175,8 +175,7 @@ class SDKItems(OverHTTPX):
     def _read(self) -> Generator[list[JSON], None, None]:
         if self._response is not None and is_of_events(self.stream, self._response):
             take_over(self._response, self.most_event_bytes)
-        for d in dicts_of(self.items, self.stream):
-            yield [] if d is None else [d]
+        yield from dicts_of(self.items, self.stream)
 
     def _close(self) -> None:
         close = getattr(self.stream, "close", None)
@@ -251,10 +250,10 @@ _RAW = ("response.", *KINDS)
 _DERIVED = {"text", "thinking", "signature", "citation", "input_json", "compaction"}
 
 
-def dicts_of(items: Iterable[Any], stream: Any = None) -> Generator[JSON | None, None, None]:
-    """An SDK's items as the dicts that were on the wire; its own exception is one, too.
+def dicts_of(items: Iterable[Any], stream: Any = None) -> Generator[list[JSON], None, None]:
+    """Each of an SDK's items as the dict that was on the wire; its own exception is one, too.
 
-    None for an item that says nothing: there its reader can end.
+    No dict for an item that says nothing: there its reader can end.
 
     :param stream: whose items they are, where they are an iterator's over it.
     """
@@ -264,19 +263,19 @@ def dicts_of(items: Iterable[Any], stream: Any = None) -> Generator[JSON | None,
         for item in items:
             d = dict_of(item)
             if d is None:
-                yield None
+                yield []
                 continue
             if not begun and is_made_up(stream, item):
                 return
             begun = True
-            yield d
+            yield [d]
     except Exception as error:
         body = getattr(error, "body", None)
         is_api_error = any(c.__name__ == "APIError" for c in type(error).__mro__)
         if not is_api_error or not isinstance(body, dict):
             raise
         # What the provider sent: Anthropic's SDK keeps it whole, OpenAI's the inside.
-        yield body if body.get("type") == "error" else {"type": "error", "error": body}
+        yield [body if body.get("type") == "error" else {"type": "error", "error": body}]
 
 
 def dict_of(item: Any) -> JSON | None:

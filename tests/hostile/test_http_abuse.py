@@ -345,6 +345,25 @@ def test_a_provider_that_always_has_more_to_say_stops_no_other_request(
     assert any(are_answered_meanwhile(server, provider, path) or fast is FLOOD for _ in range(10))
 
 
+def are_answered_meanwhile(server: Server, provider: HostileProvider, path: str) -> bool:
+    """Whether ten other requests are, and the stream goes on; it has ended by then."""
+    before = len(provider.answers)
+    with server.connect() as client:
+        client.send("POST", path + "fast")
+        reading = threading.Thread(target=_rest, args=(client.socket,))
+        reading.start()
+        until(lambda: len(provider.answers) > before, "nobody has asked the provider")
+        for _ in range(10):
+            with server.connect() as other:
+                assert other.ask("GET", "/hello").whole() == b"hello"
+        goes_on = bool(busy(server)["runs"] == 1)
+        until(lambda: busy(server)["runs"] == 0, lambda: str(busy(server)))
+        with suppress(OSError):  # the server may have closed it
+            client.socket.shutdown(socket.SHUT_RDWR)
+        reading.join(DEADLINE)
+    return goes_on
+
+
 NEVER_WAIT = ["/nothing/x", "/unsaid/x", "/deep/x", "/goes-on/x"]
 
 
@@ -368,25 +387,6 @@ def test_code_of_the_apps_that_never_waits_stops_no_other_request(
         with server.connect() as other:
             assert other.ask("GET", "/hello").whole() == b"hello"
         assert busy(server)["runs"] == 1
-
-
-def are_answered_meanwhile(server: Server, provider: HostileProvider, path: str) -> bool:
-    """Whether ten other requests are, and the stream goes on; it has ended by then."""
-    before = len(provider.answers)
-    with server.connect() as client:
-        client.send("POST", path + "fast")
-        reading = threading.Thread(target=_rest, args=(client.socket,))
-        reading.start()
-        until(lambda: len(provider.answers) > before, "nobody has asked the provider")
-        for _ in range(10):
-            with server.connect() as other:
-                assert other.ask("GET", "/hello").whole() == b"hello"
-        goes_on = bool(busy(server)["runs"] == 1)
-        until(lambda: busy(server)["runs"] == 0, lambda: str(busy(server)))
-        with suppress(OSError):  # the server may have closed it
-            client.socket.shutdown(socket.SHUT_RDWR)
-        reading.join(DEADLINE)
-    return goes_on
 
 
 def test_one_more_than_there_are_places_is_told_to_come_back(
