@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+import time
 import types
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
+import httpx
+import httpx2
+import openai
 import pytest
 
 from flask_stream.giving_way import give_way
+from flask_stream.providers import blocks, source
+from flask_stream.providers.adapt import adapt
+from flask_stream.providers.blocks import take_over_async
+from flask_stream.providers.relay import relay_source
+from flask_stream.providers.source import Source
 from flask_stream.waiting import waiter
 from tests.conftest import ROOT
+from tests.in_memory import InMemory
+from tests.our_loop import on_our_loop
+from tests.provider import KEY, told
 from tests.servers.client import DEADLINE
+from tests.transcripts.reading import collect
 
 NEVER_WAIT = """
 from gevent import monkey; monkey.patch_all()
@@ -147,3 +163,70 @@ def test_a_gevent_that_another_thread_is_importing_is_none(
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     give_way()
     assert type(waiter()).__name__ == "_Thread"
+
+
+# -- one read that brings thousands of events ---------------------------------------------------
+
+NOTHING = b"data: {}\n\n"
+EVENTS = {"Content-Type": "text/event-stream"}
+
+
+@pytest.mark.parametrize("ask", [InMemory.create, InMemory.post, InMemory.helper])
+def test_thousands_of_events_of_one_read_are_handled_in_parts(
+    monkeypatch: pytest.MonkeyPatch, ask: Callable[[InMemory, str], Any]
+) -> None:
+    calls: list[None] = []
+    for module in (blocks, source):
+        monkeypatch.setattr(module, "give_way", lambda: calls.append(None))
+    with InMemory([NOTHING * 10_000 + told("openai_chat")]) as provider:
+        found = adapt(ask(provider, "openai_chat"))
+        assert found is not None
+        _, result = collect(relay_source(found))
+    assert result.outcome == "complete"
+    assert len(calls) >= 10_000 / 100
+
+
+def test_a_helper_that_passes_over_all_that_comes_can_be_woken() -> None:
+    """What one read brought, and what the kernel has, is still there when its socket is shut."""
+    read_on: list[int] = []
+    sources: list[Source] = []
+
+    def body() -> Iterator[bytes]:
+        for at in range(1000):
+            if at == 10:
+                sources[0].cancel()
+            read_on.append(at)
+            yield NOTHING * 10
+
+    answer = lambda request: httpx2.Response(200, headers=EVENTS, content=body())  # noqa: E731
+    with httpx2.Client(transport=httpx2.MockTransport(answer)) as client:
+        gpt = openai.OpenAI(base_url="http://in.memory", api_key=KEY, http_client=client)
+        asked: Any = [{"role": "user", "content": "x"}]
+        found = adapt(gpt.chat.completions.stream(model="m", messages=asked))
+        assert found is not None
+        sources.append(found)
+        collect(relay_source(found))
+    assert len(read_on) <= 12
+
+
+def test_on_the_event_loop_what_one_read_brought_is_handled_in_parts() -> None:
+    turns: list[None] = []
+
+    async def body() -> AsyncIterator[bytes]:
+        yield NOTHING * 5_000
+
+    async def count() -> None:
+        while True:
+            turns.append(None)
+            await asyncio.sleep(0)
+
+    async def read() -> None:
+        counting = asyncio.create_task(count())
+        response = httpx.Response(200, headers=EVENTS, content=body())
+        take_over_async(response, 8_000_000)
+        async for _ in response.aiter_bytes():
+            time.sleep(0.001)  # as a helper does that passes over all of it
+        counting.cancel()
+
+    on_our_loop(read())
+    assert len(turns) > 5

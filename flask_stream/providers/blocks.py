@@ -7,8 +7,9 @@ of its lines. So they are given whole blocks, written again, of a bounded size a
 from __future__ import annotations
 
 import inspect
+import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -25,8 +26,14 @@ _MOST_LINES = 100
 
 # Bytes of what one read gave, at a time: each copy of it counts, and others wait meanwhile.
 _PIECE = 16_384
+# The same for an SDK's own decoder. A helper takes a tenth of a millisecond for an event, and may
+# pass over thousands, of which nobody hears.
+_SDK_PIECE = 512
 # Of what is packed in another way than ours, of which httpx unpacks all that one read gave.
 _PACKED_PIECE = 256
+
+# In seconds, of an event loop's thread.
+_TURN = 0.005
 
 _Chunks = Iterable[bytes]
 
@@ -39,6 +46,7 @@ class Blocks(Decoder, ABC):
         """What a whole block says, its blank line with it."""
 
     def dispatch(self, kind: str, data: list[str]) -> ServerSentEvent | None:
+        give_way()  # one read may bring thousands
         if len(data) > _MOST_LINES:  # to JSON, a line's end between its parts is a space
             data = [" ".join(data)]
         name = f"event: {kind}\n" if kind else ""
@@ -64,14 +72,17 @@ def too_long(most: int) -> ProviderError:
     )
 
 
-def paced(chunks: _Chunks) -> Iterator[bytes]:
-    """What the reads give, in pieces, between which other greenlets have their turns."""
+def paced(chunks: _Chunks, size: int = _PIECE) -> Iterator[bytes]:
+    """What the reads give, in pieces, between which other greenlets have their turns.
+
+    :param size: of a piece, in bytes.
+    """
     for chunk in chunks:
         give_way()
-        if len(chunk) <= _PIECE:
+        if len(chunk) <= size:
             yield chunk
             continue
-        for piece in _cut(chunk, _PIECE):  # a few compressed bytes may unfold to very many
+        for piece in _cut(chunk, size):  # a few compressed bytes may unfold to very many
             give_way()
             yield piece
 
@@ -80,13 +91,16 @@ def _cut(chunk: bytes, size: int) -> _Chunks:
     return (chunk[at : at + size] for at in range(0, len(chunk), size))
 
 
-def take_over(response: Any, most: int | None = None) -> None:
+def take_over(
+    response: Any, most: int | None = None, is_over: Callable[[], bool] = lambda: False
+) -> None:
     """Have whoever reads an httpx response read what we make of its bytes.
 
     They are unpacked here. It may be called again, with `most`.
 
     :param most: it is of server-sent events: whole blocks of at most so many bytes. Its reader
         meets a ProviderError where one has more.
+    :param is_over: nothing more of those events is to be read, though it may have come already.
     :raises ProviderError: it is packed more than once. It is closed.
     """
     try:
@@ -100,13 +114,18 @@ def take_over(response: Any, most: int | None = None) -> None:
         return
     # By weak references: a cycle would leave a stream that is dropped to the collector.
     with suppress(AttributeError, TypeError):  # it has slots
-        response.iter_bytes = partial(_iter_bytes, ref(response), coding, most)
+        response.iter_bytes = partial(_iter_bytes, ref(response), coding, most, is_over)
         if coding and coding not in OURS:
             response.iter_raw = partial(_iter_raw, ref(response))
 
 
 def _iter_bytes(
-    weak: ref[Any], coding: str, most: int | None, *args: Any, **kwargs: Any
+    weak: ref[Any],
+    coding: str,
+    most: int | None,
+    is_over: Callable[[], bool],
+    *args: Any,
+    **kwargs: Any,
 ) -> Iterator[bytes]:
     response = weak()
     if response is None:
@@ -115,7 +134,7 @@ def _iter_bytes(
         chunks = unpacked(response.iter_raw(), coding)
     else:
         chunks = type(response).iter_bytes(response, *args, **kwargs)
-    yield from chunks if most is None else _blocks(chunks, most)
+    yield from chunks if most is None else _blocks(chunks, most, is_over)
 
 
 def _iter_raw(weak: ref[Any], *args: Any, **kwargs: Any) -> Iterator[bytes]:
@@ -127,9 +146,11 @@ def _iter_raw(weak: ref[Any], *args: Any, **kwargs: Any) -> Iterator[bytes]:
                 yield piece
 
 
-def _blocks(chunks: _Chunks, most: int) -> Iterator[bytes]:
+def _blocks(chunks: _Chunks, most: int, is_over: Callable[[], bool]) -> Iterator[bytes]:
     written = _Written(most)
-    for piece in paced(chunks):
+    for piece in paced(chunks, _SDK_PIECE):
+        if is_over():
+            return
         written.feed(piece)
         if written.bytes:
             yield bytes(written.bytes)
@@ -165,12 +186,18 @@ async def _aiter_raw(weak: ref[Any], *args: Any, **kwargs: Any) -> AsyncIterator
 
 
 async def _aiter_blocks(weak: ref[Any], most: int, *args: Any) -> AsyncIterator[bytes]:
+    from asyncio import sleep  # which whoever reads here has loaded; most apps never do
+
     response = weak()
     if response is None:
         return
     written = _Written(most)
     async for chunk in type(response).aiter_bytes(response, *args):
-        for piece in _cut(chunk, _PIECE):
+        began = time.monotonic()
+        for piece in _cut(chunk, _SDK_PIECE):
+            if time.monotonic() - began > _TURN:  # others have theirs on the event loop
+                await sleep(0)
+                began = time.monotonic()
             written.feed(piece)
             if written.bytes:
                 yield bytes(written.bytes)

@@ -12,7 +12,9 @@ import re
 import threading
 from abc import abstractmethod
 from collections.abc import Generator, Iterable, Iterator
+from functools import partial
 from typing import Any
+from weakref import ref
 
 from ..errors import ProviderError, SourceError
 from ..events import JSON
@@ -49,18 +51,10 @@ class Body(Source):
         for piece in paced(self._bytes()):
             if self._woken:  # on a connection that cannot be shut down
                 return
-            dicts, error = _parsed(events.feed(piece))
-            if dicts:
-                yield dicts
-            if error is not None:
-                raise error
+            yield from _parsed(events.feed(piece))
             if events.too_long:
                 raise too_long(self.most_event_bytes)
-        dicts, error = _parsed(events.end())
-        if dicts:
-            yield dicts
-        if error is not None:
-            raise error
+        yield from _parsed(events.end())
 
     def beginning(self) -> bytes:
         """What comes of the body, where it is no stream, within some seconds and kilobytes.
@@ -93,18 +87,24 @@ class Body(Source):
         """Of the body, as HTTP has unpacked them, each time that some come."""
 
 
-def _parsed(events: list[ServerSentEvent]) -> tuple[list[JSON], ProviderError | None]:
+def _parsed(events: list[ServerSentEvent]) -> Generator[list[JSON], None, None]:
     """The dicts of what one read completed, up to an event that is none."""
-    dicts = []
-    try:
-        for event in events:
-            d = parse(event.data, event.type)
-            if d is not None:
-                dicts.append(d)
-    except ProviderError as error:
-        return dicts, error
-    return dicts, None
+    for at in range(0, len(events), _MOST_AT_ONCE):
+        dicts = []
+        try:
+            for event in events[at : at + _MOST_AT_ONCE]:
+                d = parse(event.data, event.type)
+                if d is not None:
+                    dicts.append(d)
+        except ProviderError:
+            yield dicts
+            raise
+        yield dicts
 
+
+# Of the events that one read completes. Those that say nothing are thousands; others wait
+# meanwhile.
+_MOST_AT_ONCE = 100
 
 # Of an error's body, or another that is no stream.
 _MOST_BYTES = 65_536
@@ -174,13 +174,19 @@ class SDKItems(OverHTTPX):
 
     def _read(self) -> Generator[list[JSON], None, None]:
         if self._response is not None and is_of_events(self.stream, self._response):
-            take_over(self._response, self.most_event_bytes)
+            # Weakly, since a cycle would leave a stream that is dropped to the collector.
+            take_over(self._response, self.most_event_bytes, partial(_is_woken, ref(self)))
         yield from dicts_of(self.items, self.stream)
 
     def _close(self) -> None:
         close = getattr(self.stream, "close", None)
         if close is not None:
             close()
+
+
+def _is_woken(source: ref[Source]) -> bool:
+    found = source()
+    return found is not None and found._woken
 
 
 class SDKManager(SDKItems):

@@ -19,7 +19,6 @@ from tests.hostile.speech import SPEECHES
 from tests.hostile.transport import whole
 from tests.provider import PATHS, Clients
 
-DEADLINE = 4.0  # seconds, after which one that says nothing has waited in vain to be left
 _WRITE = 16_384  # bytes: what is smaller waits for more
 _PAUSE = 5  # milliseconds, of a Wait
 
@@ -60,6 +59,7 @@ class HostileProvider(Clients):
     :ivar answers: what has been asked, in order.
     :ivar cut: ends all that it says in the middle.
     :ivar limit: bytes, after which one that goes on for ever has waited in vain to be left.
+    :ivar patience: seconds, after which one that says nothing has.
     """
 
     def __init__(self) -> None:
@@ -67,6 +67,7 @@ class HostileProvider(Clients):
         self.behave: Behaviour | None = None
         self.cut: Cut | None = None
         self.limit = 4_000_000
+        self.patience = 4.0
         self._connections: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         # So small that what the client does not read is soon noticed here.
@@ -133,7 +134,7 @@ class HostileProvider(Clients):
             answer.over.set()
 
     def _send_all(self, connection: socket.socket, play: Any, answer: Answer, limit: int) -> None:
-        held, deadline = bytearray(), time.monotonic() + DEADLINE
+        held, deadline = bytearray(), time.monotonic() + self.patience
         for part in play:
             if isinstance(part, bytes):
                 if part.startswith(b"HTTP/1.1 307"):

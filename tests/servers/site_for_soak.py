@@ -106,9 +106,13 @@ def post_worker_init(worker: Any) -> None:
         return site.claude().messages.stream(model="m", max_tokens=64, messages=messages)
 
     site.add("/failing/<int:after>/<wire>/<prompt>", fail)
-    site.add("/nothing/<prompt>", nothing, max_seconds=3)
-    for name, view in {"unsaid": unsaid, "deep": deep, "goes-on": goes_on}.items():
-        site.add(f"/{name}/<prompt>", view, max_seconds=3)
+    never_wait = {"nothing": nothing, "unsaid": unsaid, "deep": deep, "goes-on": goes_on}
+    for name, view in never_wait.items():
+        site.add(f"/{name}/<prompt>", view)
+        site.add(f"/brief-{name}/<prompt>", view, max_seconds=3)
+    # What the server's own limits would end while a slow machine is still busy with the test.
+    site.add("/patient/<wire>/<prompt>", site.answer, idle_seconds=600)
+    site.add("/patient-requests/<wire>/<prompt>", site.answer_by_requests, idle_seconds=600)
     site.add("/helper/<wire>/<prompt>", answer_by_helper)
     site.add("/text-of/<wire>/<prompt>", site.answer, format="text")
     site.add("/json-of/<wire>/<prompt>", site.answer, format="json")

@@ -112,12 +112,18 @@ def app(speaking: Provider, folder: Path) -> Iterator[Server]:
         )
     server = Server("gunicorn of the page", 0, process, folder)
     try:
-        until((folder / "app.sock").exists, lambda: server.log)
+        until(lambda: listens(folder / "app.sock"), lambda: server.log)
         with Reader(folder / "app.sock", "/hello") as reader:
             assert b"200 OK" in reader.until(b"hello"), server.log
         yield server
     finally:
         stop(process)
+
+
+def listens(at: Path) -> bool:
+    """Whether somebody takes connections at a unix socket: its file is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        return asking.connect_ex(str(at)) == 0
 
 
 Proxy = Callable[..., AbstractContextManager[Path]]
