@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 import types
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -15,10 +17,12 @@ import httpx2
 import openai
 import pytest
 
+from flask_stream import ProviderError, Text
+from flask_stream import relay as relay_stream
 from flask_stream.giving_way import give_way
-from flask_stream.providers import blocks, source
-from flask_stream.providers.adapt import adapt
-from flask_stream.providers.blocks import take_over_async
+from flask_stream.providers import blocks, relay, source, stray
+from flask_stream.providers.adapt import adapt, adapt_items
+from flask_stream.providers.blocks import take_over, take_over_async
 from flask_stream.providers.relay import relay_source
 from flask_stream.providers.source import Source
 from flask_stream.waiting import waiter
@@ -175,45 +179,119 @@ EVENTS = {"Content-Type": "text/event-stream"}
 def test_thousands_of_events_of_one_read_are_handled_in_parts(
     monkeypatch: pytest.MonkeyPatch, ask: Callable[[InMemory, str], Any]
 ) -> None:
-    calls: list[None] = []
-    for module in (blocks, source):
-        monkeypatch.setattr(module, "give_way", lambda: calls.append(None))
+    """As they come; and once more, where all of them wait for one that tells their wire."""
+    turns: Counter[str] = Counter()
+    for module in (blocks, source, relay):
+        turn = partial(turns.update, [module.__name__])
+        monkeypatch.setattr(module, "give_way", turn)
     with InMemory([NOTHING * 10_000 + told("openai_chat")]) as provider:
         found = adapt(ask(provider, "openai_chat"))
         assert found is not None
         _, result = collect(relay_source(found))
     assert result.outcome == "complete"
-    assert len(calls) >= 10_000 / 100
+    if ask is InMemory.helper:  # it passes over them
+        assert turns[blocks.__name__] >= 100
+    else:
+        assert turns[source.__name__] >= 100
+        assert turns[relay.__name__] >= 100
 
 
-def test_a_helper_that_passes_over_all_that_comes_can_be_woken() -> None:
+def test_lines_outside_of_events_are_handled_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[None] = []
+    monkeypatch.setattr(stray, "give_way", lambda: calls.append(None))
+    with InMemory([b"[]\n" * 1_000 + told("openai_chat")]) as provider:
+        _, result = collect(relay_stream(provider.create("openai_chat")))
+    assert result.outcome == "complete"
+    assert len(calls) >= 1_000
+
+
+def asked_of(body: Iterator[bytes]) -> Any:
+    """A helper's manager, whose answer comes in just these reads."""
+    answer = lambda request: httpx2.Response(200, headers=EVENTS, content=body)  # noqa: E731
+    client = httpx2.Client(transport=httpx2.MockTransport(answer))
+    gpt = openai.OpenAI(base_url="http://in.memory", api_key=KEY, http_client=client)
+    asked: Any = [{"role": "user", "content": "x"}]
+    return gpt.chat.completions.stream(model="m", messages=asked)
+
+
+class Wrapper:
+    """As a tracing tool's: it passes the items on."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._response = stream._response
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from self._stream
+
+
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_a_helper_that_passes_over_all_that_comes_can_be_woken(is_wrapped: bool) -> None:
     """What one read brought, and what the kernel has, is still there when its socket is shut."""
     read_on: list[int] = []
     sources: list[Source] = []
 
     def body() -> Iterator[bytes]:
+        if is_wrapped:
+            yield told("openai_chat")[:-1000]
         for at in range(1000):
             if at == 10:
                 sources[0].cancel()
             read_on.append(at)
             yield NOTHING * 10
 
-    answer = lambda request: httpx2.Response(200, headers=EVENTS, content=body())  # noqa: E731
-    with httpx2.Client(transport=httpx2.MockTransport(answer)) as client:
-        gpt = openai.OpenAI(base_url="http://in.memory", api_key=KEY, http_client=client)
-        asked: Any = [{"role": "user", "content": "x"}]
-        found = adapt(gpt.chat.completions.stream(model="m", messages=asked))
+    manager = asked_of(body())
+    if is_wrapped:
+        with manager as stream:
+            items = Wrapper(stream)
+            found = adapt_items(items, iter(items), 8_000_000)
+            assert isinstance(found, Source)
+            sources.append(found)
+            collect(relay_source(found))
+    else:
+        found = adapt(manager)
         assert found is not None
         sources.append(found)
         collect(relay_source(found))
     assert len(read_on) <= 12
 
 
-def test_on_the_event_loop_what_one_read_brought_is_handled_in_parts() -> None:
+def test_a_body_that_is_of_no_events_is_given_in_pieces() -> None:
+    """AWS's frames, say, of which an SDK's decoder passes over some."""
+    body = bytes(range(256)) * 1_000
+    response = httpx.Response(200, content=iter([body]))
+    take_over(response, None, lambda: False)
+    pieces = list(response.iter_bytes())
+    assert b"".join(pieces) == body
+    assert len(pieces) > 10
+
+
+@pytest.mark.parametrize("is_left", [False, True])
+def test_a_helper_that_was_woken_gives_no_part_of_an_answer_for_the_whole(is_left: bool) -> None:
+    """Behind its relay, an app may ask it for the answer, and save that. All has come at once."""
+    with asked_of(iter([told("openai_chat")])) as stream:
+        found = adapt(stream)
+        assert found is not None
+        events = relay_source(found)
+        while not isinstance(next(events), Text):
+            pass
+        found.cancel()
+        if is_left:
+            events.close()
+        else:
+            with pytest.raises(ProviderError):
+                next(events)
+        with pytest.raises(ProviderError):
+            stream.get_final_completion()
+
+
+@pytest.mark.parametrize("chunks", [1, 5_000])
+def test_on_the_event_loop_what_one_read_brought_is_handled_in_parts(chunks: int) -> None:
     turns: list[None] = []
 
     async def body() -> AsyncIterator[bytes]:
-        yield NOTHING * 5_000
+        for _ in range(chunks):
+            yield NOTHING * (5_000 // chunks)
 
     async def count() -> None:
         while True:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import ProviderError, SourceError
 from ..events import Event, Meta, Usage
+from ..giving_way import give_way
 from .bedrock_blocks import Blocks
 from .libraries import End, Read, held_in
 from .not_streams import CLOSED
@@ -55,6 +56,7 @@ def read(answer: Any) -> Generator[Event, None, End | None]:
     stream = held_in(answer)
     try:
         for item in stream:
+            give_way()  # it may be an event that says nothing
             if (stop := item.get("messageStop")) is not None:
                 stop_reason = stop.get("stopReason")
             elif (metadata := item.get("metadata")) is not None:

@@ -92,15 +92,17 @@ def _cut(chunk: bytes, size: int) -> _Chunks:
 
 
 def take_over(
-    response: Any, most: int | None = None, is_over: Callable[[], bool] = lambda: False
+    response: Any, most: int | None = None, is_over: Callable[[], bool] | None = None
 ) -> None:
     """Have whoever reads an httpx response read what we make of its bytes.
 
-    They are unpacked here. It may be called again, with `most`.
+    They are unpacked here. It may be called again, with `most` and `is_over`; with the latter,
+    even where it is being read.
 
     :param most: it is of server-sent events: whole blocks of at most so many bytes. Its reader
         meets a ProviderError where one has more.
-    :param is_over: nothing more of those events is to be read, though it may have come already.
+    :param is_over: nothing more is to be read, though it may have come already: its reader meets
+        a ProviderError.
     :raises ProviderError: it is packed more than once. It is closed.
     """
     try:
@@ -108,13 +110,16 @@ def take_over(
     except ProviderError:
         response.close()
         raise
-    current = getattr(response, "iter_bytes", None)
+    current: Any = getattr(response, "iter_bytes", None)
     is_ours = isinstance(current, partial) and current.func is _iter_bytes
-    if (most is None and not coding) or not (is_ours or inspect.ismethod(current)):
+    over: list[Callable[[], bool]] = current.args[-1] if is_ours else []
+    if is_over is not None:
+        over.append(is_over)
+    if not (coding or most is not None or over) or not (is_ours or inspect.ismethod(current)):
         return
     # By weak references: a cycle would leave a stream that is dropped to the collector.
     with suppress(AttributeError, TypeError):  # it has slots
-        response.iter_bytes = partial(_iter_bytes, ref(response), coding, most, is_over)
+        response.iter_bytes = partial(_iter_bytes, ref(response), coding, most, over)
         if coding and coding not in OURS:
             response.iter_raw = partial(_iter_raw, ref(response))
 
@@ -123,7 +128,7 @@ def _iter_bytes(
     weak: ref[Any],
     coding: str,
     most: int | None,
-    is_over: Callable[[], bool],
+    over: list[Callable[[], bool]],
     *args: Any,
     **kwargs: Any,
 ) -> Iterator[bytes]:
@@ -134,7 +139,10 @@ def _iter_bytes(
         chunks = unpacked(response.iter_raw(), coding)
     else:
         chunks = type(response).iter_bytes(response, *args, **kwargs)
-    yield from chunks if most is None else _blocks(chunks, most, is_over)
+    if most is None:
+        yield from _pieces(chunks, over, _PIECE)
+    else:
+        yield from _blocks(_pieces(chunks, over, _SDK_PIECE), most)
 
 
 def _iter_raw(weak: ref[Any], *args: Any, **kwargs: Any) -> Iterator[bytes]:
@@ -146,11 +154,16 @@ def _iter_raw(weak: ref[Any], *args: Any, **kwargs: Any) -> Iterator[bytes]:
                 yield piece
 
 
-def _blocks(chunks: _Chunks, most: int, is_over: Callable[[], bool]) -> Iterator[bytes]:
+def _pieces(chunks: _Chunks, over: list[Callable[[], bool]], size: int) -> _Chunks:
+    for piece in paced(chunks, size):
+        if any(is_over() for is_over in over):  # to end here would say that the answer is whole
+            raise ProviderError("truncated", detail="its reader has been told to end")
+        yield piece
+
+
+def _blocks(pieces: _Chunks, most: int) -> Iterator[bytes]:
     written = _Written(most)
-    for piece in paced(chunks, _SDK_PIECE):
-        if is_over():
-            return
+    for piece in pieces:
         written.feed(piece)
         if written.bytes:
             yield bytes(written.bytes)
@@ -192,8 +205,8 @@ async def _aiter_blocks(weak: ref[Any], most: int, *args: Any) -> AsyncIterator[
     if response is None:
         return
     written = _Written(most)
-    async for chunk in type(response).aiter_bytes(response, *args):
-        began = time.monotonic()
+    began = time.monotonic()
+    async for chunk in type(response).aiter_bytes(response, *args):  # it need not have waited
         for piece in _cut(chunk, _SDK_PIECE):
             if time.monotonic() - began > _TURN:  # others have theirs on the event loop
                 await sleep(0)

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import ProviderError, SourceError
 from ..events import JSON
+from ..giving_way import give_way
 from .blocked import Waiting, keep_waking_pools
 from .libraries import End, Read, batches_of, frame_of, reader_of
 from .library_errors import AppsOwn, of_library
@@ -46,8 +47,19 @@ class LibraryStream(Source):
 
     def _read(self) -> Generator[list[JSON], None, None]:
         # Not dicts, unless it is a wire's: what its reader takes are events.
-        self._reading = self._function(self._stream)
+        stream = self._stream
+        if isinstance(stream, Generator | chain):  # what else it is, the function is to have itself
+            stream = self._in_turns(stream)
+        self._reading = self._function(stream)
         return batches_of(self._reading, self._next, self._tells_end)
+
+    def _in_turns(self, items: Iterator[Any]) -> Generator[Any, None, None]:
+        """Its items. The function may pass over all of them, and say nothing."""
+        for item in items:
+            give_way()
+            if self._woken:
+                return
+            yield item
 
     def _tells_end(self) -> bool:
         return self.wire == "events" and not self._woken

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import ProviderError, TooLong
 from ..events import JSON, Event, Failed, Meta, Reasoning, Step, Text
+from ..giving_way import give_way
 from ..result import Result
 from .adapt import adapt_relayed
 from .anthropic import AnthropicReader
@@ -257,9 +258,17 @@ def _telling(source: Source, dicts: list[JSON], turn: Turn) -> int:
 
 def _beginning(reader: Reader, early: list[JSON], dicts: list[JSON]) -> list[Event]:
     """The first events. An end mark among the early dicts marks no answer's end: none had begun."""
-    told = reader.feed(early)
+    told: list[Event] = []
+    for at in range(0, len(early), _FEW):
+        give_way()
+        told += reader.feed(early[at : at + _FEW])
+        if reader.turn.ended:
+            break
     reader.turn.complete = False
     return told if reader.turn.ended else told + reader.feed(dicts)
+
+
+_FEW = 100  # of the early dicts, of which there may be a million
 
 
 def wire_of(d: JSON, provider: str | None) -> str | None:

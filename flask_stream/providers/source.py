@@ -66,7 +66,9 @@ class Source(ABC):
         """Do what must come before the first dict, and may fail: enter a manager. Most need not."""
 
     def batches(self, turn: Turn) -> Iterator[list[JSON]]:
-        """The wire dicts, all that one network read brought at a time, until the turn has ended.
+        """The wire dicts, as one network read brought them, until the turn has ended.
+
+        They are at most some hundreds at a time; none, where what has come says nothing.
 
         Where `wire` is "events", what a library's function has said, one at a time.
 
@@ -98,7 +100,8 @@ class Source(ABC):
 
     def read_rest(self) -> None:
         """Read what is left, for a moment, so that the connection can be used again."""
-        if self._rest is not None and not self.closed and self._may_read_on():
+        is_open = not (self.closed or self._woken)  # what is shut is of no more use
+        if self._rest is not None and is_open and self._may_read_on():
             try:
                 for _ in self._rest:
                     give_way()
@@ -132,6 +135,7 @@ class Source(ABC):
             self.closed = True
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None  # it holds this source
         self._close()
         if self._rest is not None:  # a tracer that wraps the reading sees its end now
             with suppress(Exception):

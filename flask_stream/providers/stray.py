@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from ..giving_way import give_way
 from ..sse import ServerSentEvent
 from .digits import raw_decode
 
@@ -31,17 +32,21 @@ class Strays:
         self._size = self._depth = 0
 
     def __call__(self, line: str) -> ServerSentEvent | None:
+        give_way()  # one read may bring thousands
         if not self._lines:
             name, _, value = line.partition(":")
             if name == "error":
                 return _of_field(value.strip())
             if line.lstrip()[:1] not in ("{", "["):
                 return None
+            if len(line) > _MOST:  # it is a whole text, or none
+                return _of_json(line.strip())
         self._lines.append(line)
         self._size += len(line)
-        self._depth += sum(_DEPTH.get(found[0], 0) for found in _TOKEN.finditer(line))
-        if self._depth > 0 and self._size < _MOST:
-            return None
+        if self._size < _MOST:
+            self._depth += sum(_DEPTH.get(found[0], 0) for found in _TOKEN.finditer(line))
+            if self._depth > 0:
+                return None
         text = "\n".join(self._lines).strip()
         self._lines, self._size, self._depth = [], 0, 0
         return _of_json(text)

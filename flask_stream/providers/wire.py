@@ -173,9 +173,10 @@ class SDKItems(OverHTTPX):
         self.wire = WIRE_OF.get(self.provider or "")
 
     def _read(self) -> Generator[list[JSON], None, None]:
-        if self._response is not None and is_of_events(self.stream, self._response):
+        if self._response is not None:
+            most = self.most_event_bytes if is_of_events(self.stream, self._response) else None
             # Weakly, since a cycle would leave a stream that is dropped to the collector.
-            take_over(self._response, self.most_event_bytes, partial(_is_woken, ref(self)))
+            take_over(self._response, most, partial(_is_woken, ref(self)))
         yield from dicts_of(self.items, self.stream)
 
     def _close(self) -> None:

@@ -361,7 +361,7 @@ def test_a_provider_that_always_has_more_to_say_stops_no_other_request(
         client.reset()  # a FIN alone, with its buffers full, would leave the server to wait
 
 
-NEVER_WAIT = ["nothing", "unsaid", "deep", "goes-on"]
+NEVER_WAIT = ["nothing", "unsaid", "deep", "goes-on", "unheard", "unheard-async"]
 
 
 def test_code_of_the_apps_that_never_waits_has_its_limit(server: Server) -> None:

@@ -25,7 +25,9 @@ WORKERS = {
 
 def gunicorn(app: str, *arguments: str) -> list[str]:
     """The command of a gunicorn that runs `app`, such as "tests.servers.site:app"."""
-    command = [sys.executable, "-m", "gunicorn", app, "--graceful-timeout=5"]
+    # A client may be slow between two requests of one connection, on a busy machine.
+    command = [sys.executable, "-m", "gunicorn", app, f"--keep-alive={DEADLINE}"]
+    command += ["--graceful-timeout=5"]
     return [*command, "--no-control-socket", "--log-level=warning", "--bind=fd://{fd}", *arguments]
 
 

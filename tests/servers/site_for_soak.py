@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 # What one run is made of, in `flask_stream`: nothing of it may be left.
@@ -97,6 +97,22 @@ def post_worker_init(worker: Any) -> None:
 
         return events()
 
+    class Unheard:
+        """An item of a library's that says nothing."""
+
+    @site.stream.source(lambda item: isinstance(item, Unheard))
+    def read_unheard(items: Iterable[Any]) -> Iterator[str]:
+        yield from ("" for item in items if not isinstance(item, Unheard))
+
+    def unheard(prompt: str) -> Any:
+        """What a reading function passes over."""
+        return iter(Unheard, None)
+
+    async def unheard_async(prompt: str) -> Any:
+        """The same of an asynchronous stream."""
+        while True:
+            yield Unheard()
+
     def answer_by_helper(prompt: str, wire: str) -> Any:
         messages: Any = [{"role": "user", "content": prompt}]
         if wire == "openai_responses":
@@ -107,6 +123,7 @@ def post_worker_init(worker: Any) -> None:
 
     site.add("/failing/<int:after>/<wire>/<prompt>", fail)
     never_wait = {"nothing": nothing, "unsaid": unsaid, "deep": deep, "goes-on": goes_on}
+    never_wait |= {"unheard": unheard, "unheard-async": unheard_async}
     for name, view in never_wait.items():
         site.add(f"/{name}/<prompt>", view)
         site.add(f"/brief-{name}/<prompt>", view, max_seconds=3)
