@@ -1,7 +1,7 @@
 """A batch: the Events of what one read of a provider has brought, or of one item of an app's.
 
-A read of more than 16 KB, or of more than 100 events, is several batches: see
-`providers.blocks.paced` and `providers.wire.Body`.
+Of a read, each 16 KB and each 100 events are a batch of their own: see `providers.blocks.paced`
+and `providers.wire.Body`.
 """
 
 from __future__ import annotations

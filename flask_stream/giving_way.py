@@ -17,7 +17,7 @@ from .waiting import hub_here
 
 # In seconds. A round of the hub, in which it looks once which sockets are ready, may take as long
 # as Python lets one thread run on beside others; what has had the least may still have that.
-_ROUND = 0.005
+ROUND = 0.005
 _LEAST = 0.001
 _AT_ONCE = 1e-6
 
@@ -35,10 +35,10 @@ def give_way() -> None:
     now = time.monotonic()
     if 0 <= now - _looked_at < _LEAST:  # it may be a word of each of a thousand streams
         return
-    _looked_at = now
     hub = hub_here()
-    if hub is None:
+    if hub is None:  # a thread of Python's, which has nothing to say of a hub's greenlets
         return
+    _looked_at = now
     me = sys.modules["greenlet"].getcurrent()
     if me is hub:
         return
@@ -68,7 +68,7 @@ class _Turns:
             self._round, self._round_began, self._last = number, now, 0
         if me != self._last:
             self._last, self._last_began = me, now
-        elif now - self._last_began >= _LEAST and now - self._round_began >= _ROUND:
+        elif now - self._last_began >= _LEAST and now - self._round_began >= ROUND:
             self._wait(hub)
             self._round, self._last = hub.loop.iteration, me
             self._round_began = self._last_began = time.monotonic()

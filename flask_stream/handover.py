@@ -11,7 +11,6 @@ from collections import deque
 from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
-from .giving_way import give_way
 from .waiting import Waiter, waiter
 
 T = TypeVar("T")
@@ -109,7 +108,6 @@ class Handover(Generic[T]):
 
     def take(self) -> list[T]:
         """All that is there, once there is something; nothing where it has ended, or was left."""
-        give_way()  # the reader may pass over all of it
         while True:
             ended = self.ended  # before it is looked for what came before
             taken = self._all()

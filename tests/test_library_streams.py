@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import socket
 import threading
 import urllib.request
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from typing import Any
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import requests
+from anthropic.types import RawMessageStopEvent
 
 from flask_stream import (
     Data,
@@ -38,13 +40,17 @@ from flask_stream import (
     relay,
 )
 from flask_stream.providers import blocked, libraries
+from flask_stream.providers.adapt import adapt_relayed
 from flask_stream.providers.library_errors import AppsOwn
+from flask_stream.providers.relay import relay_source
+from flask_stream.providers.source import Source as OfProvider
 from tests.conftest import Site
-from tests.provider import PATHS, Exchange, Provider
+from tests.provider import PATHS, Exchange, Provider, told
 from tests.servers.client import DEADLINE, Client
 from tests.servers.running import until
 from tests.stalling import Stalling
 from tests.test_watch import connect
+from tests.transcripts.reading import collect
 
 __all__ = ["connect"]  # a fixture
 
@@ -405,6 +411,71 @@ def test_who_reads_is_woken_in_silence_whatever_client_it_waits_by(
     assert script.gone.wait(DEADLINE)
     until(lambda: results, "the run has not ended")
     assert [result.outcome for result in results] == ["disconnected"]
+
+
+class CutOff:
+    """Pieces of which a function has read some as its reader leaves."""
+
+    def __init__(self) -> None:
+        self.is_read = threading.Event()
+        self.source: OfProvider | None = None
+        self.given = 0
+
+    def pieces(self) -> Iterator[Piece]:
+        for _ in range(10_000):
+            if self.is_read.is_set() and self.source is not None:
+                self.source.cancel()
+            self.given += 1
+            yield Piece("word ")
+
+    async def of_async_code(self) -> AsyncIterator[Piece]:
+        for piece in self.pieces():
+            yield piece
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("pieces", [CutOff.pieces, CutOff.of_async_code])
+@pytest.mark.parametrize("says", [True, False])
+def test_a_function_whose_reader_has_left_takes_no_part_for_the_whole(
+    stream: FlaskStream, pieces: Callable[[CutOff], Any], says: bool
+) -> None:
+    """Behind its loop it may save what was said. Where it says nothing, it is ended as well."""
+    cut_off = CutOff()
+    saw: list[str] = []
+
+    @stream.source(lambda obj: isinstance(obj, Piece))
+    def read(given: Iterable[Piece]) -> Iterator[str]:
+        try:
+            for piece in given:
+                cut_off.is_read.set()
+                if says:
+                    yield piece.text
+            saw.append("all of it")
+        except GeneratorExit:
+            saw.append("its end")
+            raise
+
+    found = cut_off.source = adapt_relayed(pieces(cut_off))
+    _, result = collect(relay_source(found))
+    assert saw == ["its end"]
+    assert result.outcome != "complete"
+    assert cut_off.given < 1_000
+
+
+def test_an_apps_code_behind_an_answer_that_is_cut_off_is_no_whole(provider: Provider) -> None:
+    sources: list[OfProvider] = []
+
+    def answer() -> Iterator[Any]:
+        yield from provider.create("anthropic")
+        sources[0].cancel()
+        while True:
+            yield RawMessageStopEvent(type="message_stop")
+
+    provider.play(told("anthropic"))
+    found = adapt_relayed(answer())
+    sources.append(found)
+    _, result = collect(relay_source(found))
+    assert result.outcome != "complete"
 
 
 @pytest.mark.parametrize("leaving", ["in silence", "between two words"])

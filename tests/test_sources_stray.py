@@ -141,3 +141,10 @@ def test_lines_that_never_become_json_cost_linear_time(line: str) -> None:
         return time.process_time() - begun
 
     assert seconds(40_000) < 40 * seconds(4_000) + 0.5
+
+
+def test_a_line_of_megabytes_costs_no_seconds() -> None:
+    strays = Strays()
+    begun = time.process_time()
+    strays("[" * 8_000_000)
+    assert time.process_time() - begun < 1

@@ -9,14 +9,14 @@ from __future__ import annotations
 import inspect
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any
 from weakref import ref
 
 from ..errors import ProviderError
-from ..giving_way import give_way
+from ..giving_way import ROUND, give_way
 from ..sse import Decoder, ServerSentEvent
 from .shapes import content_of
 from .unpack import OURS, coding_of, unpacked
@@ -26,14 +26,12 @@ _MOST_LINES = 100
 
 # Bytes of what one read gave, at a time: each copy of it counts, and others wait meanwhile.
 _PIECE = 16_384
-# The same for an SDK's own decoder. A helper takes a tenth of a millisecond for an event, and may
-# pass over thousands, of which nobody hears.
+# The same of events that an SDK decodes. A helper takes a tenth of a millisecond for one, and may
+# pass over thousands, of which nobody hears. (AWS's frames come in larger pieces: their decoders
+# copy what they have of one with each.)
 _SDK_PIECE = 512
 # Of what is packed in another way than ours, of which httpx unpacks all that one read gave.
 _PACKED_PIECE = 256
-
-# In seconds, of an event loop's thread.
-_TURN = 0.005
 
 _Chunks = Iterable[bytes]
 
@@ -46,7 +44,6 @@ class Blocks(Decoder, ABC):
         """What a whole block says, its blank line with it."""
 
     def dispatch(self, kind: str, data: list[str]) -> ServerSentEvent | None:
-        give_way()  # one read may bring thousands
         if len(data) > _MOST_LINES:  # to JSON, a line's end between its parts is a space
             data = [" ".join(data)]
         name = f"event: {kind}\n" if kind else ""
@@ -91,18 +88,26 @@ def _cut(chunk: bytes, size: int) -> _Chunks:
     return (chunk[at : at + size] for at in range(0, len(chunk), size))
 
 
-def take_over(
-    response: Any, most: int | None = None, is_over: Callable[[], bool] | None = None
-) -> None:
+class Reading:
+    """Of a response's bytes, by an SDK's own decoder.
+
+    :ivar is_over: set it, and nothing more is given, though it may have come already. Who reads
+        on meets a ProviderError: to end would say that the answer is whole.
+    """
+
+    def __init__(self) -> None:
+        self.is_over = False
+
+
+def take_over(response: Any, most: int | None = None, *, by_sdk: bool = False) -> Reading:
     """Have whoever reads an httpx response read what we make of its bytes.
 
-    They are unpacked here. It may be called again, with `most` and `is_over`; with the latter,
-    even where it is being read.
+    They are unpacked here. It may be called again, with `most` or `by_sdk`. The `Reading` is the
+    same one then, also where the bytes are being read already.
 
-    :param most: it is of server-sent events: whole blocks of at most so many bytes. Its reader
-        meets a ProviderError where one has more.
-    :param is_over: nothing more is to be read, though it may have come already: its reader meets
-        a ProviderError.
+    :param most: it is of server-sent events, which an SDK decodes: whole blocks of at most so many
+        bytes. Its reader meets a ProviderError where one has more.
+    :param by_sdk: an SDK decodes it, whatever it is.
     :raises ProviderError: it is packed more than once. It is closed.
     """
     try:
@@ -112,23 +117,24 @@ def take_over(
         raise
     current: Any = getattr(response, "iter_bytes", None)
     is_ours = isinstance(current, partial) and current.func is _iter_bytes
-    over: list[Callable[[], bool]] = current.args[-1] if is_ours else []
-    if is_over is not None:
-        over.append(is_over)
-    if not (coding or most is not None or over) or not (is_ours or inspect.ismethod(current)):
-        return
+    reading: Reading = current.args[-1] if is_ours else Reading()
+    by_sdk = by_sdk or most is not None
+    if not (coding or by_sdk) or not (is_ours or inspect.ismethod(current)):
+        return reading
     # By weak references: a cycle would leave a stream that is dropped to the collector.
     with suppress(AttributeError, TypeError):  # it has slots
-        response.iter_bytes = partial(_iter_bytes, ref(response), coding, most, over)
+        response.iter_bytes = partial(_iter_bytes, ref(response), coding, most, by_sdk, reading)
         if coding and coding not in OURS:
             response.iter_raw = partial(_iter_raw, ref(response))
+    return reading
 
 
 def _iter_bytes(
     weak: ref[Any],
     coding: str,
     most: int | None,
-    over: list[Callable[[], bool]],
+    by_sdk: bool,
+    reading: Reading,
     *args: Any,
     **kwargs: Any,
 ) -> Iterator[bytes]:
@@ -139,10 +145,10 @@ def _iter_bytes(
         chunks = unpacked(response.iter_raw(), coding)
     else:
         chunks = type(response).iter_bytes(response, *args, **kwargs)
-    if most is None:
-        yield from _pieces(chunks, over, _PIECE)
+    if most is not None:
+        yield from _blocks(_pieces(chunks, _SDK_PIECE, reading), most)
     else:
-        yield from _blocks(_pieces(chunks, over, _SDK_PIECE), most)
+        yield from _pieces(chunks, _PIECE, reading) if by_sdk else chunks
 
 
 def _iter_raw(weak: ref[Any], *args: Any, **kwargs: Any) -> Iterator[bytes]:
@@ -154,10 +160,10 @@ def _iter_raw(weak: ref[Any], *args: Any, **kwargs: Any) -> Iterator[bytes]:
                 yield piece
 
 
-def _pieces(chunks: _Chunks, over: list[Callable[[], bool]], size: int) -> _Chunks:
+def _pieces(chunks: _Chunks, size: int, reading: Reading) -> _Chunks:
     for piece in paced(chunks, size):
-        if any(is_over() for is_over in over):  # to end here would say that the answer is whole
-            raise ProviderError("truncated", detail="its reader has been told to end")
+        if reading.is_over:
+            raise ProviderError("truncated", detail="its run has ended, or its relay was closed")
         yield piece
 
 
@@ -175,8 +181,10 @@ def _blocks(pieces: _Chunks, most: int) -> Iterator[bytes]:
 # -- the same for what an async client's own decoder reads ----------------------------------
 
 
-def take_over_async(response: Any, most: int | None = None) -> None:
+def take_over_async(response: Any, most: int | None = None, *, by_sdk: bool = False) -> None:
     """`take_over` for an async client's response, on the event loop, before it is read.
+
+    Whoever reads it is cancelled where it waits, and needs no `Reading`.
 
     :raises ProviderError: it is packed more than once.
     """
@@ -186,8 +194,8 @@ def take_over_async(response: Any, most: int | None = None) -> None:
     with suppress(AttributeError, TypeError):  # it has slots
         if coding:
             response.aiter_raw = partial(_aiter_raw, ref(response))
-        if most is not None:
-            response.aiter_bytes = partial(_aiter_blocks, ref(response), most)
+        if most is not None or by_sdk:
+            response.aiter_bytes = partial(_aiter_bytes, ref(response), most)
 
 
 async def _aiter_raw(weak: ref[Any], *args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
@@ -198,22 +206,33 @@ async def _aiter_raw(weak: ref[Any], *args: Any, **kwargs: Any) -> AsyncIterator
                 yield piece
 
 
-async def _aiter_blocks(weak: ref[Any], most: int, *args: Any) -> AsyncIterator[bytes]:
-    from asyncio import sleep  # which whoever reads here has loaded; most apps never do
-
+async def _aiter_bytes(weak: ref[Any], most: int | None, *args: Any) -> AsyncIterator[bytes]:
     response = weak()
     if response is None:
         return
+    chunks = type(response).aiter_bytes(response, *args)
+    if most is None:
+        async for piece in _in_turns(chunks, _PIECE):
+            yield piece
+        return
     written = _Written(most)
+    async for piece in _in_turns(chunks, _SDK_PIECE):
+        written.feed(piece)
+        if written.bytes:
+            yield bytes(written.bytes)
+            written.bytes.clear()
+        if written.too_long:
+            raise too_long(most)
+
+
+async def _in_turns(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:
+    """`paced`, on the event loop."""
+    from asyncio import sleep  # which whoever reads here has loaded; most apps never do
+
     began = time.monotonic()
-    async for chunk in type(response).aiter_bytes(response, *args):  # it need not have waited
-        for piece in _cut(chunk, _SDK_PIECE):
-            if time.monotonic() - began > _TURN:  # others have theirs on the event loop
+    async for chunk in chunks:  # there may be many without a wait
+        for piece in _cut(chunk, size):
+            if time.monotonic() - began > ROUND:  # or it has waited: once more costs less
                 await sleep(0)
                 began = time.monotonic()
-            written.feed(piece)
-            if written.bytes:
-                yield bytes(written.bytes)
-                written.bytes.clear()
-            if written.too_long:
-                raise too_long(most)
+            yield piece

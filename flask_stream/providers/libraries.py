@@ -71,6 +71,10 @@ def batches_of(
         except StopIteration as stop:
             returned = stop.value
             break
+        except GeneratorExit:
+            if tells_end():
+                raise
+            return  # its reader was woken, see `Source._in_turns`
         yield [said]
     if tells_end():
         yield [end_of(returned)]

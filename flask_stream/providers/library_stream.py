@@ -9,11 +9,11 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import nullcontext, suppress
 from functools import partial
 from itertools import chain
+from types import GeneratorType
 from typing import Any
 
 from ..errors import ProviderError, SourceError
 from ..events import JSON
-from ..giving_way import give_way
 from .blocked import Waiting, keep_waking_pools
 from .libraries import End, Read, batches_of, frame_of, reader_of
 from .library_errors import AppsOwn, of_library
@@ -48,18 +48,11 @@ class LibraryStream(Source):
     def _read(self) -> Generator[list[JSON], None, None]:
         # Not dicts, unless it is a wire's: what its reader takes are events.
         stream = self._stream
-        if isinstance(stream, Generator | chain):  # what else it is, the function is to have itself
+        # A library's own object is given as it is: of that, more may be needed than its items.
+        if self.wire == "events" and isinstance(stream, GeneratorType | chain):
             stream = self._in_turns(stream)
         self._reading = self._function(stream)
         return batches_of(self._reading, self._next, self._tells_end)
-
-    def _in_turns(self, items: Iterator[Any]) -> Generator[Any, None, None]:
-        """Its items. The function may pass over all of them, and say nothing."""
-        for item in items:
-            give_way()
-            if self._woken:
-                return
-            yield item
 
     def _tells_end(self) -> bool:
         return self.wire == "events" and not self._woken

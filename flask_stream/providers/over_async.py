@@ -136,7 +136,7 @@ class OverAsync(Body):
         return dicts_of(self._items, self.stream)
 
     def _said(self, function: Read) -> Generator[list[JSON], None, None]:
-        with closing(function(self._items)) as reading:
+        with closing(function(self._in_turns(self._items))) as reading:
             yield from batches_of(reading, next, lambda: not self._woken)
 
     def _is_the_apps(self) -> bool:
@@ -249,7 +249,8 @@ def _opened(stream: Any) -> _Opened:
     response = shapes.response_of(stream)
     if response is not None:
         is_of_events = shapes.is_of_events(stream, response)
-        take_over_async(response, bounds().event_bytes if is_of_events else None)
+        most = bounds().event_bytes if is_of_events else None
+        take_over_async(response, most, by_sdk=True)
     return _Opened(stream)
 
 

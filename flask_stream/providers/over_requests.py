@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..errors import SourceError
+from ..giving_way import give_way
 from ..sse import Decoder, ServerSentEvent
 from .blocks import Blocks
 from .lent import Lent
@@ -83,6 +84,7 @@ class Events(Blocks):
         self._client = _sse_client()
 
     def read(self, block: bytes) -> ServerSentEvent | None:
+        give_way()  # sseclient takes some microseconds for each, and one read may bring thousands
         for event in self._client(iter((block,))).events():
             return ServerSentEvent(event.event, event.data, "")
         return None

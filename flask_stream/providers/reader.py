@@ -20,7 +20,7 @@ class Reader(ABC):
         self.prose = Prose(turn.tell)
 
     def feed(self, dicts: list[JSON]) -> list[Event]:
-        """The events of what one network read brought; what follows the turn's end is dropped."""
+        """The events of one batch of dicts; what follows the turn's end is dropped."""
         turn = self.turn
         for d in dicts:
             try:  # `understood`, without its call

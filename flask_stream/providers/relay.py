@@ -81,7 +81,7 @@ def relay_source(source: Source, *, partial: bool = False) -> Generator[Event, N
 
 
 def relay_batches(source: Source, *, partial: bool = False, reads_rest: bool = True) -> Batches:
-    """The events of a source, all that one network read brought at a time.
+    """The events of a source, a batch at a time (see `batches`).
 
     :param partial: as of `relay`.
     :param reads_rest: of the body, behind the provider's last word, before this ends, so that
@@ -256,19 +256,20 @@ def _telling(source: Source, dicts: list[JSON], turn: Turn) -> int:
     return len(dicts)
 
 
+# Of the early dicts, before others have their turns: there may be a million.
+_DICTS_AT_ONCE = 100
+
+
 def _beginning(reader: Reader, early: list[JSON], dicts: list[JSON]) -> list[Event]:
     """The first events. An end mark among the early dicts marks no answer's end: none had begun."""
     told: list[Event] = []
-    for at in range(0, len(early), _FEW):
+    for at in range(0, len(early), _DICTS_AT_ONCE):
         give_way()
-        told += reader.feed(early[at : at + _FEW])
+        told += reader.feed(early[at : at + _DICTS_AT_ONCE])
         if reader.turn.ended:
             break
     reader.turn.complete = False
     return told if reader.turn.ended else told + reader.feed(dicts)
-
-
-_FEW = 100  # of the early dicts, of which there may be a million
 
 
 def wire_of(d: JSON, provider: str | None) -> str | None:

@@ -7,6 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from contextlib import suppress
+from typing import Any
 
 from ..errors import ProviderError, SourceError
 from ..events import JSON
@@ -68,7 +69,7 @@ class Source(ABC):
     def batches(self, turn: Turn) -> Iterator[list[JSON]]:
         """The wire dicts, as one network read brought them, until the turn has ended.
 
-        They are at most some hundreds at a time; none, where what has come says nothing.
+        At most a hundred at a time; none, where what has come says nothing.
 
         Where `wire` is "events", what a library's function has said, one at a time.
 
@@ -100,7 +101,7 @@ class Source(ABC):
 
     def read_rest(self) -> None:
         """Read what is left, for a moment, so that the connection can be used again."""
-        is_open = not (self.closed or self._woken)  # what is shut is of no more use
+        is_open = not (self.closed or self._woken)  # what was woken is read no further
         if self._rest is not None and is_open and self._may_read_on():
             try:
                 for _ in self._rest:
@@ -114,7 +115,8 @@ class Source(ABC):
 
         Only shutting the socket down does that. A socket that is back in the pool belongs to
         somebody else by now, so it is looked up here, and its return waits for this lock
-        (see `Lent`). Where that is not possible, the reader ends at the next dict.
+        (see `Lent`). Where that is not possible, the reader ends at the next dict. Whoever reads
+        on below it, an SDK's helper or a library's function, meets an exception, and no end.
 
         :param error: where it is the provider that is to blame: what it did.
         """
@@ -203,6 +205,19 @@ class Source(ABC):
         return from_exception(error, begun=True) or ProviderError(
             detail=f"{type(error).__name__}: {error}"
         )
+
+    def _in_turns(self, items: Iterator[Any]) -> Generator[Any, None, None]:
+        """The items, for a reading function: it may pass over all of them, and say nothing.
+
+        :raises GeneratorExit: this was woken. To end here would say that the stream is whole.
+        """
+        for item in items:
+            give_way()
+            if self._woken:
+                raise GeneratorExit
+            yield item
+        if self._woken:
+            raise GeneratorExit
 
     def _leaves_the_rest(self) -> bool:
         """Whether nothing is read behind the last word, since nobody could be woken there.

@@ -39,11 +39,9 @@ class Strays:
                 return _of_field(value.strip())
             if line.lstrip()[:1] not in ("{", "["):
                 return None
-            if len(line) > _MOST:  # it is a whole text, or none
-                return _of_json(line.strip())
         self._lines.append(line)
         self._size += len(line)
-        if self._size < _MOST:
+        if self._size < _MOST:  # what is longer is taken for whole: its brackets are not counted
             self._depth += sum(_DEPTH.get(found[0], 0) for found in _TOKEN.finditer(line))
             if self._depth > 0:
                 return None

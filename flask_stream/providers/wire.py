@@ -12,15 +12,13 @@ import re
 import threading
 from abc import abstractmethod
 from collections.abc import Generator, Iterable, Iterator
-from functools import partial
 from typing import Any
-from weakref import ref
 
 from ..errors import ProviderError, SourceError
 from ..events import JSON
 from ..giving_way import give_way
 from ..sse import Decoder, ServerSentEvent
-from .blocks import paced, take_over, too_long
+from .blocks import Reading, paced, take_over, too_long
 from .depth import is_deep, is_deep_json
 from .digits import loads, loads_or_none
 from .error_fields import error_in
@@ -88,11 +86,14 @@ class Body(Source):
 
 
 def _parsed(events: list[ServerSentEvent]) -> Generator[list[JSON], None, None]:
-    """The dicts of what one read completed, up to an event that is none."""
-    for at in range(0, len(events), _MOST_AT_ONCE):
+    """The dicts of the events that a piece has completed, some at a time.
+
+    :raises ProviderError: at the first event that is none, behind the dicts before it.
+    """
+    for at in range(0, len(events), _EVENTS_AT_ONCE):
         dicts = []
         try:
-            for event in events[at : at + _MOST_AT_ONCE]:
+            for event in events[at : at + _EVENTS_AT_ONCE]:
                 d = parse(event.data, event.type)
                 if d is not None:
                     dicts.append(d)
@@ -102,9 +103,8 @@ def _parsed(events: list[ServerSentEvent]) -> Generator[list[JSON], None, None]:
         yield dicts
 
 
-# Of the events that one read completes. Those that say nothing are thousands; others wait
-# meanwhile.
-_MOST_AT_ONCE = 100
+# So many are parsed before others have their turns: a piece may bring thousands that say nothing.
+_EVENTS_AT_ONCE = 100
 
 # Of an error's body, or another that is no stream.
 _MOST_BYTES = 65_536
@@ -169,25 +169,24 @@ class SDKItems(OverHTTPX):
         self.items = items
         self.stream = items if stream is None else stream
         super().__init__(response_of(self.stream))
+        self._reading = Reading()
         self.provider = sdk_of(self.stream)
         self.wire = WIRE_OF.get(self.provider or "")
 
     def _read(self) -> Generator[list[JSON], None, None]:
         if self._response is not None:
             most = self.most_event_bytes if is_of_events(self.stream, self._response) else None
-            # Weakly, since a cycle would leave a stream that is dropped to the collector.
-            take_over(self._response, most, partial(_is_woken, ref(self)))
+            self._reading = take_over(self._response, most, by_sdk=True)
         yield from dicts_of(self.items, self.stream)
+
+    def _wake(self) -> None:
+        self._reading.is_over = True
+        super()._wake()
 
     def _close(self) -> None:
         close = getattr(self.stream, "close", None)
         if close is not None:
             close()
-
-
-def _is_woken(source: ref[Source]) -> bool:
-    found = source()
-    return found is not None and found._woken
 
 
 class SDKManager(SDKItems):

@@ -59,7 +59,7 @@ class HostileProvider(Clients):
     :ivar answers: what has been asked, in order.
     :ivar cut: ends all that it says in the middle.
     :ivar limit: bytes, after which one that goes on for ever has waited in vain to be left.
-    :ivar patience: seconds, after which one that says nothing has.
+    :ivar patience: seconds, after which one that says nothing has, too.
     """
 
     def __init__(self) -> None:

@@ -138,7 +138,7 @@ def every(server: Server, turn: int) -> list[Callable[[], None]]:
 def test_nothing_is_left(tmp_path: Path, log: tuple[str, Callable[[], int]], worker: str) -> None:
     url, kept = log
     settings: dict[str, Any] = {
-        "STREAM_TTL": 4,  # which is ten times what comes between two requests for a run
+        "STREAM_TTL": 4,  # seconds: ten times what passes between two requests for one run
         "STREAM_LEASE_SECONDS": 2,
         "STREAM_LINGER": 0.5,
     }

@@ -104,6 +104,20 @@ def post_worker_init(worker: Any) -> None:
     def read_unheard(items: Iterable[Any]) -> Iterator[str]:
         yield from ("" for item in items if not isinstance(item, Unheard))
 
+    class UnheardAnswer:
+        """A library's own object, which a function is given as it is."""
+
+        def __iter__(self) -> Iterator[Any]:
+            return iter(Unheard, None)
+
+    @site.stream.source(lambda obj: isinstance(obj, UnheardAnswer))
+    def read_unheard_answer(answer: UnheardAnswer) -> Iterator[str]:
+        yield from ("" for item in answer)
+
+    def unheard_object(prompt: str) -> Any:
+        """What a reading function passes over, as the docs tell it to."""
+        return UnheardAnswer()
+
     def unheard(prompt: str) -> Any:
         """What a reading function passes over."""
         return iter(Unheard, None)
@@ -124,6 +138,7 @@ def post_worker_init(worker: Any) -> None:
     site.add("/failing/<int:after>/<wire>/<prompt>", fail)
     never_wait = {"nothing": nothing, "unsaid": unsaid, "deep": deep, "goes-on": goes_on}
     never_wait |= {"unheard": unheard, "unheard-async": unheard_async}
+    never_wait |= {"unheard-object": unheard_object}
     for name, view in never_wait.items():
         site.add(f"/{name}/<prompt>", view)
         site.add(f"/brief-{name}/<prompt>", view, max_seconds=3)
