@@ -56,13 +56,25 @@ class _Written(Blocks):
 
     def __init__(self, most: int) -> None:
         super().__init__(None, most)
-        self.bytes = bytearray()
+        self._bytes = bytearray()
 
     def read(self, block: bytes) -> None:
-        self.bytes += block
+        self._bytes += block
+
+    def completed_by(self, piece: bytes) -> Iterator[bytes]:
+        """The blocks that it completes, in one, if any.
+
+        :raises ProviderError: behind them, an event is too long.
+        """
+        self.feed(piece)
+        if self._bytes:
+            yield bytes(self._bytes)
+            self._bytes.clear()
+        if self.too_long:
+            raise too_long(self._most)
 
 
-def too_long(most: int) -> ProviderError:
+def too_long(most: float) -> ProviderError:
     """What an event of more than `most` bytes is."""
     return ProviderError(
         detail=f"The provider sent an event of more than {most} bytes (STREAM_MAX_EVENT_BYTES)."
@@ -170,12 +182,7 @@ def _pieces(chunks: _Chunks, size: int, reading: Reading) -> _Chunks:
 def _blocks(pieces: _Chunks, most: int) -> Iterator[bytes]:
     written = _Written(most)
     for piece in pieces:
-        written.feed(piece)
-        if written.bytes:
-            yield bytes(written.bytes)
-            written.bytes.clear()
-        if written.too_long:
-            raise too_long(most)
+        yield from written.completed_by(piece)
 
 
 # -- the same for what an async client's own decoder reads ----------------------------------
@@ -212,20 +219,16 @@ async def _aiter_bytes(weak: ref[Any], most: int | None, *args: Any) -> AsyncIte
         return
     chunks = type(response).aiter_bytes(response, *args)
     if most is None:
-        async for piece in _in_turns(chunks, _PIECE):
+        async for piece in _paced_async(chunks, _PIECE):
             yield piece
         return
     written = _Written(most)
-    async for piece in _in_turns(chunks, _SDK_PIECE):
-        written.feed(piece)
-        if written.bytes:
-            yield bytes(written.bytes)
-            written.bytes.clear()
-        if written.too_long:
-            raise too_long(most)
+    async for piece in _paced_async(chunks, _SDK_PIECE):
+        for blocks in written.completed_by(piece):
+            yield blocks
 
 
-async def _in_turns(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:
+async def _paced_async(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:
     """`paced`, on the event loop."""
     from asyncio import sleep  # which whoever reads here has loaded; most apps never do
 

@@ -33,7 +33,6 @@ SETTINGS = {
 STREAM = "/sdk/openai_chat/"
 # The same, but no idle limit ends it: its client does.
 PATIENT = "/patient/openai_chat/"
-NATIVE = {"Accept": "text/event-stream"}
 
 
 def flood(s: Speech, n: int) -> Iterator[bytes | Wait]:

@@ -136,9 +136,15 @@ def post_worker_init(worker: Any) -> None:
         return site.claude().messages.stream(model="m", max_tokens=64, messages=messages)
 
     site.add("/failing/<int:after>/<wire>/<prompt>", fail)
-    never_wait = {"nothing": nothing, "unsaid": unsaid, "deep": deep, "goes-on": goes_on}
-    never_wait |= {"unheard": unheard, "unheard-async": unheard_async}
-    never_wait |= {"unheard-object": unheard_object}
+    never_wait = {
+        "nothing": nothing,
+        "unsaid": unsaid,
+        "deep": deep,
+        "goes-on": goes_on,
+        "unheard": unheard,
+        "unheard-async": unheard_async,
+        "unheard-object": unheard_object,
+    }
     for name, view in never_wait.items():
         site.add(f"/{name}/<prompt>", view)
         site.add(f"/brief-{name}/<prompt>", view, max_seconds=3)
